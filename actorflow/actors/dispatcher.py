@@ -1,0 +1,263 @@
+"""The shared dispatcher: who runs next, and on which thread.
+
+Anything with a `turn` can be scheduled. Whoever schedules it guarantees that it is in
+the queue at most once and never in two turns at the same time (an actor's ref does so
+with a token); the dispatcher guarantees that what was scheduled gets its turn.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import count
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol
+
+from pykka import ActorRegistry
+
+from actorflow.actors.clock import Clock, SystemClock, VirtualClock
+from actorflow.actors.future import PooledFuture, current
+from actorflow.actors.timers import Timers
+
+logger = logging.getLogger(__name__)
+
+THROUGHPUT = 64
+"""Messages an actor may handle in one turn."""
+
+LONG_TURN = 1.0
+"""Seconds after which a turn is worth a warning."""
+
+IDLE_TURNS = 2_000
+"""Turns of others that a low-priority runnable waits for at most."""
+
+_TIMER_TURNS = 16
+
+
+class Runnable(Protocol):
+    """What a dispatcher runs."""
+
+    def turn(self, throughput: int) -> None:
+        """Do a bounded amount of work and return; raise only to stop everything."""
+        ...
+
+
+class Dispatcher(Protocol):
+    """Runs what is ready, fires what is due."""
+
+    timers: Timers
+
+    @property
+    def clock(self) -> Clock:
+        """The time of the timers."""
+        ...
+
+    @property
+    def wake(self) -> Callable[[Runnable], Any]:
+        """What gives a runnable a turn after all those that are ready now."""
+        ...
+
+    def wake_when_idle(self, runnable: Runnable) -> None:
+        """Give the runnable a turn when nobody else wants one."""
+        ...
+
+    def hurry(self, runnable: Runnable) -> None:
+        """Stop treating *runnable*, if it waits for idleness, as unimportant."""
+        ...
+
+    def blocking(self) -> AbstractContextManager[None]:
+        """Let others run while the caller's turn blocks."""
+        ...
+
+    def wait_for(self, future: PooledFuture[Any], timeout: float | None) -> bool:
+        """Return whether *future* was done before *timeout* ran out."""
+        ...
+
+    def crashed(self, error: BaseException) -> None:
+        """Deal with an exception that ends everything."""
+        ...
+
+    def stop(self, timeout: float | None = None) -> None:
+        """Run nothing any more."""
+        ...
+
+
+class IdleQueue:
+    """Who waits for the others to be idle, first come first served."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Runnable, None] = {}
+        self._lock = threading.Lock()
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def add(self, runnable: Runnable) -> None:
+        """Put *runnable* at the end."""
+        with self._lock:
+            self._waiting[runnable] = None
+
+    def discard(self, runnable: Runnable) -> bool:
+        """Take *runnable* out; return whether it was in."""
+        with self._lock:
+            return self._waiting.pop(runnable, self) is not self
+
+    def pop(self) -> Runnable | None:
+        """Take the first one out."""
+        with self._lock:
+            for runnable in self._waiting:
+                del self._waiting[runnable]
+                return runnable
+            return None
+
+
+class ThreadDispatcher:
+    """A dispatcher on its own threads; one is enough unless actors block.
+
+    Its threads are daemons: whoever owns the dispatcher stops it.
+    """
+
+    def __init__(
+        self,
+        threads: int = 1,
+        *,
+        name: str = "actorflow",
+        clock: Clock | None = None,
+        throughput: int = THROUGHPUT,
+    ) -> None:
+        self.clock = clock or SystemClock()
+        self.timers = Timers(self.clock, self._nudge)
+        self._throughput = throughput
+        self._name = name
+        self._ready: SimpleQueue[Runnable | None] = SimpleQueue()
+        self.wake: Callable[[Runnable], Any] = self._ready.put
+        self._idle = IdleQueue()
+        self._numbers = count()
+        self._lock = threading.Lock()
+        self._threads: set[threading.Thread] = set()
+        self._wanted = threads
+        self._waits_in_real_time = not isinstance(self.clock, VirtualClock)
+        if isinstance(self.clock, VirtualClock):
+            self.clock.watch(self._nudge)
+        for _ in range(threads):
+            self._start_thread()
+
+    def wake_when_idle(self, runnable: Runnable) -> None:
+        """Give the runnable a turn when nobody else wants one."""
+        self._idle.add(runnable)
+        if current.waiter is not self or len(self._threads) > 1:
+            self._nudge()  # else this very thread is about to look
+
+    def hurry(self, runnable: Runnable) -> None:
+        """Put *runnable*, if it waits for idleness, among the others."""
+        if self._idle.discard(runnable):
+            self.wake(runnable)
+
+    @contextmanager
+    def blocking(self) -> Iterator[None]:
+        """Let another thread take this one's place for a while."""
+        with self._lock:
+            if self._wanted:
+                self._wanted += 1
+                self._start_thread()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._wanted = max(0, self._wanted - 1)
+            self._nudge()
+
+    def wait_for(self, future: PooledFuture[Any], timeout: float | None) -> bool:
+        """Wait on a thread of this dispatcher, with another in its place."""
+        with self.blocking():
+            return future.block(timeout)
+
+    def crashed(self, error: BaseException) -> None:
+        """Stop all actors, as Pykka does."""
+        logger.debug("%r. Stopping all actors.", error)
+        ActorRegistry.stop_all(block=False)
+
+    def stop(self, timeout: float | None = None) -> None:
+        """End the threads after the turns they are in; wait for that."""
+        with self._lock:
+            self._wanted = 0
+            threads = list(self._threads)
+        for _ in threads:
+            self._nudge()
+        for thread in threads:
+            if thread is not threading.current_thread():
+                thread.join(timeout)
+
+    def _nudge(self) -> None:
+        """Make a waiting thread look around."""
+        self._ready.put(None)
+
+    def _start_thread(self) -> None:
+        thread = threading.Thread(
+            target=self._run, name=f"{self._name}-{next(self._numbers)}", daemon=True
+        )
+        self._threads.add(thread)
+        thread.start()
+
+    def _run(self) -> None:
+        """Take turns for ever.  This loop is what every message costs."""
+        current.waiter = self
+        get, throughput = self._ready.get, self._throughput
+        now = SystemClock.monotonic
+        turns = idle_turns = 0
+        runnable: Runnable | None
+        while True:
+            try:
+                runnable = get(False)
+            except Empty:
+                runnable = self._idle.pop() or self._wait()
+                idle_turns = 0
+            if runnable is None:
+                if self._superfluous():
+                    return
+                self.timers.run_due()
+                continue
+            began = now()
+            runnable.turn(throughput)
+            if now() - began > LONG_TURN:
+                _warn(runnable, now() - began)
+            turns += 1
+            if not turns % _TIMER_TURNS:
+                idle_turns = self._look_around(idle_turns)
+
+    def _look_around(self, idle_turns: int) -> int:
+        """See to timers and to the idle although there is more urgent work."""
+        if self.timers:
+            self.timers.run_due()
+        if not self._idle:
+            return 0
+        if idle_turns >= IDLE_TURNS:
+            runnable = self._idle.pop()
+            if runnable is not None:
+                self.wake(runnable)
+            return 0
+        return idle_turns + _TIMER_TURNS
+
+    def _wait(self) -> Runnable | None:
+        patience = self.timers.patience() if self._waits_in_real_time else None
+        try:
+            return self._ready.get(timeout=patience)
+        except Empty:
+            return None
+
+    def _superfluous(self) -> bool:
+        with self._lock:
+            if len(self._threads) <= self._wanted:
+                return False
+            self._threads.discard(threading.current_thread())
+            return True
+
+
+def _warn(runnable: Runnable, seconds: float) -> None:
+    logger.warning(
+        "%s held its dispatcher up for %.1f s; what blocks belongs into an activity, "
+        "or into `with self.blocking():`",
+        runnable,
+        seconds,
+    )

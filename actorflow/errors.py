@@ -1,0 +1,298 @@
+"""Every exception actorflow raises on purpose, under one base class.
+
+Attributes are for programs, ``str()`` is for people. Nothing here imports the rest of
+the package, so every layer may raise from this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class ActorflowError(Exception):
+    """Base of everything actorflow raises on purpose."""
+
+
+# --- definitions ---------------------------------------------------------------------
+
+
+class DefinitionError(ActorflowError):
+    """A definition has problems; all of them are listed.
+
+    Attributes:
+        name: the definition.
+        problems: one sentence each, naming the place and what to do.
+    """
+
+    def __init__(self, name: str, problems: Sequence[str]) -> None:
+        super().__init__(name, tuple(problems))
+        self.name = name
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        lines = "".join(f"\n  - {problem}" for problem in self.problems)
+        return f"{self.name!r} has {count} problem{'s' * (count != 1)}:{lines}"
+
+
+class DefinitionMismatch(ActorflowError):  # noqa: N818 - named in the public API
+    """An execution was recorded by another definition than the one at hand."""
+
+    def __init__(self, execution_id: str, recorded: str, given: str) -> None:
+        super().__init__(execution_id, recorded, given)
+        self.execution_id, self.recorded, self.given = execution_id, recorded, given
+
+    def __str__(self) -> str:
+        return (
+            f"execution {self.execution_id!r} was recorded by {self.recorded}, "
+            f"not by {self.given}; restore that definition, or declare the new one "
+            "compatible with `compatible_with=`"
+        )
+
+
+class UnknownDefinitionError(ActorflowError):
+    """The log names a definition that this runtime was not given."""
+
+    def __init__(self, execution_id: str, workflow: str) -> None:
+        super().__init__(execution_id, workflow)
+        self.execution_id, self.workflow = execution_id, workflow
+
+    def __str__(self) -> str:
+        return (
+            f"execution {self.execution_id!r} runs {self.workflow!r}, which this "
+            "runtime does not know; pass it in `definitions=`"
+        )
+
+
+class InputError(ActorflowError, ValueError):
+    """The inputs given do not fit the definition; all problems are listed."""
+
+    def __init__(self, name: str, problems: Sequence[str]) -> None:
+        super().__init__(name, tuple(problems))
+        self.name = name
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return f"cannot start {self.name!r}: " + "; ".join(self.problems)
+
+
+class ExpressionError(ActorflowError):
+    """An expression or template does not compile, or could not be evaluated."""
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(source, reason)
+        self.source, self.reason = source, reason
+
+    def __str__(self) -> str:
+        return f"{self.source!r}: {self.reason}"
+
+
+# --- values --------------------------------------------------------------------------
+
+
+class UnrecordableError(ActorflowError, TypeError):
+    """A value cannot be written to the log.
+
+    Attributes:
+        path: where inside the value the trouble is, as ``result.items[3].lock``.
+        reason: what is wrong there, and what to do.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"{self.path} cannot be recorded: {self.reason}"
+
+
+class UnreadableError(ActorflowError, ValueError):
+    """A recorded value cannot be turned into the type asked for."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"{self.path} cannot be read back: {self.reason}"
+
+
+# --- the log -------------------------------------------------------------------------
+
+
+class LogError(ActorflowError):
+    """The log could not do what was asked.  Never the fault of an activity."""
+
+
+class LogUnavailableError(LogError):
+    """The log cannot be written or read now: locked, full, read-only, I/O error.
+
+    Attributes:
+        transient: whether trying again soon may help.
+    """
+
+    def __init__(self, reason: str, *, transient: bool = False) -> None:
+        super().__init__(reason)
+        self.reason, self.transient = reason, transient
+
+
+class NotALogError(LogError):
+    """The file is not an actorflow log."""
+
+
+class LogVersionError(LogError):
+    """The log was written by a newer actorflow."""
+
+
+class LogCorruptError(LogError):
+    """What was read is not what was written: checksum, gap or broken payload."""
+
+    def __init__(self, stream: str, seq: int, reason: str) -> None:
+        super().__init__(stream, seq, reason)
+        self.stream, self.seq, self.reason = stream, seq, reason
+
+    def __str__(self) -> str:
+        return f"event {self.seq} of {self.stream!r} is damaged: {self.reason}"
+
+
+class StreamExistsError(LogError):
+    """A stream of that kind and name exists already."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(kind, name)
+        self.kind, self.name = kind, name
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name!r} exists already"
+
+
+class StreamNotFoundError(LogError):
+    """No stream of that kind and name is in the log."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(kind, name)
+        self.kind, self.name = kind, name
+
+    def __str__(self) -> str:
+        return f"no {self.kind} {self.name!r} in the log"
+
+
+class FencedError(LogError):
+    """Another owner claimed the stream; this one may not write to it any more."""
+
+    def __init__(self, stream: str, epoch: int) -> None:
+        super().__init__(stream, epoch)
+        self.stream, self.epoch = stream, epoch
+
+    def __str__(self) -> str:
+        return (
+            f"{self.stream!r} has been taken over by another process; "
+            f"epoch {self.epoch} may no longer write to it"
+        )
+
+
+class OwnedError(LogError):
+    """The stream belongs to another live process."""
+
+    def __init__(self, stream: str, owner: str) -> None:
+        super().__init__(stream, owner)
+        self.stream, self.owner = stream, owner
+
+    def __str__(self) -> str:
+        return f"{self.stream!r} is being run by {self.owner}"
+
+
+# --- executions ----------------------------------------------------------------------
+
+
+class ExecutionError(ActorflowError):
+    """Base of errors about one execution."""
+
+    def __init__(self, execution_id: str) -> None:
+        super().__init__(execution_id)
+        self.execution_id = execution_id
+
+
+class ExecutionNotFoundError(ExecutionError, LookupError):
+    """No execution has that id."""
+
+    def __str__(self) -> str:
+        return f"no execution {self.execution_id!r} in the log"
+
+
+class ExecutionExistsError(ExecutionError):
+    """An execution with that id exists, and the caller asked for a new one."""
+
+    def __str__(self) -> str:
+        return f"execution {self.execution_id!r} exists already"
+
+
+class ExecutionEndedError(ExecutionError):
+    """The execution has ended, so what was asked of it cannot be done."""
+
+    def __init__(self, execution_id: str, status: str) -> None:
+        super().__init__(execution_id)
+        self.status = status
+
+    def __str__(self) -> str:
+        return f"execution {self.execution_id!r} has ended ({self.status})"
+
+
+class BranchNotFoundError(ExecutionError, LookupError):
+    """The execution has no such branch."""
+
+    def __init__(self, execution_id: str, branch: str) -> None:
+        super().__init__(execution_id)
+        self.branch = branch
+
+    def __str__(self) -> str:
+        return f"execution {self.execution_id!r} has no branch {self.branch!r}"
+
+
+class ExecutionFailed(ExecutionError):  # noqa: N818 - named in the public API
+    """The execution failed.
+
+    Attributes:
+        error: the recorded failure (an `actorflow.Failure`).
+    """
+
+    def __init__(self, execution_id: str, error: Any) -> None:
+        super().__init__(execution_id)
+        self.error = error
+
+    def __str__(self) -> str:
+        return f"execution {self.execution_id!r} failed: {self.error}"
+
+
+class ExecutionCancelled(ExecutionError):  # noqa: N818 - named in the public API
+    """The execution was cancelled."""
+
+    def __init__(self, execution_id: str, reason: str | None = None) -> None:
+        super().__init__(execution_id)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        because = f": {self.reason}" if self.reason else ""
+        return f"execution {self.execution_id!r} was cancelled{because}"
+
+
+class ActivityError(ActorflowError):
+    """Raised by an activity to fail with a class of its own choosing.
+
+    Args:
+        message: what went wrong, for people.
+        type: the error class that `Retry.on` and `Catch.on` match; ``"fatal"`` is
+            matched only by name, so it is never retried by accident.
+        details: anything recordable, kept with the failure.
+    """
+
+    def __init__(
+        self, message: str, *, type: str = "activity_failed", details: Any = None
+    ) -> None:
+        super().__init__(message)
+        self.type, self.details = type, details
+
+
+class RuntimeClosedError(ActorflowError):
+    """The runtime is closed, or closing."""

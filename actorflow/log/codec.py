@@ -1,0 +1,253 @@
+"""The codec: what a log writes for an event or a value, and what it makes of it later.
+
+An event is a tag and a JSON text. The tag names the class for ever and its hooks are
+looked up in a table, so the hot path has no tagged union. Fields that have their default
+are left out.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import orjson
+from attrs import frozen
+
+from actorflow.errors import UnreadableError, UnrecordableError
+from actorflow.log.classes import KnownClasses, is_record
+from actorflow.log.eventhooks import Hooks, model_hooks, user_hooks
+from actorflow.log.hints import Shaper, normal
+from actorflow.log.values import Values
+from actorflow.model.events import TAGS, Data
+
+UPCAST: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""tag -> how to read the payload that an older version wrote.  Never remove one."""
+
+_ATOMS = frozenset({type(None), bool, int, float, str})
+_ENCRYPTED = '{"$enc":'
+# What the codec has not turned into JSON types is a mistake, not a convenience.
+_OPTIONS = (
+    orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+)
+
+
+class PayloadCodec(Protocol):
+    """Changes payloads on their way into the log: encryption, compression.
+
+    Covers events, snapshots and the arguments of inbox commands. What lists and
+    searches need (names, types, statuses, waits, search attributes) stays readable.
+
+    Attributes:
+        name: written beside every payload, and checked before decoding it.
+    """
+
+    name: str
+
+    def encode(self, payload: bytes) -> bytes:
+        """Return what to store for *payload*."""
+        ...
+
+    def decode(self, stored: bytes) -> bytes:
+        """Return the payload that was stored as *stored*."""
+        ...
+
+
+@frozen
+class UnknownEvent:
+    """An event whose tag nobody here knows: from a newer version, or not registered."""
+
+    tag: str
+    data: Data
+
+
+class Codec:
+    """Turns events and values into JSON and back.
+
+    Args:
+        payload: changes every payload on its way in and out; rows written without it
+            stay readable.
+    """
+
+    def __init__(self, *, payload: PayloadCodec | None = None) -> None:
+        self._classes = KnownClasses()
+        self._values = Values(self._classes)
+        self._shaper = Shaper()
+        self._payload = payload
+        self._upcast = dict(UPCAST)
+        self._write: dict[type[Any], tuple[str, Callable[[Any], Data]]] = {}
+        self._read: dict[str, Callable[[Any], Any]] = {}
+        for tag, cls in TAGS.items():
+            self._add_event(tag, cls, model_hooks(cls))
+
+    # -- values --
+
+    def to_data(self, value: Any, hint: Any = Any, *, path: str = "value") -> Data:
+        """Return *value* as a JSON tree that shares nothing with it.
+
+        The tree says itself what it was made from; *hint* only tells which classes may
+        be read back by this process.
+
+        Raises:
+            UnrecordableError: part of it cannot be recorded; the error has its path.
+        """
+        if hint is not Any:
+            self.learn(hint)
+        return self._values.write(value, path)
+
+    def from_data(self, data: Data, hint: Any = Any, *, path: str = "value") -> Any:
+        """Return what *data* was made from, as *hint* asks for it.
+
+        Raises:
+            UnreadableError: it is something else, or of a class not known here.
+        """
+        if (hint := normal(hint)) is Any:
+            if type(data) in _ATOMS:
+                return data
+            return self._values.read(data, path, foreign=None)
+        self.learn(hint)
+        foreign: list[Any] = []
+        value = self._values.read(data, path, foreign=foreign)
+        shaped = self._shaper.shape(value, hint, path)
+        for each in foreign:
+            if not each.taken:
+                self._values.read(data, path, foreign=None)  # tells where and why not
+        return shaped
+
+    def register(
+        self,
+        cls: type[Any],
+        *,
+        name: str | None = None,
+        encode: Callable[[Any], Any] | None = None,
+        decode: Callable[[Any], Any] | None = None,
+    ) -> None:
+        """Let values of *cls* be recorded and read.
+
+        Args:
+            cls: the class.
+            name: written instead of ``module:qualname``, so that the class may move.
+                Register a class under an old name as well to read what was written
+                under it; the name given last is written.
+            encode: returns a recordable value for an instance. attrs classes,
+                dataclasses, named tuples and enums need none.
+            decode: makes an instance from that.
+        """
+        written = self._classes.add(cls, name)
+        self._values.forget(cls)
+        if encode is not None:
+            self._values.teach(cls, written, encode, decode or cls)
+
+    def learn(self, hint: Any) -> None:
+        """Let the classes that an annotation mentions be read, through all fields."""
+        self._classes.learn(hint)
+
+    def trust(self, module: str) -> None:
+        """Let the classes that an imported *module* defines be read."""
+        self._classes.trust(module)
+
+    # -- events --
+
+    def register_event(
+        self,
+        cls: type[Any],
+        tag: str | None = None,
+        *,
+        upcast: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+    ) -> str:
+        """Let *cls* be an event; return its tag, by default the name of the class.
+
+        Args:
+            cls: an attrs class or dataclass; its fields are values.
+            tag: what names the class in the log, for ever.
+            upcast: brings the recorded fields of an older version up to date.
+
+        Raises:
+            ValueError: *tag* means another class already.
+        """
+        tag = tag or cls.__name__
+        taken = next((c for c, (t, _) in self._write.items() if t == tag), cls)
+        if taken.__qualname__ != cls.__qualname__ or taken.__module__ != cls.__module__:
+            raise ValueError(f"the event tag {tag!r} is {taken}; give {cls} another")
+        if not is_record(cls):
+            raise TypeError(f"{cls} has no fields; make it an attrs class or dataclass")
+        self._classes.learn(cls)
+        self._add_event(tag, cls, user_hooks(cls, tag, self.to_data, self.from_data))
+        if upcast is not None:
+            self._upcast[tag] = upcast
+        return tag
+
+    def encode(self, event: Any) -> tuple[str, str]:
+        """Return the tag and the text to store for *event*."""
+        try:
+            tag, unstructure = self._write[type(event)]
+        except KeyError:
+            return self._encode_other(event)
+        return tag, self.dumps(unstructure(event), path=tag)
+
+    def _encode_other(self, event: Any) -> tuple[str, str]:
+        if isinstance(event, UnknownEvent):
+            return event.tag, self.dumps(event.data, path=event.tag)
+        name = type(event).__qualname__
+        raise UnrecordableError(name, "it is no event; codec.register_event(cls) first")
+
+    def decode(self, tag: str, text: str) -> Any:
+        """Return the event that was stored as *tag* and *text*.
+
+        Raises:
+            UnreadableError: the text does not fit the tag.
+        """
+        data = self.loads(text, path=tag)
+        if (upcast := self._upcast.get(tag)) is not None:
+            data = upcast(data)
+        structure = self._read.get(tag)
+        if structure is None:
+            return UnknownEvent(tag, data)
+        try:
+            return structure(data)
+        except UnreadableError:
+            raise
+        except KeyError as missing:
+            raise UnreadableError(tag, f"{missing} is missing") from missing
+        except Exception as error:
+            raise UnreadableError(tag, f"{type(error).__name__}: {error}") from error
+
+    def _add_event(self, tag: str, cls: type[Any], hooks: Hooks) -> None:
+        self._write[cls] = (tag, hooks.unstructure)
+        self._read[tag] = hooks.structure
+
+    # -- texts --
+
+    def dumps(self, data: Data, *, path: str = "value") -> str:
+        """Return the text to store for a JSON tree."""
+        try:
+            payload = orjson.dumps(data, option=_OPTIONS)
+        except TypeError as error:
+            raise UnrecordableError(path, str(error)) from None
+        return payload.decode() if self._payload is None else self._seal(payload)
+
+    def loads(self, text: str, *, path: str = "value") -> Data:
+        """Return the JSON tree that was stored as *text*."""
+        try:
+            data = orjson.loads(text)
+            if text.startswith(_ENCRYPTED):
+                data = orjson.loads(self._unseal(data))
+        except ValueError as error:
+            raise UnreadableError(path, f"not a readable payload: {error}") from error
+        return data
+
+    def _seal(self, payload: bytes) -> str:
+        assert self._payload is not None
+        stored = base64.b64encode(self._payload.encode(payload)).decode()
+        return orjson.dumps({"$enc": self._payload.name, "v": stored}).decode()
+
+    def _unseal(self, sealed: Mapping[str, Any]) -> bytes:
+        name = None if self._payload is None else self._payload.name
+        if self._payload is None or name != sealed["$enc"]:
+            raise ValueError(
+                f"it was stored by the payload codec {sealed['$enc']!r}, "
+                f"and this log was opened with {name!r}"
+            )
+        return self._payload.decode(base64.b64decode(sealed["v"]))

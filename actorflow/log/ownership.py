@@ -1,0 +1,204 @@
+"""Who may write: owners, their leases, and how a dead one is told from a slow one.
+
+Each opening of the log for writing is an owner with a lease, renewed while it lives.
+Where the system has file locks it also holds one on a side file, which the kernel
+releases whatever way the process ends: whoever gets that lock knows the owner is dead,
+at once. A process that is stopped or hangs keeps its lock, and is given up only when its
+lease has run out. Being wrong about it is safe: the epoch fences it off.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+from attrs import frozen
+
+from actorflow.errors import OwnedError, StreamNotFoundError
+from actorflow.log.batch import micros
+from actorflow.log.port import Owner, Stream
+
+try:
+    import fcntl
+except ImportError:  # no file locks here: the lease alone decides
+    fcntl = None  # type: ignore[assignment]
+
+_held: weakref.WeakSet[SideFile] = weakref.WeakSet()
+
+
+class SideFile:
+    """A file beside the log that is locked while its owner lives."""
+
+    def __init__(self, log: Path, owner: int) -> None:
+        self.path = log.with_name(f"{log.name}-owner-{owner}")
+        self._descriptor: int | None = None
+
+    def lock(self) -> None:
+        """Create the file and hold its lock until `release`, or the process ends."""
+        if fcntl is None:
+            return
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _held.add(self)
+
+    def release(self) -> None:
+        """Let the lock go, as the end of the process would."""
+        _held.discard(self)
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def remove(self) -> None:
+        """Delete the file."""
+        self.path.unlink(missing_ok=True)
+
+    def is_free(self) -> bool:
+        """Return whether the file exists and nobody holds its lock."""
+        if fcntl is None:
+            return False
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            # Shared, so that two who look at once do not take each other for alive.
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        else:
+            return True
+        finally:
+            os.close(descriptor)
+
+
+def _forget_locks() -> None:
+    # A forked child shares its parent's locks and would keep them beyond its death.
+    for each in list(_held):
+        each.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_locks)
+
+
+@frozen
+class Living:
+    """What is known of an owner's row."""
+
+    id: int
+    label: str
+    alive: bool
+
+
+class Ownership:
+    """This opening of the log among all others."""
+
+    def __init__(
+        self, path: Path, *, lease: float, label: str, clock: Callable[[], float]
+    ) -> None:
+        self._path, self._lease, self._clock = path, lease, clock
+        self._label, self._host = label, platform.node()
+        self._opened_at = micros(clock())
+        self._side: SideFile | None = None
+        self.id = 0
+
+    @property
+    def owner(self) -> Owner:
+        """This owner, as others may know it."""
+        return Owner(str(self.id), self._label)
+
+    def enter(self, connection: sqlite3.Connection) -> None:
+        """Become an owner; locked before anybody can see the row."""
+        (self.id,) = connection.execute(
+            "INSERT INTO owner (label, host, opened_at, expires_at) "
+            "VALUES (?, ?, ?, ?) RETURNING id",
+            (self._label, self._host, self._opened_at, self._expiry()),
+        ).fetchone()
+        self._side = SideFile(self._path, self.id)
+        self._side.lock()
+
+    def renew(self, connection: sqlite3.Connection) -> None:
+        """Extend the lease; an owner that was given up meanwhile is one again."""
+        connection.execute(
+            "INSERT INTO owner (id, label, host, opened_at, expires_at) "
+            "VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at",
+            (self.id, self._label, self._host, self._opened_at, self._expiry()),
+        )
+
+    def leave(self, connection: sqlite3.Connection) -> None:
+        """Give up every stream, and stop being an owner."""
+        connection.execute("UPDATE stream SET owner = NULL WHERE owner = ?", (self.id,))
+        connection.execute("DELETE FROM owner WHERE id = ?", (self.id,))
+
+    def drop(self, *, remove: bool) -> None:
+        """Let the lock go; keep its file, as a dead process does, unless *remove*."""
+        if self._side is not None:
+            self._side.release()
+            if remove:
+                self._side.remove()
+
+    def owners(self, connection: sqlite3.Connection) -> list[Living]:
+        """Return every owner of the log, and whether it lives."""
+        rows = connection.execute("SELECT id, label, host, expires_at FROM owner")
+        return [
+            Living(id_, label, self._lives(id_, host, expires_at))
+            for id_, label, host, expires_at in rows.fetchall()
+        ]
+
+    def abandoned(self, connection: sqlite3.Connection) -> list[int | None]:
+        """Return the owners whose streams are free to take; None is one of them."""
+        owners = self.owners(connection)
+        return [None, *(each.id for each in owners if not each.alive)]
+
+    def claim(self, connection: sqlite3.Connection, kind: str, name: str) -> Stream:
+        """Take one stream, unless a live process has it."""
+        row = connection.execute(
+            "SELECT id, type, head, epoch, owner FROM stream "
+            "WHERE kind = ? AND name = ?",
+            (kind, name),
+        ).fetchone()
+        if row is None:
+            raise StreamNotFoundError(kind, name)
+        stream, type_, head, epoch, owner = row
+        for each in self.owners(connection):
+            if each.id == owner and each.alive and owner != self.id:
+                raise OwnedError(name, each.label)
+        self.take(connection, [stream])
+        self.bury(connection)
+        return Stream(kind, name, type_, stream, head, epoch + 1)
+
+    def take(self, connection: sqlite3.Connection, streams: list[int]) -> None:
+        """Own *streams* under new epochs."""
+        connection.execute(
+            "UPDATE stream SET owner = ?, epoch = epoch + 1 "
+            "WHERE id IN (SELECT value FROM json_each(?))",
+            (self.id, str(streams)),
+        )
+
+    def bury(self, connection: sqlite3.Connection) -> None:
+        """Forget dead owners that hold nothing any more."""
+        for each in self.owners(connection):
+            if each.alive or each.id == self.id:
+                continue
+            held = connection.execute(
+                "SELECT 1 FROM stream WHERE owner = ? LIMIT 1", (each.id,)
+            ).fetchone()
+            side = SideFile(self._path, each.id)
+            if held is None and (side.is_free() or not side.path.exists()):
+                connection.execute("DELETE FROM owner WHERE id = ?", (each.id,))
+                side.remove()
+
+    def _lives(self, id_: int, host: str, expires_at: int) -> bool:
+        if id_ == self.id:
+            return True
+        if expires_at <= micros(self._clock()):
+            return False
+        return host != self._host or not SideFile(self._path, id_).is_free()
+
+    def _expiry(self) -> int:
+        return micros(self._clock() + self._lease)

@@ -1,0 +1,266 @@
+"""The port of the event log: what any log must do.
+
+`actorflow.testing.EventLogContract` is the law; this page is the prose. A log is used
+by one writer at a time and by any number of readers, from any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from attrs import define, field, frozen
+
+from actorflow.model.events import Recorded
+
+
+@define(eq=False)
+class Stream:
+    """This process's hold on one stream: where it ends, and who may write to it.
+
+    Owned by whoever appends. `id` is filled in by the log when the stream is created;
+    until then appends queue behind the write that creates it.
+
+    Attributes:
+        kind: ``execution`` or ``actor``.
+        name: unique within its kind.
+        type: the workflow's name, or the actor's class.
+        head: seq of the last event handed to the log (not necessarily durable yet).
+        epoch: the fencing number under which this process may append.
+        lost: why nothing more can be written through this hold, if so.
+    """
+
+    kind: str
+    name: str
+    type: str
+    id: int | None = None
+    head: int = 0
+    epoch: int = 0
+    lost: Exception | None = None
+
+
+@frozen
+class Summary:
+    """What lists and searches need to know of a stream, kept beside its events.
+
+    Attributes:
+        status: of an execution: running, suspended, paused, completed, failed,
+            cancelled. Of an actor: ``active``.
+        wake_at: when the stream wants to be woken, seconds since the epoch.
+        waits: what it waits for, one JSON mapping each.
+        attributes: search attributes, a JSON mapping; None leaves them unchanged.
+        fingerprint: of the definition; None leaves it unchanged.
+    """
+
+    status: str
+    wake_at: float | None = None
+    waits: Sequence[Mapping[str, Any]] = ()
+    attributes: Mapping[str, Any] | None = None
+    fingerprint: str | None = None
+
+
+@frozen
+class Snapshot:
+    """A stored checkpoint: the state as of event *seq*, as the JSON tree *data*.
+
+    *format* names the shape of the state; a reader that does not know it must ignore
+    the snapshot and replay.
+    """
+
+    seq: int
+    format: str
+    data: Any
+
+
+@define(eq=False)
+class Write:
+    """What one stream asks of one transaction: all of it, or nothing.
+
+    Attributes:
+        stream: the hold; its `head` already counts *events*.
+        events: with consecutive seqs, the last of which may be any up to the head.
+        summary: the stream's row after these events; None leaves it unchanged.
+        consumed: ids of inbox rows that these events record; they go with them.
+        snapshot: stored in the same transaction.
+        create: the stream comes into being with this write.
+        release: the stream has no owner after this write (passivation).
+        error: set by `EventLog.write` when this write was refused.
+    """
+
+    stream: Stream
+    events: Sequence[Recorded] = ()
+    summary: Summary | None = None
+    consumed: Sequence[int] = ()
+    snapshot: Snapshot | None = None
+    create: bool = False
+    release: bool = False
+    error: Exception | None = None
+
+
+@frozen
+class StreamRow:
+    """A stream as lists see it.  Times are seconds since the epoch."""
+
+    id: int
+    kind: str
+    name: str
+    type: str
+    head: int
+    epoch: int
+    owner: str | None
+    status: str
+    wake_at: float | None
+    waits: Sequence[Mapping[str, Any]]
+    attributes: Mapping[str, Any]
+    fingerprint: str | None
+    created_at: float
+    updated_at: float
+
+
+@frozen
+class InboxRow:
+    """A command another process left for a stream.
+
+    Attributes:
+        id: ascending in the order of posting.
+        command: what to do: ``signal``, ``pause``, ``resume``, ``cancel``, ``retry``...
+        data: its arguments, a JSON mapping.
+        key: deduplication key; a second row with the same key is not stored.
+    """
+
+    id: int
+    kind: str
+    name: str
+    command: str
+    data: Mapping[str, Any]
+    key: str | None
+    posted_at: float
+
+
+@frozen
+class Owner:
+    """A process that holds streams.  `id` is unique per opening of the log."""
+
+    id: str
+    label: str = field(default="")
+
+
+class EventLog(Protocol):
+    """All streams; append-only.
+
+    Every method may raise `LogUnavailableError`; methods that read events may raise
+    `LogCorruptError`.
+    """
+
+    # -- writing (one caller at a time) --
+
+    def write(self, batch: Sequence[Write]) -> None:
+        """Make *batch* durable in one transaction, then return.
+
+        A write that its stream does not allow is left out whole, its `error` is set
+        and its stream's `lost` is set to the same error; the others are committed:
+
+        - `StreamExistsError`: `create` for a name that is taken;
+        - `FencedError`: the stream's epoch, or head, is not the one this hold knows.
+
+        Writes of a stream that is `lost` are refused with the same error. When the
+        transaction itself fails, nothing of the batch is stored, nothing is marked,
+        and `LogUnavailableError` is raised; the same batch may be tried again.
+        """
+        ...
+
+    def claim(self, kind: str, name: str) -> Stream:
+        """Take ownership of a stream under a new, higher epoch.
+
+        Raises:
+            StreamNotFoundError: there is none.
+            OwnedError: another process owns it, is alive, and its lease has not run
+                out.
+        """
+        ...
+
+    def claim_abandoned(self, kind: str, *, status: str, limit: int) -> list[StreamRow]:
+        """Claim up to *limit* streams in *status* that no live process owns."""
+        ...
+
+    # -- ownership --
+
+    @property
+    def owner(self) -> Owner:
+        """This opening of the log."""
+        ...
+
+    def renew(self) -> None:
+        """Extend this owner's lease; call it at least every third of `lease`."""
+        ...
+
+    # -- the inbox: commands from processes that do not own the stream --
+
+    def post(
+        self,
+        kind: str,
+        name: str,
+        command: str,
+        data: Mapping[str, Any],
+        *,
+        key: str | None = None,
+    ) -> int | None:
+        """Leave a command, durably; return its id, or None if *key* was known.
+
+        Raises:
+            StreamNotFoundError: there is no such stream.
+        """
+        ...
+
+    def inbox(self, *, after: int = 0, limit: int = 1000) -> list[InboxRow]:
+        """Return commands for streams that this owner holds or that nobody live holds."""
+        ...
+
+    def changed(self) -> bool:
+        """Return whether another process may have written since the last call; cheap."""
+        ...
+
+    # -- reading (any thread) --
+
+    def find(self, kind: str, name: str) -> StreamRow | None:
+        """Return the stream's row, or None."""
+        ...
+
+    def read(
+        self, stream: int, *, after: int = 0, until: int | None = None
+    ) -> Iterator[Recorded]:
+        """Yield a stream's events with after < seq <= until, verified, in order."""
+        ...
+
+    def snapshot(self, stream: int, *, until: int | None = None) -> Snapshot | None:
+        """Return the newest snapshot at or before *until*."""
+        ...
+
+    def rows(
+        self,
+        kind: str,
+        *,
+        status: str | Sequence[str] | None = None,
+        type: str | None = None,
+        where: Mapping[str, Any] | None = None,
+        before: tuple[float, int] | None = None,
+        limit: int = 100,
+    ) -> list[StreamRow]:
+        """Return streams, newest first by (created_at, id), that match every filter.
+
+        *where* compares search attributes for equality. *before* is the
+        (created_at, id) of the last row of the previous page.
+        """
+        ...
+
+    def due(self, kind: str, *, now: float, limit: int) -> list[StreamRow]:
+        """Return streams with wake_at <= now that no live process owns, earliest first."""
+        ...
+
+    def next_wake(self, kind: str) -> float | None:
+        """Return the earliest wake_at of streams that no live process owns."""
+        ...
+
+    def close(self) -> None:
+        """Give up what this owner holds and close the log.  Idempotent."""
+        ...

@@ -1,0 +1,221 @@
+"""The reading side of an SQLite log.  Nothing here writes, and no read lasts long."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from actorflow.errors import LogCorruptError, LogUnavailableError, UnreadableError
+from actorflow.log.batch import EventRow, micros, recorded, seconds
+from actorflow.log.codec import Codec
+from actorflow.log.connection import Readers, is_corrupt
+from actorflow.log.port import InboxRow, Snapshot, StreamRow
+from actorflow.log.writing import snapshot_checksum
+from actorflow.model.events import Recorded
+
+PAGE = 1000
+_COLUMNS = (
+    "id, kind, name, type, head, epoch, owner, status, wake_at, waits, attributes, "
+    "fingerprint, created_at, updated_at"
+)
+
+
+def stream_row(row: Sequence[Any]) -> StreamRow:
+    """Return a row of `_COLUMNS` as lists see it."""
+    id_, kind, name, type_, head, epoch, owner, status, wake_at, *rest = row
+    waits, attributes, fingerprint, created_at, updated_at = rest
+    return StreamRow(
+        id=id_,
+        kind=kind,
+        name=name,
+        type=type_,
+        head=head,
+        epoch=epoch,
+        owner=None if owner is None else str(owner),
+        status=status,
+        wake_at=None if wake_at is None else seconds(wake_at),
+        waits=orjson.loads(waits),
+        attributes=orjson.loads(attributes),
+        fingerprint=fingerprint,
+        created_at=seconds(created_at),
+        updated_at=seconds(updated_at),
+    )
+
+
+class Reading:
+    """Reads streams and their events, on any thread."""
+
+    def __init__(self, readers: Readers, codec: Codec) -> None:
+        self._readers, self._codec = readers, codec
+
+    def find(self, kind: str, name: str) -> StreamRow | None:
+        """Return the stream's row, or None."""
+        rows = self._streams("kind = ? AND name = ?", (kind, name))
+        return rows[0] if rows else None
+
+    def events(self, stream: int, after: int, until: int | None) -> Iterator[Recorded]:
+        """Yield a stream's events a page at a time, verified."""
+        name, head = self._end(stream)
+        last = head if until is None else until
+        while after < last:
+            page = self._page(stream, name, after, last)
+            for row in page:
+                after += 1
+                yield recorded(row, after, self._codec, name)
+            if not page and after < min(last, head):
+                raise LogCorruptError(name, after + 1, "it is missing")
+            if len(page) < PAGE and after >= min(last, head):
+                return
+
+    def _page(self, stream: int, name: str, after: int, last: int) -> list[EventRow]:
+        try:
+            with self._readers.connection() as connection:
+                return connection.execute(
+                    "SELECT seq, address, type, time, data, checksum FROM event "
+                    "WHERE stream = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+                    (stream, after, last, PAGE),
+                ).fetchall()
+        except LogUnavailableError as error:
+            if is_corrupt(error):
+                raise LogCorruptError(name, after + 1, str(error)) from error
+            raise
+
+    def _end(self, stream: int) -> tuple[str, int]:
+        with self._readers.connection() as connection:
+            row = connection.execute(
+                "SELECT name, head FROM stream WHERE id = ?", (stream,)
+            ).fetchone()
+        return row or ("", 0)
+
+    def snapshot(self, stream: int, until: int | None) -> Snapshot | None:
+        """Return the newest sound snapshot at or before *until*."""
+        with self._readers.connection() as connection:
+            rows = connection.execute(
+                "SELECT seq, format, data, checksum FROM snapshot "
+                "WHERE stream = ? AND seq <= coalesce(?, seq) ORDER BY seq DESC",
+                (stream, until),
+            ).fetchall()
+        for seq, format_, text, crc in rows:
+            if crc == snapshot_checksum(seq, format_, text):
+                try:
+                    return Snapshot(seq, format_, self._codec.loads(text))
+                except UnreadableError:
+                    continue  # replay, from an older one or from the start
+        return None
+
+    def rows(
+        self,
+        kind: str,
+        *,
+        status: str | Sequence[str] | None,
+        type_: str | None,
+        where: Mapping[str, Any] | None,
+        before: tuple[float, int] | None,
+        limit: int,
+    ) -> list[StreamRow]:
+        """Return matching streams, newest first."""
+        test, bound = Conditions("kind = ?", kind), None
+        if isinstance(status, str):
+            test.add("status = ?", status)
+        elif status is not None:
+            test.add("status IN (SELECT value FROM json_each(?))", _json(list(status)))
+        if type_ is not None:
+            test.add("type = ?", type_)
+        for key, value in (where or {}).items():
+            test.add(*attribute_test(key, value))
+        if before is not None:
+            bound = (micros(before[0]), before[1])
+            test.add("(created_at, id) < (?, ?)", *bound)
+        return self._streams(
+            test.text + " ORDER BY created_at DESC, id DESC LIMIT ?",
+            (*test.values, limit),
+        )
+
+    def due(
+        self, kind: str, owners: Sequence[int | None], now: float, limit: int
+    ) -> list[StreamRow]:
+        """Return streams of *owners* that want to be awake by now, earliest first."""
+        found: list[StreamRow] = []
+        for owner in owners:
+            found += self._streams(
+                "kind = ? AND owner IS ? AND wake_at <= ? ORDER BY wake_at LIMIT ?",
+                (kind, owner, micros(now), limit),
+            )
+        return sorted(found, key=lambda row: (row.wake_at, row.id))[:limit]
+
+    def next_wake(self, kind: str, owners: Sequence[int | None]) -> float | None:
+        """Return the earliest time that a stream of *owners* wants to be awake."""
+        found = []
+        with self._readers.connection() as connection:
+            for owner in owners:
+                row = connection.execute(
+                    "SELECT wake_at FROM stream WHERE kind = ? AND owner IS ? "
+                    "AND wake_at IS NOT NULL ORDER BY wake_at LIMIT 1",
+                    (kind, owner),
+                ).fetchone()
+                found += row or ()
+        return seconds(min(found)) if found else None
+
+    def inbox(
+        self, owners: Sequence[int | None], after: int, limit: int
+    ) -> list[InboxRow]:
+        """Return commands for streams of *owners*, in order of posting."""
+        with self._readers.connection() as connection:
+            rows = connection.execute(
+                "SELECT inbox.id, kind, name, command, data, key, posted_at "
+                "FROM inbox JOIN stream ON stream.id = inbox.stream "
+                "WHERE inbox.id > ? AND (owner IS NULL "
+                "OR owner IN (SELECT value FROM json_each(?))) "
+                "ORDER BY inbox.id LIMIT ?",
+                (after, _json([each for each in owners if each]), limit),
+            ).fetchall()
+        return [
+            InboxRow(id_, kind, name, command, self._codec.loads(data), key, seconds(at))
+            for id_, kind, name, command, data, key, at in rows
+        ]
+
+    def _streams(self, rest: str, values: Sequence[Any]) -> list[StreamRow]:
+        with self._readers.connection() as connection:
+            return select_streams(connection, rest, values)
+
+
+def select_streams(
+    connection: sqlite3.Connection, rest: str, values: Sequence[Any]
+) -> list[StreamRow]:
+    """Return the streams for which *rest*, the end of a SELECT, holds."""
+    text = f"SELECT {_COLUMNS} FROM stream WHERE {rest}"  # noqa: S608 - our own text
+    return [stream_row(row) for row in connection.execute(text, values).fetchall()]
+
+
+class Conditions:
+    """Tests joined by AND, with their parameters."""
+
+    def __init__(self, test: str, *values: Any) -> None:
+        self.text, self.values = test, list(values)
+
+    def add(self, test: str, *values: Any) -> None:
+        """Require *test* too."""
+        self.text += f" AND {test}"
+        self.values += values
+
+
+def attribute_test(key: str, value: Any) -> tuple[str, ...]:
+    """Return a test, and its parameters, of a search attribute being equal to *value*.
+
+    Equal as JSON: true is not 1, but 1 is 1.0.
+    """
+    each = "EXISTS (SELECT 1 FROM json_each(attributes) AS a WHERE a.key = ? AND "
+    if value is None or isinstance(value, bool):
+        return each + "a.type = ?)", key, _json(value)
+    if isinstance(value, (int, float)):
+        return each + "a.type IN ('integer', 'real') AND a.value = ?)", key, value
+    if isinstance(value, str):
+        return each + "a.type = 'text' AND a.value = ?)", key, value
+    raise TypeError(f"where[{key!r}] must be text, a number, a bool or None")
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,256 @@
+"""The event log in an SQLite file."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from actorflow.errors import LogUnavailableError, StreamNotFoundError
+from actorflow.log.batch import micros
+from actorflow.log.codec import Codec
+from actorflow.log.connection import Readers, Writer, connect, errors_of
+from actorflow.log.ownership import Ownership
+from actorflow.log.port import InboxRow, Owner, Snapshot, Stream, StreamRow, Write
+from actorflow.log.reading import Reading, select_streams
+from actorflow.log.schema import prepare
+from actorflow.log.writing import Writing
+from actorflow.model.events import Recorded
+
+_SYNCHRONOUS = {"full": "FULL", "process": "NORMAL"}
+
+
+class SQLiteLog:
+    """An `EventLog` in an SQLite file, shared by any number of processes.
+
+    Args:
+        path: the file; created if there is none.
+        codec: turns events into text and back.
+        durability: ``full`` survives a loss of power once `write` has returned;
+            ``process`` survives the end of the process, but the last commits before a
+            loss of power may be missing (never torn, never out of order).
+        lease: seconds after which an owner that has stopped renewing is given up.
+        owner_label: what others are told about this owner.
+        clock: seconds since the epoch.
+        busy_timeout: seconds to wait for another process's transaction.
+        read_only: take part as a reader only; nothing is created or changed.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        codec: Codec | None = None,
+        durability: Literal["full", "process"] = "full",
+        lease: float = 10.0,
+        owner_label: str | None = None,
+        clock: Callable[[], float] = time.time,
+        busy_timeout: float = 30.0,
+        read_only: bool = False,
+    ) -> None:
+        self.path = Path(path).absolute()
+        self.codec = codec or Codec()
+        self._clock = clock
+        self._timeout = busy_timeout
+        self._readers = Readers(self._open_reader, self.path)
+        self._reading = Reading(self._readers, self.codec)
+        label = owner_label or f"{platform.node()}:{os.getpid()}"
+        self._ownership = Ownership(self.path, lease=lease, label=label, clock=clock)
+        self._writer: Writer | None = None
+        if read_only:
+            self._open_to_read()
+        else:
+            self._open_to_write(_SYNCHRONOUS[durability])
+
+    def _open_to_read(self) -> None:
+        with self._readers.connection() as connection:
+            prepare(connection, self.path, may_create=False)
+
+    def _open_to_write(self, synchronous: str) -> None:
+        with errors_of(self.path):
+            connection = connect(
+                self.path, read_only=False, busy_timeout=self._timeout
+            )
+        try:
+            with errors_of(self.path):
+                prepare(connection, self.path, may_create=True)
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute(f"PRAGMA synchronous = {synchronous}")
+        except BaseException:
+            connection.close()
+            raise
+        self._writer = Writer(connection, self.path)
+        with self._writer.transaction() as connection:
+            self._ownership.bury(connection)
+            self._ownership.enter(connection)
+        self._writing = Writing(
+            self._writer, self.codec, self._ownership.id, self._clock
+        )
+        self._version = self._data_version()
+
+    def _open_reader(self) -> sqlite3.Connection:
+        return connect(self.path, read_only=True, busy_timeout=self._timeout)
+
+    # -- writing --
+
+    def write(self, batch: Sequence[Write]) -> None:
+        """See `EventLog.write`."""
+        self._for_writing()
+        self._writing.write(batch)
+
+    def claim(self, kind: str, name: str) -> Stream:
+        """See `EventLog.claim`."""
+        with self._for_writing().transaction() as connection:
+            return self._ownership.claim(connection, kind, name)
+
+    def claim_abandoned(self, kind: str, *, status: str, limit: int) -> list[StreamRow]:
+        """See `EventLog.claim_abandoned`."""
+        with self._for_writing().transaction() as connection:
+            found: list[StreamRow] = []
+            for owner in self._ownership.abandoned(connection):
+                found += select_streams(
+                    connection,
+                    "owner IS ? AND kind = ? AND status = ? ORDER BY id LIMIT ?",
+                    (owner, kind, status, limit),
+                )
+            ids = sorted(row.id for row in found)[:limit]
+            self._ownership.take(connection, ids)
+            self._ownership.bury(connection)
+            return select_streams(
+                connection,
+                "id IN (SELECT value FROM json_each(?)) ORDER BY id",
+                (str(ids),),
+            )
+
+    def _for_writing(self) -> Writer:
+        if self._writer is None:
+            raise LogUnavailableError(f"{self.path}: the log was opened to read only")
+        return self._writer
+
+    # -- ownership --
+
+    @property
+    def owner(self) -> Owner:
+        """See `EventLog.owner`."""
+        return self._ownership.owner
+
+    def renew(self) -> None:
+        """See `EventLog.renew`."""
+        with self._for_writing().transaction() as connection:
+            self._ownership.renew(connection)
+
+    # -- the inbox --
+
+    def post(
+        self,
+        kind: str,
+        name: str,
+        command: str,
+        data: Mapping[str, Any],
+        *,
+        key: str | None = None,
+    ) -> int | None:
+        """See `EventLog.post`."""
+        text = self.codec.dumps(dict(data), path=command)
+        with self._for_writing().transaction() as connection:
+            stream = connection.execute(
+                "SELECT id FROM stream WHERE kind = ? AND name = ?", (kind, name)
+            ).fetchone()
+            if stream is None:
+                raise StreamNotFoundError(kind, name)
+            row = connection.execute(
+                "INSERT INTO inbox (stream, command, data, key, posted_at) "
+                "VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT (stream, key) DO NOTHING RETURNING id",
+                (*stream, command, text, key, micros(self._clock())),
+            ).fetchone()
+            return row[0] if row else None
+
+    def inbox(self, *, after: int = 0, limit: int = 1000) -> list[InboxRow]:
+        """See `EventLog.inbox`."""
+        owners = [self._ownership.id, *self._abandoned()]
+        return self._reading.inbox(owners, after, limit)
+
+    def changed(self) -> bool:
+        """See `EventLog.changed`."""
+        before, self._version = self._version, self._data_version()
+        return before != self._version
+
+    def _data_version(self) -> int:
+        # Of the writing connection: it changes when any other one has committed.
+        with self._for_writing().alone() as connection:
+            (version,) = connection.execute("PRAGMA data_version").fetchone()
+            return int(version)
+
+    def _abandoned(self) -> list[int | None]:
+        with self._readers.connection() as connection:
+            return self._ownership.abandoned(connection)
+
+    # -- reading --
+
+    def find(self, kind: str, name: str) -> StreamRow | None:
+        """See `EventLog.find`."""
+        return self._reading.find(kind, name)
+
+    def read(
+        self, stream: int, *, after: int = 0, until: int | None = None
+    ) -> Iterator[Recorded]:
+        """See `EventLog.read`."""
+        return self._reading.events(stream, after, until)
+
+    def snapshot(self, stream: int, *, until: int | None = None) -> Snapshot | None:
+        """See `EventLog.snapshot`."""
+        return self._reading.snapshot(stream, until)
+
+    def rows(
+        self,
+        kind: str,
+        *,
+        status: str | Sequence[str] | None = None,
+        type: str | None = None,  # noqa: A002 - named by the port
+        where: Mapping[str, Any] | None = None,
+        before: tuple[float, int] | None = None,
+        limit: int = 100,
+    ) -> list[StreamRow]:
+        """See `EventLog.rows`."""
+        return self._reading.rows(
+            kind, status=status, type_=type, where=where, before=before, limit=limit
+        )
+
+    def due(self, kind: str, *, now: float, limit: int) -> list[StreamRow]:
+        """See `EventLog.due`."""
+        return self._reading.due(kind, self._abandoned(), now, limit)
+
+    def next_wake(self, kind: str) -> float | None:
+        """See `EventLog.next_wake`."""
+        return self._reading.next_wake(kind, self._abandoned())
+
+    # -- the end --
+
+    def close(self) -> None:
+        """See `EventLog.close`."""
+        writer, self._writer = self._writer, None
+        self._readers.close()
+        if writer is not None:
+            with writer.transaction() as connection:
+                self._ownership.leave(connection)
+            self._ownership.drop(remove=True)
+            writer.close()
+
+    def abandon(self) -> None:
+        """Stop as a killed process does: nothing is given up, nothing tidied."""
+        writer, self._writer = self._writer, None
+        self._readers.close()
+        if writer is not None:
+            self._ownership.drop(remove=False)
+            writer.close()
+
+    def __enter__(self) -> SQLiteLog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

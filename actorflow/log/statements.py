@@ -1,0 +1,116 @@
+"""The statements of the writing path, by name; one statement for many rows.
+
+Between two rows of `executemany` another thread may take the GIL and keep it for a
+switch interval; within one statement it cannot. So rows are written by statements with
+a long VALUES list, in sizes that are few enough to be prepared once and kept.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import chain
+from typing import Any
+
+from attrs import frozen
+
+CHUNK = 512
+_GRAIN = 16
+
+
+@frozen
+class ManyRows:
+    """A statement over a VALUES list: *before*, the list, *after*."""
+
+    before: str
+    width: int
+    after: str = ""
+
+    def run(self, connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> None:
+        """Execute for all *rows*."""
+        start = 0
+        for size in _sizes(len(rows)):
+            part = rows[start : start + size]
+            connection.execute(self.text(size), tuple(chain.from_iterable(part)))
+            start += size
+
+    def text(self, size: int) -> str:
+        """Return the statement for *size* rows."""
+        return _text(self, size)
+
+
+@cache
+def _text(statement: ManyRows, size: int) -> str:
+    row = "(" + ", ".join("?" * statement.width) + ")"
+    return f"{statement.before} {', '.join([row] * size)} {statement.after}"
+
+
+def _sizes(count: int) -> Iterator[int]:
+    """Split *count* into few statements of few different sizes: at most 47 in all."""
+    while count >= CHUNK:
+        yield CHUNK
+        count -= CHUNK
+    if count >= _GRAIN:
+        yield count - count % _GRAIN
+    if count % _GRAIN:
+        yield count % _GRAIN
+
+
+ADD_EVENTS = ManyRows(
+    "INSERT INTO event (stream, seq, address, type, time, data, checksum) VALUES", 7
+)
+
+ADD_STREAMS = ManyRows(
+    "INSERT INTO stream (id, kind, name, type, head, epoch, owner, status, wake_at, "
+    "waits, attributes, fingerprint, created_at, updated_at) VALUES",
+    14,
+)
+
+MOVE_HEADS = ManyRows(
+    "UPDATE stream SET head = new.column2, updated_at = new.column3 FROM (VALUES",
+    3,
+    ") AS new WHERE stream.id = new.column1",
+)
+
+UPDATE_STREAMS = ManyRows(
+    "UPDATE stream SET head = new.column2, updated_at = new.column3, "
+    "status = coalesce(new.column4, status), "
+    "wake_at = iif(new.column4 IS NULL, wake_at, new.column5), "
+    "waits = coalesce(new.column6, waits), "
+    "attributes = coalesce(new.column7, attributes), "
+    "fingerprint = coalesce(new.column8, fingerprint), "
+    "owner = iif(new.column9, NULL, owner) FROM (VALUES",
+    9,
+    ") AS new WHERE stream.id = new.column1",
+)
+
+ADD_SNAPSHOTS = ManyRows(
+    "INSERT OR REPLACE INTO snapshot "
+    "(stream, seq, format, data, checksum, created_at) VALUES",
+    6,
+)
+
+# Each of these answers with one row, however much it finds: stepping through rows
+# gives the GIL away at every one.
+TAILS = """
+SELECT json_group_array(json_array(id, head, epoch)) FROM stream
+WHERE id IN (SELECT value FROM json_each(?))
+"""
+
+TAKEN = """
+SELECT json_group_array(json_array(stream.kind, stream.name))
+FROM json_each(?) AS wanted JOIN stream
+ON stream.kind = json_extract(wanted.value, '$[0]')
+AND stream.name = json_extract(wanted.value, '$[1]')
+"""
+
+LAST_STREAM_ID = "SELECT max(seq) FROM sqlite_sequence WHERE name = 'stream'"
+
+DELETE_CONSUMED = "DELETE FROM inbox WHERE id IN (SELECT value FROM json_each(?))"
+
+THIN_SNAPSHOTS = """
+DELETE FROM snapshot WHERE stream = :stream AND seq < (
+    SELECT seq FROM snapshot WHERE stream = :stream
+    ORDER BY seq DESC LIMIT 1 OFFSET :kept - 1)
+"""

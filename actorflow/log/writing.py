@@ -1,0 +1,164 @@
+"""The writing side of an SQLite log: one batch, one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import orjson
+
+from actorflow.errors import UnrecordableError
+from actorflow.log import statements as sql
+from actorflow.log.batch import Change, Draft, Plan, Tail, draft, judge, micros
+from actorflow.log.codec import Codec
+from actorflow.log.connection import Writer
+from actorflow.log.port import Snapshot, Summary, Write
+
+SNAPSHOTS_KEPT = 3
+
+
+class Writing:
+    """Writes batches for one owner."""
+
+    def __init__(
+        self, writer: Writer, codec: Codec, owner: int, clock: Callable[[], float]
+    ) -> None:
+        self._writer, self._codec = writer, codec
+        self._owner, self._clock = owner, clock
+
+    def write(self, batch: Sequence[Write]) -> None:
+        """Make *batch* durable; see `EventLog.write`."""
+        drafts = draft(batch, self._codec)
+        snapshots = self._snapshots(drafts)
+        with self._writer.transaction() as connection:
+            plan = self._judged(connection, drafts)
+            self._store(connection, plan, snapshots)
+        plan.settle()
+
+    def _snapshots(self, drafts: Iterable[Draft]) -> dict[int, str]:
+        texts = {}
+        for each in drafts:
+            if (snapshot := each.write.snapshot) is not None:
+                # A snapshot only saves time: one that cannot be written is left out.
+                with suppress(UnrecordableError):
+                    texts[id(each)] = self._codec.dumps(snapshot.data)
+        return texts
+
+    def _judged(
+        self, connection: sqlite3.Connection, drafts: Sequence[Draft]
+    ) -> Plan:
+        ids = {d.write.stream.id for d in drafts if d.write.stream.id is not None}
+        names = [
+            (d.write.stream.kind, d.write.stream.name) for d in drafts if d.write.create
+        ]
+        tails = {row[0]: Tail(*row) for row in _rows(connection, sql.TAILS, [*ids])}
+        if not names:
+            return judge(drafts, tails=tails, taken=set(), next_id=0)
+        taken = {(kind, name) for kind, name in _rows(connection, sql.TAKEN, names)}
+        (last,) = connection.execute(sql.LAST_STREAM_ID).fetchone()
+        return judge(drafts, tails=tails, taken=taken, next_id=(last or 0) + 1)
+
+    def _store(
+        self, connection: sqlite3.Connection, plan: Plan, snapshots: dict[int, str]
+    ) -> None:
+        now = micros(self._clock())
+        created, moved, updated, events = [], [], [], []
+        for change in plan.changes.values():
+            if change.created:
+                created.append(_new_row(change, self._owner, now))
+            elif change.summary is None and not change.release:
+                moved.append((change.tail.id, change.tail.head, now))
+            else:
+                updated.append(_changed_row(change, now))
+            stream = (change.tail.id,)
+            events += [stream + row for row in change.rows]
+        sql.ADD_STREAMS.run(connection, created)
+        sql.MOVE_HEADS.run(connection, moved)
+        sql.UPDATE_STREAMS.run(connection, updated)
+        sql.ADD_EVENTS.run(connection, events)
+        self._store_rest(connection, plan, snapshots, now)
+
+    def _store_rest(
+        self,
+        connection: sqlite3.Connection,
+        plan: Plan,
+        snapshots: dict[int, str],
+        now: int,
+    ) -> None:
+        consumed = [each for d in plan.accepted for each in d.write.consumed]
+        if consumed:
+            connection.execute(sql.DELETE_CONSUMED, (_json(consumed),))
+        for each in plan.accepted:
+            snapshot = each.write.snapshot
+            if snapshot is not None and id(each) in snapshots:
+                stream = plan.changes[id(each.write.stream)].tail.id
+                row = _snapshot_row(stream, snapshot, snapshots[id(each)], now)
+                sql.ADD_SNAPSHOTS.run(connection, [row])
+                connection.execute(
+                    sql.THIN_SNAPSHOTS, {"stream": stream, "kept": SNAPSHOTS_KEPT}
+                )
+
+
+def _rows(connection: sqlite3.Connection, text: str, argument: list[Any]) -> list[Any]:
+    if not argument:
+        return []
+    (found,) = connection.execute(text, (_json(argument),)).fetchone()
+    rows: list[Any] = orjson.loads(found)
+    return rows
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value, default=dict).decode()
+
+
+def _summary_columns(summary: Summary | None) -> tuple[Any, ...]:
+    if summary is None:
+        return None, None, None, None, None
+    return (
+        summary.status,
+        None if summary.wake_at is None else micros(summary.wake_at),
+        _json(list(summary.waits)),
+        None if summary.attributes is None else _json(dict(summary.attributes)),
+        summary.fingerprint,
+    )
+
+
+def _new_row(change: Change, owner: int, now: int) -> tuple[Any, ...]:
+    hold, tail = change.stream, change.tail
+    status, wake_at, waits, attributes, print_ = _summary_columns(change.summary)
+    return (
+        tail.id,
+        hold.kind,
+        hold.name,
+        hold.type,
+        tail.head,
+        1,
+        None if change.release else owner,
+        status or "",
+        wake_at,
+        waits or "[]",
+        attributes or "{}",
+        print_,
+        now,
+        now,
+    )
+
+
+def _changed_row(change: Change, now: int) -> tuple[Any, ...]:
+    summary = _summary_columns(change.summary)
+    return (change.tail.id, change.tail.head, now, *summary, change.release)
+
+
+def _snapshot_row(
+    stream: int, snapshot: Snapshot, text: str, now: int
+) -> tuple[Any, ...]:
+    crc = snapshot_checksum(snapshot.seq, snapshot.format, text)
+    return stream, snapshot.seq, snapshot.format, text, crc, now
+
+
+def snapshot_checksum(seq: int, format_: str, text: str) -> int:
+    """Return what guards a snapshot against decay."""
+    return zlib.crc32(f"{seq}\0{format_}\0{text}".encode())

@@ -1,0 +1,384 @@
+"""What can have happened to an execution.  Every event is a fact: past and frozen.
+
+Values in events (`Data`) are plain JSON trees; the codec turned them into that before
+they came here, so the model never meets a user's class. An event belongs to the
+address it is recorded under (`Recorded.address`): a branch (``main``, ``main-1``), an
+activation (``main/fetch``, ``main/enrich[3]``), or ``""`` for the execution itself.
+
+The tag of a class and the names of its fields are a file format: see `TAGS`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import field, frozen
+
+type_ = type
+Data = Any
+"""A JSON tree: None, bool, int, float, str, list of Data, dict of str to Data."""
+
+
+@frozen
+class Failure:
+    """Why something failed, as far as it can be written down.
+
+    Attributes:
+        type: the class that retry and catch match: ``activity_failed``, ``timeout``,
+            ``fatal``, or the activity's own.
+        message: what went wrong, for people.
+        exceptions: qualified names of the exception's classes, the most special first.
+        traceback: as Python printed it, if there was one.
+        details: what the activity attached.
+        address: the activation that failed first.
+        node: the name of what failed there.
+        causes: failures this one is made of, lowest declared index first.
+    """
+
+    type: str
+    message: str
+    exceptions: tuple[str, ...] = ()
+    traceback: str | None = None
+    details: Data = None
+    address: str | None = None
+    node: str | None = None
+    causes: tuple[Failure, ...] = ()
+
+    def __str__(self) -> str:
+        where = f" at {self.address}" if self.address else ""
+        return f"{self.type}{where}: {self.message}"
+
+
+@frozen
+class Outcome:
+    """What became of one item or arm, where failures do not fail the whole.
+
+    Attributes:
+        value: what it returned; None after a failure.
+        error: why it failed; None after a success.
+    """
+
+    value: Any = None
+    error: Failure | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a value rather than an error."""
+        return self.error is None
+
+
+def outcome_data(value: Data, error: Failure | None) -> Data:
+    """Return the data of an `Outcome`, as the codec writes and reads it."""
+    fields: dict[str, Data] = {"value": value}
+    if error is not None:
+        fields["error"] = failure_data(error)
+    return {"$": "object", "type": "actorflow:Outcome", "v": fields}
+
+
+def failure_data(failure: Failure) -> Data:
+    """Return the data of a `Failure`, as the codec writes and reads it."""
+    fields = {
+        "type": failure.type,
+        "message": failure.message,
+        "exceptions": {"$": "tuple", "v": list(failure.exceptions)},
+        "details": failure.details,
+        "address": failure.address,
+        "node": failure.node,
+    }
+    return {"$": "object", "type": "actorflow:Failure", "v": fields}
+
+
+# --- the execution -------------------------------------------------------------------
+
+
+@frozen
+class ExecutionStarted:
+    """The execution came to be, with everything it will ever need from its caller."""
+
+    workflow: str
+    fingerprint: str
+    inputs: dict[str, Data] = field(factory=dict)
+    variables: dict[str, Data] = field(factory=dict)
+    attributes: dict[str, Data] = field(factory=dict)
+
+
+@frozen
+class ExecutionCompleted:
+    """Every branch ended well and the outputs were taken."""
+
+    output: Data = None
+
+
+@frozen
+class ExecutionFailed:
+    """Something failed that nothing caught."""
+
+    error: Failure
+
+
+@frozen
+class ExecutionCancelled:
+    """A caller's cancellation took effect; nothing further will run."""
+
+    reason: str | None = None
+
+
+@frozen
+class ExecutionPaused:
+    """Somebody asked the execution, or one *branch*, to stop at its next boundary."""
+
+    branch: str | None = None
+    reason: str | None = None
+
+
+@frozen
+class ExecutionResumed:
+    """Somebody unpaused the execution, or one *branch*; frozen clocks run again."""
+
+    branch: str | None = None
+
+
+@frozen
+class ExecutionRetried:
+    """Somebody asked a failed execution to try again what had failed."""
+
+
+@frozen
+class ExecutionRecovered:
+    """A new owner took over while attempts were in flight; those run once more."""
+
+    owner: str
+    epoch: int
+
+
+@frozen
+class SignalReceived:
+    """A message arrived on *topic*; it is kept until a wait consumes it."""
+
+    topic: str
+    payload: Data = None
+    key: str | None = None
+
+
+# --- branches ------------------------------------------------------------------------
+
+
+@frozen
+class BranchStarted:
+    """A line of control began at *step*, with a copy of its parent's variables."""
+
+    step: str
+    parent: str | None = None
+
+
+@frozen
+class BranchMoved:
+    """The branch has chosen its next step, but may not enter it yet (a pause)."""
+
+    step: str
+
+
+@frozen
+class BranchDiverted:
+    """A failure or a timeout was caught: the branch goes on at *step*."""
+
+    step: str
+    error: Failure
+    store: str | None = None
+
+
+@frozen
+class BranchCompleted:
+    """The branch has nothing further to do; its variables stay for joins."""
+
+
+@frozen
+class BranchFailed:
+    """The branch failed and nothing caught it."""
+
+    error: Failure
+
+
+# --- activations ---------------------------------------------------------------------
+
+
+@frozen
+class ActivationStarted:
+    """A node was entered.
+
+    Attributes:
+        kind: the step kind, as in `model.definition`.
+        node: the name of the activity, or of the step.
+        step: the step, when a branch entered it.
+        input: what the node was given.
+        store: the variable that will take the result.
+    """
+
+    kind: str
+    node: str
+    step: str | None = None
+    input: Data = None
+    store: str | None = None
+
+
+@frozen
+class ItemsStarted:
+    """Items *first* to *first + count - 1* of a map were entered."""
+
+    first: int
+    count: int
+
+
+@frozen
+class AttemptFailed:
+    """One try failed; the next may begin at *retry_at* (seconds since the epoch)."""
+
+    attempt: int
+    error: Failure
+    retry_at: float
+
+
+@frozen
+class ActivationCompleted:
+    """The node returned."""
+
+    result: Data = None
+
+
+@frozen
+class ActivationFailed:
+    """The node failed for good."""
+
+    error: Failure
+
+
+@frozen
+class ActivationCancelled:
+    """The node was left because its outcome no longer mattered."""
+
+
+@frozen
+class ValueRecorded:
+    """The activity recorded a value under *key* (activity history)."""
+
+    key: str
+    value: Data = None
+
+
+@frozen
+class WaitStarted:
+    """The node waits for something from outside.
+
+    Attributes:
+        wait: the ordinal of this wait within its activation.
+        kind: ``signal``, ``time`` or ``pause``.
+        topic: the signal's topic.
+        deadline: when the wait ends by itself, in seconds since the epoch.
+        reason: what a person should know.
+    """
+
+    wait: int
+    kind: str
+    topic: str | None = None
+    deadline: float | None = None
+    reason: str | None = None
+
+
+@frozen
+class WaitEnded:
+    """The wait is over: by the signal recorded as event *signal*, or by its deadline."""
+
+    wait: int
+    signal: int | None = None
+    timed_out: bool = False
+
+
+@frozen
+class ProgressReported:
+    """The activity told how far it is."""
+
+    done: float | None = None
+    total: float | None = None
+    message: str | None = None
+
+
+@frozen
+class ValueEmitted:
+    """The node yielded a value upward."""
+
+    value: Data = None
+
+
+Event = (
+    ExecutionStarted
+    | ExecutionCompleted
+    | ExecutionFailed
+    | ExecutionCancelled
+    | ExecutionPaused
+    | ExecutionResumed
+    | ExecutionRetried
+    | ExecutionRecovered
+    | SignalReceived
+    | BranchStarted
+    | BranchMoved
+    | BranchDiverted
+    | BranchCompleted
+    | BranchFailed
+    | ActivationStarted
+    | ItemsStarted
+    | AttemptFailed
+    | ActivationCompleted
+    | ActivationFailed
+    | ActivationCancelled
+    | ValueRecorded
+    | WaitStarted
+    | WaitEnded
+    | ProgressReported
+    | ValueEmitted
+)
+
+# On the wire for ever: a tag is never reused, a field never changes its meaning.
+TAGS: dict[str, type_[Any]] = {
+    "execution.started": ExecutionStarted,
+    "execution.completed": ExecutionCompleted,
+    "execution.failed": ExecutionFailed,
+    "execution.cancelled": ExecutionCancelled,
+    "execution.paused": ExecutionPaused,
+    "execution.resumed": ExecutionResumed,
+    "execution.retried": ExecutionRetried,
+    "execution.recovered": ExecutionRecovered,
+    "signal.received": SignalReceived,
+    "branch.started": BranchStarted,
+    "branch.moved": BranchMoved,
+    "branch.diverted": BranchDiverted,
+    "branch.completed": BranchCompleted,
+    "branch.failed": BranchFailed,
+    "activation.started": ActivationStarted,
+    "items.started": ItemsStarted,
+    "attempt.failed": AttemptFailed,
+    "activation.completed": ActivationCompleted,
+    "activation.failed": ActivationFailed,
+    "activation.cancelled": ActivationCancelled,
+    "value.recorded": ValueRecorded,
+    "wait.started": WaitStarted,
+    "wait.ended": WaitEnded,
+    "progress.reported": ProgressReported,
+    "value.emitted": ValueEmitted,
+}
+
+
+@frozen
+class Recorded:
+    """An event with its place: what a log returns, and what a fold takes.
+
+    Attributes:
+        seq: 1, 2, 3 ... within the stream.
+        time: seconds since the epoch, to the microsecond.
+        address: whom inside the stream the event belongs to; ``""`` is the stream.
+        event: what happened.
+    """
+
+    seq: int
+    time: float
+    address: str
+    event: Any

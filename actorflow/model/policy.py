@@ -1,0 +1,209 @@
+"""How failures are classified, retried and caught, and how durations are written."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from attrs import field, frozen
+
+from actorflow.errors import ActivityError
+from actorflow.model.events import Failure
+
+ErrorClass = str | type[BaseException]
+"""What `on=` and `never=` take: an exception class, or an error class by name."""
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
+
+
+def seconds(value: float | str | timedelta) -> float:
+    """Return a duration in seconds: from seconds, a timedelta, or ``"1h30m"``."""
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, str):
+        text = value.replace(" ", "")
+        if not text or _DURATION.sub("", text):
+            msg = f"{value!r} is not a duration; write seconds, or as in '1h30m'"
+            raise ValueError(msg)
+        return sum(float(n) * _UNITS[unit] for n, unit in _DURATION.findall(text))
+    return float(value)
+
+
+def optional_seconds(value: float | str | timedelta | None) -> float | None:
+    """Return `seconds(value)`, or None for None."""
+    return None if value is None else seconds(value)
+
+
+def _classes(value: ErrorClass | Sequence[ErrorClass]) -> tuple[str, ...]:
+    entries = (value,) if isinstance(value, str | type) else tuple(value)
+    return tuple(e if isinstance(e, str) else class_name(e) for e in entries)
+
+
+def class_name(cls: type[BaseException]) -> str:
+    """Return the name under which an exception class is recorded and matched."""
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+@frozen(kw_only=True)
+class Retry:
+    """When to try again, and how long to wait before.
+
+    The delay before try *n* + 1 is ``initial * factor ** (n - 1)``, at most
+    *max_delay*, spread by *jitter*: 0.1 means up to a tenth more or less.
+
+    Attributes:
+        max_attempts: tries in all, the first included.
+        initial: seconds before the second try.
+        factor: growth of the delay from try to try.
+        max_delay: seconds at most, None for no bound.
+        jitter: part of the delay that is random, 0 to 1.
+        on: error classes to retry: exception classes, or names such as ``"timeout"``;
+            ``"all"`` is everything but ``fatal``.
+        never: error classes that are not retried, whatever *on* says.
+    """
+
+    max_attempts: int = 3
+    initial: float = field(default=1.0, converter=seconds)
+    factor: float = 2.0
+    max_delay: float | None = field(default=60.0, converter=optional_seconds)
+    jitter: float = 0.0
+    on: tuple[str, ...] = field(default=("all",), converter=_classes)
+    never: tuple[str, ...] = field(default=(), converter=_classes)
+
+    def delay(self, attempt: int, chance: float) -> float:
+        """Return the seconds to wait after *attempt* failed; *chance* is in [0, 1)."""
+        # The exponent is bounded first: 2.0 ** 1024 overflows a float.
+        delay = self.initial * self.factor ** min(attempt - 1, 64)
+        if self.max_delay is not None:
+            delay = min(delay, self.max_delay)
+        return delay * (1 + self.jitter * (2 * chance - 1))
+
+    def covers(self, failure: Failure) -> bool:
+        """Return whether this policy is about *failure*."""
+        return matches(failure, self.on) and not matches(failure, self.never)
+
+
+@frozen(kw_only=True)
+class Catch:
+    """Where a branch goes on when a step has failed for good.
+
+    Attributes:
+        on: error classes, as in `Retry`.
+        goto: the step to go on at.
+        store: the variable that takes the failure, as a mapping with ``type``,
+            ``message``, ``details``, ``node`` and ``address``.
+    """
+
+    goto: str
+    on: tuple[str, ...] = field(default=("all",), converter=_classes)
+    store: str | None = None
+
+
+@frozen
+class RateLimit:
+    """At most *count* attempts in *per* seconds, for all who share *name*."""
+
+    count: int
+    per: float = field(default=1.0, converter=seconds, kw_only=True)
+    name: str | None = field(default=None, kw_only=True)
+
+
+def matches(failure: Failure, patterns: Sequence[str]) -> bool:
+    """Return whether one of *patterns* is a class of *failure*.
+
+    ``all`` is everything but ``fatal``; ``activity_failed`` is everything but
+    ``timeout`` and ``fatal``; any other name is an error type, or the name of one of
+    the exception's classes, qualified or not.
+    """
+    return any(_matches(failure, pattern) for pattern in patterns)
+
+
+def _matches(failure: Failure, pattern: str) -> bool:
+    if failure.type == "fatal":
+        return pattern == "fatal"
+    if pattern == "all":
+        return True
+    if pattern == "activity_failed":
+        return failure.type != "timeout"
+    return pattern == failure.type or any(
+        pattern in (name, name.rpartition(":")[2]) for name in failure.exceptions
+    )
+
+
+def next_try(
+    policies: Sequence[Retry], attempt: int, failure: Failure, chance: float
+) -> float | None:
+    """Return the seconds until the next try, or None if there is none.
+
+    Every failure is classified anew: the first policy that covers it decides.
+    """
+    for policy in policies:
+        if policy.covers(failure):
+            if attempt >= policy.max_attempts:
+                return None
+            return policy.delay(attempt, chance)
+    return None
+
+
+def failure_of(
+    error: BaseException, *, address: str | None = None, node: str | None = None
+) -> Failure:
+    """Write down an exception.
+
+    An `ActivityError` names its own class; a `TimeoutError` is a ``timeout``; all else
+    is ``activity_failed``. A cancellation is not a timeout.
+    """
+    kind, details = "activity_failed", None
+    if isinstance(error, ActivityError):
+        kind, details = error.type, error.details
+    elif isinstance(error, TimeoutError):
+        kind = "timeout"
+    return Failure(
+        type=kind,
+        message=_message(error),
+        exceptions=tuple(
+            class_name(cls)
+            for cls in type(error).__mro__
+            if issubclass(cls, BaseException)
+        ),
+        traceback=_traceback(error),
+        details=details,
+        address=address,
+        node=node,
+    )
+
+
+def _message(error: BaseException) -> str:
+    # str() of a hostile exception may itself raise; a failure must still be recorded.
+    try:
+        return _clean(str(error)) or type(error).__name__
+    except Exception:  # noqa: BLE001
+        return type(error).__name__
+
+
+def _traceback(error: BaseException) -> str | None:
+    if error.__traceback__ is None:
+        return None
+    try:
+        return _clean("".join(traceback.format_exception(error)))
+    except Exception:  # noqa: BLE001
+        return None
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def failure_data(failure: Failure) -> dict[str, Any]:
+    """Return what a `Catch` stores of a failure."""
+    return {
+        "type": failure.type,
+        "message": failure.message,
+        "details": failure.details,
+        "node": failure.node,
+        "address": failure.address,
+    }

@@ -1,0 +1,205 @@
+"""What can be known to be wrong with a graph before it runs; all of it at once."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from actorflow.model.definition import (
+    KINDS,
+    Activity,
+    Step,
+    Workflow,
+    activity_problems,
+    retry_problems,
+    targets,
+)
+
+INPUT_TYPES = ("any", "string", "integer", "number", "boolean", "object", "array")
+# Addresses are built from names with these between them.
+_NAME = re.compile(r"[^/\[\]#@\s][^/\[\]#@]*")
+
+
+def workflow_problems(workflow: Workflow) -> Iterator[str]:
+    """Yield every problem, each with its place and what to do."""
+    if not workflow.name:
+        yield "the workflow needs a name"
+    if not workflow.steps:
+        yield "the workflow needs at least one step"
+        return
+    yield from _name_problems(workflow)
+    names = {step.name for step in workflow.steps}
+    if workflow.start_at and workflow.start_at not in names:
+        yield f"start_at names {workflow.start_at!r}, which is no step"
+        return
+    branches = {e.branch for s in workflow.steps for e in s.next if e.branch}
+    for step in workflow.steps:
+        for check in _STEP_CHECKS:
+            for problem in check(step):
+                yield f"step {step.name!r}: {problem}"
+        for target in dict.fromkeys(targets(step)):
+            if target not in names:
+                yield f"step {step.name!r} goes to {target!r}, which is no step"
+        for branch in _unknown_branches(step, branches):
+            yield f"step {step.name!r} joins {branch!r}, which no edge starts"
+    if all(target in names for step in workflow.steps for target in targets(step)):
+        yield from _unreachable(workflow)
+    yield from _interface_problems(workflow, branches)
+
+
+def _name_problems(workflow: Workflow) -> Iterator[str]:
+    for number, step in enumerate(workflow.steps):
+        if not step.name:
+            yield f"step number {number + 1} needs a name"
+        elif not _NAME.fullmatch(step.name):
+            yield f"step name {step.name!r} may not contain / [ ] # @"
+    for name, count in Counter(step.name for step in workflow.steps).items():
+        if count > 1 and name:
+            yield f"{count} steps are named {name!r}; names must be unique"
+    named = Counter(e.branch for s in workflow.steps for e in s.next if e.branch)
+    for branch, count in named.items():
+        if branch == "main":
+            yield "branch name 'main' is taken by the first branch"
+        elif not _NAME.fullmatch(branch):
+            yield f"branch name {branch!r} may not contain / [ ] # @"
+        if count > 1:
+            yield f"{count} edges start branch {branch!r}; branch names must be unique"
+
+
+def _kind_problems(step: Step) -> Iterator[str]:
+    if not step.kinds:
+        yield f"has no kind; give it one of {', '.join(KINDS)}"
+    elif len(step.kinds) > 1:
+        yield f"is {' and '.join(step.kinds)} at once; a step has one kind"
+
+
+def _modifier_problems(step: Step) -> Iterator[str]:
+    runs_code = step.activity is not None or step.map is not None
+    can_fail = runs_code or step.wait_signal is not None
+    if step.retry and not runs_code:
+        yield "retry is for steps that run an activity"
+    if step.catch and not can_fail:
+        yield "catch is for steps that can fail: activity, map, wait_signal"
+    if step.timeout is not None and not runs_code:
+        yield "timeout is for steps that run an activity"
+    if step.timeout is not None and step.timeout <= 0:
+        yield f"timeout must be positive, not {step.timeout:g} s"
+    if step.parameters and step.activity is None:
+        yield "parameters are for activity steps"
+    if step.store and (step.join or step.sleep is not None or step.pause is not None):
+        yield f"store is of no use: {'/'.join(step.kinds)} has no result"
+    if step.edges not in ("all", "first"):
+        yield f"edges must be 'all' or 'first', not {step.edges!r}"
+    for number, retry in enumerate(step.retry):
+        yield from retry_problems(retry, f"retry[{number}]")
+    for number, catch in enumerate(step.catch):
+        if not catch.on:
+            yield f"catch[{number}]: `on` is empty, so nothing would be caught"
+    if isinstance(step.node, Activity):
+        yield from activity_problems(step.node)
+
+
+def _wait_problems(step: Step) -> Iterator[str]:
+    if step.sleep is not None and step.sleep <= 0:
+        yield f"sleep must be positive, not {step.sleep:g} s"
+    wait = step.wait_signal
+    if wait and not wait.topic:
+        yield "wait_signal needs a topic"
+    if wait and wait.timeout is not None and wait.timeout <= 0:
+        yield f"wait_signal.timeout must be positive, not {wait.timeout:g} s"
+    if wait and wait.on_timeout and wait.timeout is None:
+        yield "wait_signal.on_timeout needs a timeout"
+    if step.pause is not None and not step.next:
+        yield "a pause needs an edge to go on by"
+
+
+def _map_problems(step: Step) -> Iterator[str]:
+    if not step.map:
+        return
+    limit = step.map.max_concurrency
+    if limit is not None and limit < 1:
+        yield f"map.max_concurrency must be at least 1, not {limit}"
+    if step.map.on_error not in ("wait", "fail_fast", "continue"):
+        yield f"map.on_error must be wait, fail_fast or continue: {step.map.on_error!r}"
+
+
+def _join_problems(step: Step) -> Iterator[str]:
+    join = step.join
+    if not join:
+        return
+    if join.count is not None and join.count < 1:
+        yield f"join.count must be at least 1, not {join.count}"
+    if join.branches and join.count is not None and join.count > len(join.branches):
+        yield f"join.count is {join.count}, but {len(join.branches)} branches are listed"
+    for source, dest in join.mappings.items():
+        branch = source.partition(".")[0]
+        if join.branches and branch not in join.branches:
+            yield f"join maps {source!r}, but does not list branch {branch!r}"
+        if not dest or "" in dest.split("."):
+            yield f"join maps {source!r} to {dest!r}, which is no path"
+
+
+def _store_problems(step: Step) -> Iterator[str]:
+    wait = step.wait_signal
+    stores = [step.store, wait.store if wait else None, *(c.store for c in step.catch)]
+    for store in stores:
+        if store and store.startswith("state."):
+            yield f"store {store!r}: write the bare variable name, without 'state.'"
+        elif store and "." in store:
+            yield f"store {store!r}: a variable name may not contain a dot"
+
+
+_STEP_CHECKS: tuple[Callable[[Step], Iterator[str]], ...] = (
+    _kind_problems,
+    _modifier_problems,
+    _wait_problems,
+    _map_problems,
+    _join_problems,
+    _store_problems,
+)
+
+
+def _unknown_branches(step: Step, branches: set[str]) -> Iterator[str]:
+    for branch in step.join.branches if step.join else ():
+        if branch not in branches and branch != "main":
+            yield branch
+
+
+def _unreachable(workflow: Workflow) -> Iterator[str]:
+    seen = {workflow.start.name}
+    pending = [workflow.start]
+    while pending:
+        for target in targets(pending.pop()):
+            if target not in seen:
+                seen.add(target)
+                pending.append(workflow.step(target))
+    for step in workflow.steps:
+        if step.name and step.name not in seen:
+            yield f"step {step.name!r} can never be reached; no edge leads to it"
+
+
+def _interface_problems(workflow: Workflow, branches: set[str]) -> Iterator[str]:
+    for kind, names in (
+        ("input", [item.name for item in workflow.inputs]),
+        ("output", [item.name for item in workflow.outputs]),
+    ):
+        for name, count in Counter(names).items():
+            if count > 1:
+                yield f"{count} {kind}s are named {name!r}; names must be unique"
+    for item in workflow.inputs:
+        if item.type not in INPUT_TYPES:
+            yield (
+                f"input {item.name!r} has type {item.type!r}, "
+                f"which is none of {', '.join(INPUT_TYPES)}"
+            )
+    for output in workflow.outputs:
+        if output.variable.startswith("state."):
+            yield f"output {output.name!r}: write the variable without 'state.'"
+        if output.branch != "main" and output.branch not in branches:
+            yield (
+                f"output {output.name!r} reads branch {output.branch!r}, "
+                "which no edge starts"
+            )
+
+

@@ -1,0 +1,288 @@
+"""The actor of one activation of an activity: attempts, back-off, history, waits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+from actorflow.errors import UnrecordableError
+from actorflow.model import events as ev
+from actorflow.model.events import Failure
+from actorflow.model.policy import Retry, failure_of, next_try
+from actorflow.model.rules import wait_for_signal
+from actorflow.model.state import Activation, Answer, parent_of
+from actorflow.runtime.binding import BoundActivity, Call
+from actorflow.runtime.bridge import ActorBridge
+from actorflow.runtime.context import ActivityContext, AskSignal, RecordValue
+from actorflow.runtime.executors import Began, Job, Left, Raised, Returned
+from actorflow.runtime.messages import (
+    Ended,
+    Rang,
+    Reported,
+    Requested,
+    TimedOut,
+)
+from actorflow.runtime.run import Run, RunActor
+
+
+class ActivityActor(RunActor):
+    """Runs one activity to its recorded end.
+
+    What it does follows from the phase of its activation: *running* owes an attempt,
+    *backoff* and *waiting* owe a timer.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        address: str,
+        bound: BoundActivity,
+        call: Call,
+        retry: tuple[Retry, ...],
+        timeout: float | None,
+    ) -> None:
+        super().__init__(run, address)
+        self._bound = bound
+        self._call = call
+        self._retry = retry
+        self._timeout = timeout
+        self._job: Job | None = None
+        self._timer: Any = None
+        self._deadline: Any = None
+        self._rings = 0
+        self._asked: AskSignal | None = None
+
+    @property
+    def _activation(self) -> Activation | None:
+        return self.run.state.activations.get(self.address)
+
+    def handle(self, message: Any) -> None:
+        """Take in what happened; then do what is owed."""
+        if isinstance(message, Returned):
+            self._returned(message)
+        elif isinstance(message, Raised):
+            self._raised(message)
+        elif isinstance(message, Left):
+            self._left(message)
+        elif isinstance(message, Requested):
+            self._requested(message)
+        elif isinstance(message, Reported):
+            self._report(message.event)
+        elif isinstance(message, Began):
+            self._began(message)
+        elif isinstance(message, TimedOut):
+            self._timed_out(message)
+        elif isinstance(message, Rang):
+            self._rang(message)
+        self._settle()
+
+    # -- what is owed ------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        activation = self._activation
+        if activation is None or self.run.state.outcome is not None:
+            self._abandon()
+            return
+        if self._job is not None:
+            return
+        halted = self.run.state.is_halted(self.address)
+        if activation.phase == "running" or (
+            activation.phase == "interrupted" and not halted
+        ):
+            if self._timer is None:
+                self._start_attempt(activation)
+        elif activation.phase in ("backoff", "waiting"):
+            self._watch_clock(activation)
+
+    def _start_attempt(self, activation: Activation) -> None:
+        delay = self.run.services.limits.delay(self._bound.activity)
+        if delay > 0:
+            self._set_timer(self.run.services.timers.after, delay)
+            return
+        bridge = ActorBridge(self.actor_ref, activation.attempt, self._bound.activity)
+        context = None
+        if self._bound.signature.context is not None:
+            context = ActivityContext(
+                self.run.id,
+                self.address,
+                attempt=activation.attempt,
+                visit=activation.visit,
+                history=dict(activation.records or {}),
+                answers=dict(activation.answers or {}),
+                bridge=bridge,
+                values=self.run.services.codec,
+                is_async=self._bound.activity.is_async,
+            )
+        self._job = Job(
+            self._bound,
+            self._call,
+            activation.attempt,
+            self.actor_ref.tell,
+            context=context,
+            wants_began=self._timeout is not None,
+        )
+        self.run.after_durable(self.run.services.executors.submit, self._job)
+
+    def _watch_clock(self, activation: Activation) -> None:
+        self._stop_timer()
+        halted = self.run.state.is_halted(self.address)
+        if activation.until is None or activation.frozen is not None or halted:
+            return
+        self._set_timer(self.run.services.timers.at, activation.until)
+
+    def _set_timer(self, schedule: Any, when: float) -> None:
+        self._rings += 1
+        self._timer = schedule(when, self.actor_ref.tell, Rang(self._rings))
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _rang(self, message: Rang) -> None:
+        activation = self._activation
+        if message.token != self._rings or activation is None or self._timer is None:
+            return
+        self._timer = None
+        if activation.phase in ("backoff", "running", "interrupted"):
+            self._start_attempt(activation)
+        elif activation.phase == "waiting" and activation.wait is not None:
+            ended = ev.WaitEnded(activation.wait.ordinal, timed_out=True)
+            self.run.record((self.address, ended))
+
+    # -- an attempt --------------------------------------------------------------------
+
+    def _is_current(self, attempt: int) -> bool:
+        """Whether *attempt* is the one waited for; a late one is logged and dropped."""
+        if self._job is not None and self._job.attempt == attempt:
+            return True
+        self.run.services.late(self.run.id, self.address, attempt)
+        return False
+
+    def _over(self) -> None:
+        self._job = None
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _began(self, message: Began) -> None:
+        if self._job is not None and self._job.attempt == message.attempt:
+            after = self.run.services.timers.after
+            tell = self.actor_ref.tell
+            self._deadline = after(self._timeout, tell, TimedOut(message.attempt))
+
+    def _returned(self, message: Returned) -> None:
+        if not self._is_current(message.attempt):
+            return
+        self._over()
+        self.run.record_one(self.address, ev.ActivationCompleted(message.data))
+        self._tell_parent()
+
+    def _raised(self, message: Raised) -> None:
+        if not self._is_current(message.attempt):
+            return
+        self._over()
+        self._fail(message.error)
+
+    def _timed_out(self, message: TimedOut) -> None:
+        if self._job is None or self._job.attempt != message.attempt:
+            return
+        self.run.services.executors.abandon(self._job)
+        self._over()
+        self._fail(TimeoutError(f"no result within {self._timeout:g} s"))
+
+    def _fail(self, error: BaseException) -> None:
+        activation = self._activation
+        if activation is None:
+            return
+        node = self._bound.activity.name
+        failure = failure_of(error, address=self.address, node=node)
+        delay = self._delay(activation, failure, error)
+        if delay is None:
+            self.run.record_one(self.address, ev.ActivationFailed(failure))
+            self._tell_parent()
+            return
+        at = round(self.run.services.clock.time() + delay, 6)
+        failed = ev.AttemptFailed(activation.attempt, failure, at)
+        self.run.record_one(self.address, failed)
+
+    def _delay(
+        self, activation: Activation, failure: Failure, error: BaseException
+    ) -> float | None:
+        # What could not be written down was done all the same: doing it again would
+        # not make it recordable.
+        if isinstance(error, UnrecordableError):
+            return None
+        chance = self.run.services.random.random()
+        return next_try(self._retry, activation.attempt, failure, chance)
+
+    def _tell_parent(self) -> None:
+        self.run.tell(parent_of(self.address), Ended(self.address))
+        self.leave()
+
+    def _abandon(self) -> None:
+        """Leave: the outcome no longer matters."""
+        self._stop_timer()
+        if self._job is not None:
+            if self._job.context is not None:
+                self._job.context.cancel()
+            self.run.services.executors.abandon(self._job)
+        self._over()
+        self.leave()
+
+    # -- what a running activity asks for ----------------------------------------------
+
+    def _requested(self, message: Requested) -> None:
+        if not self._is_current(message.attempt):
+            message.reply(None, TimeoutError("this attempt is over"))
+            return
+        request = message.request
+        if isinstance(request, RecordValue):
+            self._record_value(request, message.reply)
+        elif isinstance(request, AskSignal):
+            self._ask_signal(request, message.reply)
+
+    def _record_value(self, request: RecordValue, reply: Any) -> None:
+        activation = self._activation
+        assert activation is not None
+        if request.key not in (activation.records or {}):
+            recorded = ev.ValueRecorded(request.key, request.value)
+            self.run.record_one(self.address, recorded)
+        assert activation.records is not None
+        self.run.after_durable(reply, activation.records[request.key], None)
+
+    def _ask_signal(self, request: AskSignal, reply: Any) -> None:
+        """Answer at once if a signal is there; else the activity will leave."""
+        activation = self._activation
+        assert activation is not None
+        queue = self.run.state.signals.get(request.topic)
+        if not queue or self.run.state.is_halted(self.address):
+            self._asked = request
+            reply(None, None)
+            return
+        self._wait(request)
+        assert activation.answers is not None
+        answer = activation.answers[request.ordinal]
+        self.run.after_durable(reply, Answer(answer.payload, answer.timed_out), None)
+
+    def _wait(self, request: AskSignal) -> None:
+        now = self.run.services.clock.time()
+        state, (ordinal, topic, timeout) = self.run.state, request
+        facts = wait_for_signal(state, self.address, ordinal, topic, timeout, now)
+        self.run.record(*facts)
+
+    def _left(self, message: Left) -> None:
+        if self._is_current(message.attempt) and self._asked is not None:
+            self._over()
+            self._wait(self._asked)
+
+    def _report(self, event: Any) -> None:
+        if self._activation is not None:
+            self.run.record_one(self.address, event)
+
+
+def retry_of(step_retry: tuple[Retry, ...], bound: BoundActivity) -> tuple[Retry, ...]:
+    """Return the policies that hold: a step's own replace the activity's."""
+    return step_retry or bound.activity.retry
+
+

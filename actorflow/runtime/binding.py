@@ -1,0 +1,168 @@
+"""How recorded input becomes a call, and what a call returns becomes a record."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from attrs import frozen
+
+from actorflow.errors import ActivityError
+from actorflow.model.definition import Activity
+from actorflow.model.events import Data
+from actorflow.runtime.context import ActivityContext
+from actorflow.runtime.expressions import Values
+
+_EMPTY = inspect.Parameter.empty
+
+
+@frozen(eq=False)
+class Signature:
+    """What there is to know of an activity's parameters.
+
+    Attributes:
+        hints: annotations by parameter.
+        returns: the annotation of the result, or Any.
+        context: the parameter that takes the `ActivityContext`, if there is one.
+        names: parameters a caller can name; the context is not among them.
+        required: those without a default.
+        open: whether any further keyword is taken.
+    """
+
+    hints: Mapping[str, Any]
+    returns: Any
+    context: str | None
+    names: tuple[str, ...]
+    required: frozenset[str]
+    open: bool
+
+    def problems(self, given: set[str]) -> Iterator[str]:
+        """Yield what is wrong with calling it with keywords *given*."""
+        for name in sorted(given - set(self.names)):
+            if not self.open:
+                there = ", ".join(self.names) or "none"
+                yield f"no parameter {name!r}; there are: {there}"
+        for name in self.names:
+            if name in self.required and name not in given:
+                yield f"parameter {name!r} is not given"
+
+
+def signature_of(activity: Activity[..., Any]) -> Signature:
+    """Read an activity's signature; annotations that cannot be resolved are Any."""
+    try:
+        parameters = inspect.signature(activity.fn).parameters.values()
+    except (ValueError, TypeError):
+        return Signature({}, Any, None, (), frozenset(), open=True)
+    hints = _hints(activity.fn)
+    context = next(
+        (p.name for p in parameters if _is_context(hints.get(p.name), p)), None
+    )
+    ordinary = [
+        p
+        for p in parameters
+        if p.name != context and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    return Signature(
+        hints=hints,
+        returns=hints.get("return", Any),
+        context=context,
+        names=tuple(p.name for p in ordinary),
+        required=frozenset(p.name for p in ordinary if p.default is _EMPTY),
+        open=any(p.kind == p.VAR_KEYWORD for p in parameters),
+    )
+
+
+def _hints(fn: Any) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(fn)
+    except Exception:  # noqa: BLE001 - annotations are anybody's code
+        return dict(getattr(fn, "__annotations__", {}))
+
+
+def _is_context(hint: Any, parameter: inspect.Parameter) -> bool:
+    if isinstance(hint, str):
+        return hint.rpartition(".")[2] == ActivityContext.__name__
+    return hint is ActivityContext or parameter.annotation is ActivityContext
+
+
+@frozen(eq=False)
+class Call:
+    """Recorded input of an activity: positional data, then keyword data."""
+
+    args: tuple[Data, ...]
+    kwargs: Mapping[str, Data]
+
+
+def call_of(data: Data) -> Call:
+    """Return the call that a recorded input stands for.
+
+    A mapping is keyword arguments; ``{"args": [...], "kwargs": {...}}`` under the key
+    ``"*"`` is both.
+    """
+    if isinstance(data, dict) and set(data) == {"*"}:
+        return Call(tuple(data["*"]["args"]), data["*"]["kwargs"])
+    return Call((), data or {})
+
+
+def call_data(args: tuple[Data, ...], kwargs: Mapping[str, Data]) -> Data:
+    """Return the input that records a call."""
+    return {"*": {"args": list(args), "kwargs": dict(kwargs)}} if args else dict(kwargs)
+
+
+class BoundActivity:
+    """An activity with its signature, ready to be called on recorded input."""
+
+    def __init__(self, activity: Activity[..., Any], values: Values) -> None:
+        self.activity = activity
+        self.signature = signature_of(activity)
+        self._values = values
+        hints = [self.signature.hints.get(name, Any) for name in self.signature.names]
+        self._positional = hints
+
+    def arguments(
+        self, call: Call, context: ActivityContext | None
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """Bring back positional and keyword arguments.
+
+        Raises:
+            UnreadableError: an argument does not fit its annotation.
+            ActivityError: the call does not fit the signature.
+        """
+        names, hints = self.signature.names, self.signature.hints
+        bring = self._values.from_data
+        args = [
+            bring(
+                data,
+                self._positional[n] if n < len(names) else Any,
+                path=names[n] if n < len(names) else f"argument {n}",
+            )
+            for n, data in enumerate(call.args)
+        ]
+        kwargs = {
+            name: bring(data, hints.get(name, Any), path=name)
+            for name, data in call.kwargs.items()
+        }
+        if kwargs and not call.args:
+            problems = list(self.signature.problems(set(kwargs)))
+            if problems:
+                raise ActivityError("; ".join(problems), type="invalid_input")
+        if self.signature.context is not None:
+            if args and names and self._context_comes_first():
+                args.insert(0, context)
+            else:
+                kwargs[self.signature.context] = context
+        return args, kwargs
+
+    def _context_comes_first(self) -> bool:
+        first = next(iter(inspect.signature(self.activity.fn).parameters), None)
+        return first == self.signature.context
+
+    def result(self, value: Any) -> Data:
+        """Write a result down.
+
+        Raises:
+            UnrecordableError: naming the path inside the result.
+        """
+        return self._values.to_data(value, self.signature.returns, path="result")

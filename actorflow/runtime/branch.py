@@ -1,0 +1,153 @@
+"""The actor of one branch: it walks steps.
+
+What concerns more than one branch (a fork, a join, the end) it hands to the execution.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+
+from actorflow.model import events as ev
+from actorflow.model import rules
+from actorflow.model.definition import Edge, Step
+from actorflow.model.events import Failure
+from actorflow.model.policy import failure_of
+from actorflow.model.state import Activation, Branch
+from actorflow.runtime.activity import ActivityActor, retry_of
+from actorflow.runtime.binding import call_of
+from actorflow.runtime.fanout import MapActor
+from actorflow.runtime.messages import Arrived
+from actorflow.runtime.run import RunActor
+from actorflow.runtime.waiting import WaitActor
+
+EXECUTION = ""
+"""The address of the execution itself."""
+
+
+class BranchActor(RunActor):
+    """Follows edges from step to step until it must hand over."""
+
+    @property
+    def _branch(self) -> Branch:
+        return self.run.state.branches[self.address]
+
+    def handle(self, message: Any) -> None:  # noqa: ARG002 - the state tells it all
+        """Do what the branch owes now."""
+        branch = self._branch
+        if branch.status != "active" or self.run.state.outcome is not None:
+            self.leave()
+        elif branch.current is not None:
+            self._look_after(self.run.state.activations[branch.current])
+        elif branch.target is not None:
+            self._enter(self.run.workflow.step(branch.target))
+        else:
+            self._go_on(self.run.workflow.step(branch.step or ""))
+
+    # -- from a step to the next -------------------------------------------------------
+
+    def _go_on(self, step: Step) -> None:
+        """Choose the edges to follow after *step*."""
+        branch = self._branch
+        try:
+            edges = rules.follow(step, self.run.state, branch, self._expressions)
+        except Exception as error:  # noqa: BLE001 - a condition may raise anything
+            self._fail(self._failure(error, step))
+            return
+        if not rules.is_move(branch, edges):
+            self._hand_over(edges)
+        elif self.run.state.is_halted(self.address):
+            self.run.record_one(self.address, ev.BranchMoved(edges[0].step))
+            self._hand_over()
+        else:
+            self._enter(self.run.workflow.step(edges[0].step))
+
+    def _enter(self, step: Step) -> None:
+        if self.run.state.is_halted(self.address):
+            self._hand_over()
+            return
+        if step.join is not None:
+            # Joins concern other branches: the execution enters them for us.
+            if self._branch.target is None:
+                self.run.record_one(self.address, ev.BranchMoved(step.name))
+            self._hand_over()
+            return
+        now = self.run.services.clock.time()
+        try:
+            facts = rules.enter(
+                step, self.run.state, self._branch, self._expressions, now
+            )
+        except Exception as error:  # noqa: BLE001 - a template may raise anything
+            self._enter_failed(step, error)
+            return
+        self.run.record(*facts)
+        self._look_after(self.run.state.activations[facts[0][0]])
+
+    def _enter_failed(self, step: Step, error: Exception) -> None:
+        """The step's input could not be made: the step fails, visibly."""
+        address = f"{self.address}/{step.name}"
+        started = ev.ActivationStarted(step.kind, step.name, step.name)
+        if step.kind == "map":
+            started = evolve(started, kind="activity")
+        self.run.record(
+            (address, started),
+            (address, ev.ActivationFailed(self._failure(error, step))),
+        )
+        self._step_failed(self.run.state.activations[address])
+
+    # -- the step it is in -------------------------------------------------------------
+
+    def _look_after(self, activation: Activation) -> None:
+        """See to it that the current activation has an actor, or has ended."""
+        address = activation.address
+        if activation.phase == "failed":
+            self._step_failed(activation)
+        elif address in self.run.actors:
+            self.run.settle(address)
+        elif activation.phase != "joining":
+            self._spawn(activation, self.run.workflow.step(activation.step or ""))
+
+    def _spawn(self, activation: Activation, step: Step) -> None:
+        address = activation.address
+        if activation.kind == "activity":
+            bound = self.run.services.bound(step.activity)
+            self.run.spawn(
+                ActivityActor,
+                address,
+                bound,
+                call_of(activation.input),
+                retry_of(step.retry, bound),
+                step.timeout or bound.activity.timeout,
+            )
+        elif activation.kind == "map":
+            self.run.spawn(MapActor, address, step)
+        else:
+            self.run.spawn(WaitActor, address)
+
+    def _step_failed(self, activation: Activation) -> None:
+        failure = activation.error
+        assert failure is not None
+        step = self.run.workflow.step(activation.step or "")
+        address, event = rules.caught(step, self._branch, failure)
+        self.run.record_one(address, event)
+        if isinstance(event, ev.BranchFailed):
+            self._hand_over()
+        else:
+            self._enter(self.run.workflow.step(self._branch.target or ""))
+
+    # -- handing over ------------------------------------------------------------------
+
+    def _fail(self, failure: Failure) -> None:
+        self.run.record_one(self.address, ev.BranchFailed(failure))
+        self._hand_over()
+
+    def _hand_over(self, edges: list[Edge] | None = None) -> None:
+        self.run.tell(EXECUTION, Arrived(self.address, edges))
+
+    def _failure(self, error: BaseException, step: Step) -> Failure:
+        return failure_of(error, address=f"{self.address}/{step.name}", node=step.name)
+
+    @property
+    def _expressions(self) -> Any:
+        return self.run.services.expressions

@@ -1,0 +1,510 @@
+"""The actor that knows which executions are in memory.
+
+It starts them, loads them from the log when they are needed, lets them go when they
+rest, wakes them when their time has come, and carries commands to them, from this
+process and (through the inbox) from others.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pykka import ActorRef
+
+from actorflow.actors.pooled import PooledActor
+from actorflow.errors import (
+    DefinitionMismatch,
+    ExecutionEndedError,
+    ExecutionExistsError,
+    ExecutionNotFoundError,
+    OwnedError,
+    StreamExistsError,
+    UnknownDefinitionError,
+)
+from actorflow.log.port import EventLog, Stream, StreamRow, Write
+from actorflow.model import events as ev
+from actorflow.model.definition import Workflow
+from actorflow.model.events import Data, Failure
+from actorflow.model.rules import Fact
+from actorflow.model.state import ENDED, ExecutionState
+from actorflow.runtime.execution import ExecutionActor
+from actorflow.runtime.messages import Command
+from actorflow.runtime.run import Run
+from actorflow.runtime.services import Services
+
+logger = logging.getLogger(__name__)
+
+KIND = "execution"
+POLL = 0.04
+"""Seconds between looks at what other processes may have written."""
+PAGE = 500
+MAX_CRASHES = 3
+RESTING = ("suspended", "paused")
+
+
+class Start(NamedTuple):
+    """Start an execution, or find the one that has its id."""
+
+    workflow: Workflow
+    id: str
+    inputs: Mapping[str, Data]
+    attributes: Mapping[str, Data]
+    on_conflict: str
+    reply: Any
+
+
+class Route(NamedTuple):
+    """Bring a command to its execution."""
+
+    id: str
+    command: Command
+
+
+class Loaded(NamedTuple):
+    """An execution was claimed and folded, or could not be."""
+
+    id: str
+    result: Any
+    error: Exception | None
+
+
+class Recovered(NamedTuple):
+    """These streams were left running by processes that are gone."""
+
+    rows: list[StreamRow] | None
+    error: Exception | None
+
+
+class Lost(NamedTuple):
+    """Nothing more can be written to this stream."""
+
+    stream: Stream
+    error: Exception
+
+
+class Changed(NamedTuple):
+    """An execution's new status is durable."""
+
+    run: Run
+    status: str
+
+
+class Crashed(NamedTuple):
+    """An actor of the run raised what it should not have: a defect of ours."""
+
+    run: Run
+    error: Exception
+
+
+class Poll(NamedTuple):
+    """Look at what other processes may have written."""
+
+
+class Renew(NamedTuple):
+    """Extend the lease, and look for executions of processes that are gone."""
+
+
+class Sweep(NamedTuple):
+    """Let go of what has rested long enough."""
+
+
+class Wake(NamedTuple):
+    """Load what is due."""
+
+
+class Directory(PooledActor):
+    """Executions by id; the only actor that loads and unloads them."""
+
+    def __init__(
+        self,
+        services: Services,
+        log: EventLog,
+        definitions: Mapping[str, Workflow],
+        *,
+        passivate_after: float,
+        max_resting: int,
+        renew_every: float,
+        poll: bool,
+    ) -> None:
+        super().__init__()
+        self._services = services
+        self._log = log
+        self._definitions = definitions
+        self._passivate_after = passivate_after
+        self._max_resting = max_resting
+        self._renew_every = renew_every
+        self._polls = poll
+        self._runs: dict[str, tuple[Run, ActorRef[Any]]] = {}
+        self._loading: dict[str, list[Command]] = {}
+        self._starting: dict[Stream, list[Start]] = {}
+        self._resting: dict[str, float] = {}
+        self._inbox_seen: set[int] = set()
+        self._crashes: dict[str, int] = {}
+        self._wake_timer: Any = None
+        self._abandoned: list[StreamRow] = []
+
+    def on_start(self) -> None:
+        """Take over what dead processes left running; then keep watch."""
+        self._recover()
+        self._schedule_wake()
+        timers, tell = self._services.timers, self.actor_ref.tell
+        timers.after(self._renew_every, tell, Renew())
+        timers.after(self._passivate_after / 2, tell, Sweep())
+        if self._polls:
+            self._poll()
+
+    def on_receive(self, message: Any) -> None:
+        """One method per message."""
+        getattr(self, f"_on_{type(message).__name__.lower()}")(message)
+
+    # -- starting ----------------------------------------------------------------------
+
+    def _on_start(self, start: Start) -> None:
+        known = self._runs.get(start.id)
+        if known is not None:
+            self._found(start, known[0].workflow.name, known[0].state.fingerprint)
+            return
+        if start.id in self._loading:
+            self._find(start)
+            return
+        stream = Stream(KIND, start.id, start.workflow.name)
+        run = Run(self._services, stream, start.workflow)
+        self._starting[stream] = [start]
+        run.record(*_start_facts(start))
+        self._enter(run)
+        run.commit()
+        self._services.writer.then((self._created, start), stream=stream)
+
+    def _created(self, start: Start) -> None:
+        known = self._runs.get(start.id)
+        if known is not None:
+            self._starting.pop(known[0].stream, None)
+        start.reply.set(start.id)
+
+    def _find(self, start: Start) -> None:
+        row = self._log.find(KIND, start.id)
+        if row is None:
+            start.reply.set_exception(ExecutionNotFoundError(start.id))
+        else:
+            self._found(start, row.type, row.fingerprint or "")
+
+    def _found(self, start: Start, workflow: str, fingerprint: str) -> None:
+        """Do what the caller wants if the id is taken."""
+        if start.on_conflict == "restart":
+            facts = _start_facts(start)
+            command = Command("restart", {"started": facts}, None, start.reply)
+            self._on_route(Route(start.id, command))
+        elif start.on_conflict == "fail":
+            start.reply.set_exception(ExecutionExistsError(start.id))
+        elif not _compatible(start.workflow, workflow, fingerprint):
+            start.reply.set_exception(_mismatch(start.id, start.workflow, workflow, fingerprint))
+        else:
+            self._services.writer.then((start.reply.set, start.id))
+
+    # -- in memory ---------------------------------------------------------------------
+
+    def _enter(self, run: Run) -> None:
+        """Give a run its actor."""
+        self._services.writer.watch(run.stream, self._tell_lost)
+        run.spawn(ExecutionActor, "")
+        self._runs[run.id] = (run, run.actors[""])
+
+    def _leave(self, run: Run) -> None:
+        run.stop()
+        self._services.writer.unwatch(run.stream)
+        self._runs.pop(run.id, None)
+        self._resting.pop(run.id, None)
+
+    def _tell_lost(self, stream: Stream | None, error: Exception) -> None:
+        if stream is not None:
+            self.actor_ref.tell(Lost(stream, error))
+
+    def _on_lost(self, message: Lost) -> None:
+        stream, error = message
+        known = self._runs.get(stream.name)
+        if known is not None and known[0].stream is stream:
+            self._leave(known[0])
+            known[0].lost = error
+        for start in self._starting.pop(stream, ()):
+            if isinstance(error, StreamExistsError):
+                self._find(start)
+            else:
+                start.reply.set_exception(error)
+        if not isinstance(error, StreamExistsError):
+            logger.warning("execution %s is no longer run here: %s", stream.name, error)
+        self._services.bells.ring_status(stream.name)
+
+    def _on_changed(self, message: Changed) -> None:
+        run, status = message
+        if status in ENDED and run.state.outcome is not None:
+            if self._runs.get(run.id, (None,))[0] is run and not run.inbound:
+                self._leave(run)
+                self._release(run.stream)
+        elif status in RESTING and run.state.status in RESTING:
+            self._resting[run.id] = self._services.clock.monotonic()
+            while len(self._resting) > self._max_resting:
+                self._passivate(next(iter(self._resting)))
+        else:
+            self._resting.pop(run.id, None)
+
+    def _passivate(self, execution_id: str) -> None:
+        """Let a resting execution leave memory; its stream brings it back."""
+        self._resting.pop(execution_id, None)
+        known = self._runs.get(execution_id)
+        if known is None:
+            return
+        run = known[0]
+        if run.inbound or run.state.status not in RESTING:
+            return
+        self._leave(run)
+        self._release(run.stream)
+        wake_at = run.state.wake_at
+        if wake_at is not None:
+            self._set_wake(wake_at)
+
+    def _release(self, stream: Stream) -> None:
+        self._services.writer.append(Write(stream, release=True))
+
+    def _on_sweep(self, _: Sweep) -> None:
+        limit = self._services.clock.monotonic() - self._passivate_after
+        for execution_id, since in list(self._resting.items()):
+            if since > limit:
+                break
+            self._passivate(execution_id)
+        self._services.timers.after(
+            self._passivate_after / 2, self.actor_ref.tell, Sweep()
+        )
+
+    # -- loading -----------------------------------------------------------------------
+
+    def _on_route(self, message: Route) -> None:
+        execution_id, command = message
+        known = self._runs.get(execution_id)
+        if known is not None:
+            known[0].inbound += 1
+            known[1].tell(command)
+        elif execution_id in self._loading:
+            self._loading[execution_id].append(command)
+        else:
+            self._load(execution_id, [command])
+
+    def _load(self, execution_id: str, commands: list[Command]) -> None:
+        self._loading[execution_id] = commands
+        names = [command.name for command in commands]
+        self._services.writer.call(
+            lambda: self._claim_and_fold(execution_id, names),
+            lambda result, error: self.actor_ref.tell(
+                Loaded(execution_id, result, error)
+            ),
+        )
+
+    def _claim_and_fold(
+        self, execution_id: str, names: Sequence[str]
+    ) -> tuple[Stream, Workflow, ExecutionState]:
+        """Claim an execution and replay it.  Runs between two commits."""
+        row = self._log.find(KIND, execution_id)
+        if row is None:
+            raise ExecutionNotFoundError(execution_id)
+        if row.status in ENDED and not {"retry", "restart"} & set(names):
+            raise ExecutionEndedError(execution_id, row.status)
+        workflow = self._definition_of(row)
+        stream = self._log.claim(KIND, execution_id)
+        return stream, workflow, fold(self._log, row.id)
+
+    def _definition_of(self, row: StreamRow) -> Workflow:
+        workflow = self._definitions.get(row.type)
+        if workflow is None:
+            raise UnknownDefinitionError(row.name, row.type)
+        if not _compatible(workflow, row.type, row.fingerprint or ""):
+            raise _mismatch(row.name, workflow, row.type, row.fingerprint or "")
+        return workflow
+
+    def _on_loaded(self, message: Loaded) -> None:
+        commands = self._loading.pop(message.id, [])
+        if message.error is not None:
+            for command in commands:
+                self._could_not(message.id, command, message.error)
+            return
+        stream, workflow, state = message.result
+        run = Run(self._services, stream, workflow, state)
+        self._enter(run)
+        for command in commands:
+            self._on_route(Route(run.id, command))
+
+    def _could_not(self, execution_id: str, command: Command, error: Exception) -> None:
+        """Leave the command to whoever can run the execution, or refuse it."""
+        elsewhere = isinstance(error, OwnedError | UnknownDefinitionError)
+        if elsewhere and command.inbox is None and command.name != "restart":
+            try:
+                self._log.post(KIND, execution_id, command.name, command.data)
+            except Exception as refused:  # noqa: BLE001
+                error = refused
+            else:
+                if command.reply is not None:
+                    command.reply.set(None)
+                return
+        if command.reply is not None:
+            command.reply.set_exception(error)
+        elif command.inbox is not None and isinstance(error, ExecutionEndedError):
+            self._drop_from_inbox(execution_id, command.inbox)
+        elif not elsewhere and command.name != "wake":
+            logger.warning("%s to %s: %s", command.name, execution_id, error)
+
+    def _drop_from_inbox(self, execution_id: str, inbox: int) -> None:
+        logger.warning("command %d came after the end of %s", inbox, execution_id)
+        stream = Stream(KIND, execution_id, "")
+        self._services.writer.append(Write(stream, consumed=[inbox]))
+
+    # -- recovery ----------------------------------------------------------------------
+
+    def _recover(self) -> None:
+        self._services.writer.call(
+            lambda: self._log.claim_abandoned(KIND, status="running", limit=PAGE),
+            lambda rows, error: self.actor_ref.tell(Recovered(rows, error)),
+        )
+
+    def _on_recovered(self, message: Recovered) -> None:
+        if message.error is not None:
+            logger.error("cannot look for unfinished executions: %s", message.error)
+            return
+        rows = message.rows or []
+        for row in rows:
+            self._take_over(row)
+        if len(rows) == PAGE:
+            self._recover()
+            return
+        # Kept until now, so that no page shows them again.
+        for row in self._abandoned:
+            self._release(_stream_of(row))
+        self._abandoned.clear()
+
+    def _take_over(self, row: StreamRow) -> None:
+        try:
+            workflow = self._definition_of(row)
+            state = fold(self._log, row.id)
+        except Exception as error:  # noqa: BLE001 - one broken stream stops nobody else
+            logger.warning("execution %s is not resumed: %s", row.name, error)
+            self._abandoned.append(row)
+            return
+        self._enter(Run(self._services, _stream_of(row), workflow, state))
+
+    def _on_crashed(self, message: Crashed) -> None:
+        """Throw away what ran ahead and rebuild it from the log; not for ever."""
+        run, error = message
+        if self._runs.get(run.id, (None,))[0] is not run:
+            return
+        logger.error("execution %s: defect in the engine", run.id, exc_info=error)
+        self._leave(run)
+        self._crashes[run.id] = self._crashes.get(run.id, 0) + 1
+        if self._crashes[run.id] < MAX_CRASHES:
+            self._load(run.id, [Command("wake", {})])
+            return
+        failure = Failure(type="engine", message=f"{type(error).__name__}: {error}")
+        self._load(run.id, [Command("give_up", {"failure": failure})])
+
+    # -- time and other processes ------------------------------------------------------
+
+    def _schedule_wake(self) -> None:
+        wake_at = self._log.next_wake(KIND)
+        if wake_at is not None:
+            self._set_wake(wake_at)
+
+    def _set_wake(self, wake_at: float) -> None:
+        if self._wake_timer is not None and self._wake_timer[0] <= wake_at:
+            return
+        if self._wake_timer is not None:
+            self._wake_timer[1].cancel()
+        timer = self._services.timers.at(wake_at, self.actor_ref.tell, Wake())
+        self._wake_timer = (wake_at, timer)
+
+    def _on_wake(self, _: Wake) -> None:
+        self._wake_timer = None
+        now = self._services.clock.time()
+        rows = self._log.due(KIND, now=now, limit=PAGE)
+        for row in rows:
+            if row.type in self._definitions and row.name not in self._loading:
+                self._load(row.name, [Command("wake", {})])
+        upcoming = self._log.next_wake(KIND)
+        if upcoming is not None and upcoming > now:
+            self._set_wake(upcoming)
+        elif rows:
+            # Others are due as well: look again when these have been claimed.
+            self._services.writer.call(lambda: None, lambda *_: self._later(Wake(), 0.01))
+
+    def _later(self, message: Any, seconds: float) -> None:
+        self._services.timers.after(seconds, self.actor_ref.tell, message)
+
+    def _on_renew(self, _: Renew) -> None:
+        self._services.writer.call(self._log.renew, _log_error)
+        self._recover()
+        self._later(Renew(), self._renew_every)
+
+    def _on_poll(self, _: Poll) -> None:
+        self._poll()
+
+    def _poll(self) -> None:
+        try:
+            if self._log.changed():
+                self._read_inbox()
+                self._services.bells.ring_all()
+        except Exception:
+            logger.exception("cannot look at the inbox")
+        self._later(Poll(), POLL)
+
+    def _read_inbox(self) -> None:
+        rows = self._log.inbox()
+        self._inbox_seen &= {row.id for row in rows}
+        for row in rows:
+            if row.kind == KIND and row.id not in self._inbox_seen:
+                self._inbox_seen.add(row.id)
+                command = Command(row.command, dict(row.data), row.id)
+                self._on_route(Route(row.name, command))
+        self._schedule_wake()
+
+
+def fold(log: EventLog, stream: int, until: int | None = None) -> ExecutionState:
+    """Replay a stream."""
+    state = ExecutionState()
+    for recorded in log.read(stream, until=until):
+        state.apply(recorded)
+    return state
+
+
+def _stream_of(row: StreamRow) -> Stream:
+    return Stream(row.kind, row.name, row.type, row.id, row.head, row.epoch)
+
+
+def _start_facts(start: Start) -> list[Fact]:
+    workflow = start.workflow
+    started = ev.ExecutionStarted(
+        workflow.name,
+        workflow.fingerprint,
+        dict(start.inputs),
+        dict(workflow.state),
+        dict(start.attributes),
+    )
+    return [("", started), ("main", ev.BranchStarted(workflow.start.name))]
+
+
+def _compatible(workflow: Workflow, name: str, fingerprint: str) -> bool:
+    return workflow.name == name and (
+        fingerprint == workflow.fingerprint or fingerprint in workflow.compatible_with
+    )
+
+
+def _mismatch(
+    execution_id: str, given: Workflow, name: str, fingerprint: str
+) -> DefinitionMismatch:
+    return DefinitionMismatch(
+        execution_id,
+        f"{name!r} (fingerprint {fingerprint})",
+        f"{given.name!r} (fingerprint {given.fingerprint})",
+    )
+
+
+def _log_error(_: Any, error: Exception | None) -> None:
+    if error is not None:
+        logger.warning("cannot renew the lease: %s", error)
+

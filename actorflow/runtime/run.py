@@ -1,0 +1,217 @@
+"""What the actors of one execution share: its state, its stream, its registry.
+
+They all run on the runtime's dispatcher, one at a time, so they may share; each
+changes only what lies under its own address, and only by recording events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from pykka import ActorRef
+
+from actorflow.actors.pooled import PooledActor
+from actorflow.log.port import Stream, Summary, Write
+from actorflow.model.definition import Workflow
+from actorflow.model.events import Event, Recorded
+from actorflow.model.rules import Fact
+from actorflow.model.state import ExecutionState, Wait
+from actorflow.runtime.messages import Settle
+
+if TYPE_CHECKING:
+    from actorflow.runtime.services import Services
+
+WAITS_IN_SUMMARY = 100
+"""How many pending waits the stream's row tells of."""
+
+
+class Run:
+    """One execution in memory.
+
+    Attributes:
+        actors: those that live, by address; the execution's own is ``""``.
+        inbound: commands sent to the execution that it has not handled yet.
+        lost: why it is no longer run here, if so.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        stream: Stream,
+        workflow: Workflow,
+        state: ExecutionState | None = None,
+    ) -> None:
+        self.services = services
+        self.stream = stream
+        self.workflow = workflow
+        self.state = state or ExecutionState()
+        self.actors: dict[str, ActorRef[Any]] = {}
+        self.inbound = 0
+        self.lost: Exception | None = None
+        self._facts: list[Recorded] = []
+        self._consumed: list[int] = []
+        self._summary: tuple[Any, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The execution's id."""
+        return self.stream.name
+
+    def record(self, *facts: Fact) -> None:
+        """Record and apply; it becomes durable as one write when the turn ends."""
+        now = self.services.clock.time()
+        for address, event in facts:
+            self.record_one(address, event, now)
+
+    def record_one(self, address: str, event: Event, now: float | None = None) -> None:
+        """Record and apply one event."""
+        stream = self.stream
+        stream.head += 1
+        if now is None:
+            now = self.services.clock.time()
+        recorded = Recorded(stream.head, now, address, event)
+        self.state.apply(recorded)
+        self._facts.append(recorded)
+
+    def consume(self, inbox: int) -> None:
+        """Let the inbox row go with what this turn records."""
+        self._consumed.append(inbox)
+
+    def commit(self) -> None:
+        """Hand what this turn recorded to the log; called when a turn ends."""
+        if not self._facts and not self._consumed:
+            return
+        state = self.state
+        if state.failing and not state.busy and not state.outcome:
+            # Nothing is in flight any more: the execution can end.
+            self.settle("")
+        create = bool(self._facts) and self._facts[0].seq == 1
+        write = Write(
+            self.stream,
+            self._facts,
+            summary=self._changed_summary(),
+            consumed=self._consumed,
+            create=create,
+        )
+        self._facts, self._consumed = [], []
+        self.services.writer.append(write, *self._effects(write))
+
+    def _effects(self, write: Write) -> Iterator[tuple[Any, ...]]:
+        """Yield what is to happen when *write* is durable: those who wait are told."""
+        services = self.services
+        if write.summary is not None:
+            yield (services.changed, self, write.summary.status)
+        if services.bells.listened(self.id):
+            yield (services.bells.ring_events, self.id)
+        if services.publish is not None:
+            yield (services.publish, self.id, write.events)
+
+    def after_durable(self, call: Callable[..., Any], *args: Any) -> None:
+        """Call when everything recorded so far is durable."""
+        self.commit()
+        self.services.writer.then((call, *args))
+
+    def _changed_summary(self) -> Summary | None:
+        state = self.state
+        status = state.status
+        resting = status in ("suspended", "paused")
+        wake_at = state.wake_at if resting else None
+        waits = tuple(islice(state.waits, WAITS_IN_SUMMARY)) if resting else ()
+        if (status, wake_at, waits) == self._summary:
+            return None
+        first = not self._summary
+        self._summary = (status, wake_at, waits)
+        return Summary(
+            status,
+            wake_at,
+            [_wait_row(address, state.waits[address]) for address in waits],
+            attributes=state.attributes if first else None,
+            fingerprint=state.fingerprint if first else None,
+        )
+
+    # -- actors ------------------------------------------------------------------------
+
+    def spawn(self, cls: type[RunActor], address: str, *args: Any) -> None:
+        """Start the actor of *address*."""
+        self.actors[address] = self.services.system.spawn(cls, self, address, *args)
+
+    def tell(self, address: str, message: Any) -> None:
+        """Send to the actor of *address*, if it lives."""
+        ref = self.actors.get(address)
+        if ref is not None:
+            ref.tell(message)
+
+    def settle(self, address: str) -> None:
+        """Let the actor of *address* look at what it owes."""
+        self.tell(address, Settle())
+
+    def settle_all(self) -> None:
+        """Let every actor look at what it owes."""
+        for ref in list(self.actors.values()):
+            ref.tell(Settle())
+
+    def stop_children(self) -> None:
+        """Stop every actor but the execution's own."""
+        for address, ref in list(self.actors.items()):
+            if address:
+                ref.tell(Stop())
+                del self.actors[address]
+
+    def stop(self) -> None:
+        """Stop every actor of this execution."""
+        for ref in list(self.actors.values()):
+            ref.tell(Stop())
+        self.actors.clear()
+
+
+def _wait_row(address: str, wait: Wait) -> dict[str, Any]:
+    row = {"address": address, "kind": wait.kind}
+    if wait.topic is not None:
+        row["topic"] = wait.topic
+    if wait.reason is not None:
+        row["reason"] = wait.reason
+    return row
+
+
+class Stop:
+    """Leave memory; nothing is recorded."""
+
+
+class RunActor(PooledActor):
+    """An actor of an execution: decide, record, apply, and act when it is durable.
+
+    A turn is one message. What it records is one write, so a crash falls between
+    turns, never into one.
+    """
+
+    def __init__(self, run: Run, address: str) -> None:
+        super().__init__()
+        self.run = run
+        self.address = address
+
+    def on_start(self) -> None:
+        """Recovery is no special case: look at what is owed, and do it."""
+        self.on_receive(Settle())
+
+    def on_receive(self, message: Any) -> None:
+        """Handle one message, then hand what was recorded to the log."""
+        if isinstance(message, Stop):
+            self.leave()
+            return
+        try:
+            self.handle(message)
+            self.run.commit()
+        except Exception as error:  # noqa: BLE001 - a defect must not stop the others
+            self.run.services.crashed(self.run, error)
+
+    def handle(self, message: Any) -> None:
+        """Decide and record."""
+        raise NotImplementedError
+
+    def leave(self) -> None:
+        """Leave memory."""
+        if self.run.actors.get(self.address) is self.actor_ref:
+            del self.run.actors[self.address]
+        self.stop()

@@ -1,0 +1,475 @@
+"""The runtime: opens a log, hosts executions, and is the face of it all."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from actorflow.actors.clock import Clock
+from actorflow.actors.dispatcher import ThreadDispatcher
+from actorflow.actors.future import PooledFuture
+from actorflow.actors.manual import ManualDispatcher
+from actorflow.actors.system import ActorSystem
+from actorflow.actors.writer import LogWriter, WriterThread
+from actorflow.errors import (
+    DefinitionError,
+    ExecutionNotFoundError,
+    LogError,
+    RuntimeClosedError,
+)
+from actorflow.log.codec import Codec
+from actorflow.log.memory import MemoryLog
+from actorflow.log.port import EventLog, StreamRow
+from actorflow.log.sqlite import SQLiteLog
+from actorflow.model import events as ev
+from actorflow.model.definition import Workflow, as_activity
+from actorflow.model.events import Failure, Outcome, Recorded
+from actorflow.model.state import ENDED, ExecutionState
+from actorflow.runtime import registry
+from actorflow.runtime.bells import Bell, Bells
+from actorflow.runtime.checkpoint import Checkpoint, checkpoint_of
+from actorflow.runtime.directory import Changed, Crashed, Directory, Route, Start, fold
+from actorflow.runtime.handle import ExecutionHandle, ExecutionResult, Suspension
+from actorflow.runtime.messages import Command
+from actorflow.runtime.run import Run
+from actorflow.runtime.services import Activities, Executors, Services
+
+logger = logging.getLogger(__name__)
+
+KIND = "execution"
+OnConflict = Literal["use_existing", "fail", "restart"]
+Durability = Literal["full", "process"]
+LEASE = 10.0
+
+
+class Runtime:
+    """Hosts executions on one log; use it as a context manager.
+
+    Opening it resumes what other processes left unfinished, as far as its definitions
+    are given. Leaving the ``with`` block stops cleanly: nothing is marked failed, and
+    what was running goes on when the log is opened again.
+
+    Args:
+        log: the path of a SQLite file, ``":memory:"``, or an `EventLog`.
+        definitions: workflows, flows and activities that may be executed; what they
+            reach needs no other registration.
+        activities: for graphs that name their activities.
+        durability: ``full`` survives a power cut, ``process`` the death of the process.
+        threads: how many activities may run at once on threads (and on processes).
+        clock: where the time comes from; a `VirtualClock` for tests.
+        on_event: called with every (execution id, event), in order, when it is durable.
+        passivate_after: seconds after which a resting execution leaves memory.
+        max_resting: how many resting executions stay in memory at most.
+        writer_thread: commit on a thread of its own; better beside activities that
+            burn Python on threads.
+
+    Raises:
+        DefinitionError: a definition has problems, or two have one name.
+        LogError: the log cannot be opened.
+    """
+
+    def __init__(
+        self,
+        log: str | Path | EventLog,
+        definitions: Iterable[Any] = (),
+        activities: Iterable[Any] = (),
+        *,
+        durability: Durability = "full",
+        threads: int = 8,
+        clock: Clock | None = None,
+        on_event: Callable[[str, Recorded], Any] | None = None,
+        passivate_after: float = 30.0,
+        max_resting: int = 1_000,
+        writer_thread: bool = False,
+        dispatcher: Any = None,
+        executors: Executors | None = None,
+        codec: Codec | None = None,
+    ) -> None:
+        self._closed = False
+        self._failure: Exception | None = None
+        self.codec = codec or Codec()
+        _teach(self.codec)
+        self.definitions: dict[str, Workflow] = {}
+        self._activities = Activities(self.codec)
+        self._define(definitions, activities)
+        dispatcher = dispatcher or ThreadDispatcher(clock=clock)
+        self.is_virtual = isinstance(dispatcher, ManualDispatcher)
+        self._system = ActorSystem(dispatcher, clock=clock)
+        self.clock: Any = self._system.clock
+        self.bells = Bells()
+        self._notifier = _Notifier(on_event) if on_event else None
+        self.log = self._open(log, durability)
+        self._writer = LogWriter(
+            self._system,
+            self.log,
+            thread=WriterThread.OWN if writer_thread else WriterThread.SHARED,
+            on_failure=self._log_failed,
+        )
+        self._executors = executors or Executors.real(threads)
+        self._services = Services(
+            system=self._system,
+            writer=self._writer,
+            codec=self.codec,
+            activities=self._activities,
+            executors=self._executors,
+            owner=self.log.owner.id,
+            changed=self._changed,
+            crashed=self._crashed,
+            publish=self._notifier.publish if self._notifier else None,
+            bells=self.bells,
+        )
+        self._directory = self._system.spawn(
+            Directory,
+            self._services,
+            self.log,
+            self.definitions,
+            passivate_after=passivate_after,
+            max_resting=max_resting,
+            renew_every=LEASE / 3,
+            poll=not self.is_virtual,
+        )
+
+    def _open(self, log: str | Path | EventLog, durability: Durability) -> EventLog:
+        if not isinstance(log, str | Path):
+            return log
+        if str(log) == ":memory:":
+            return MemoryLog(codec=self.codec, clock=self.clock.time)
+        return SQLiteLog(
+            log,
+            codec=self.codec,
+            durability=durability,
+            lease=LEASE,
+            clock=self.clock.time,
+        )
+
+    # -- definitions -------------------------------------------------------------------
+
+    def _define(self, definitions: Iterable[Any], activities: Iterable[Any]) -> None:
+        problems: list[str] = []
+        for node in activities:
+            problems += _problems_of(self._activities.add, as_activity(node))
+        for definition in definitions:
+            problems += _problems_of(self._add_definition, definition)
+        if problems:
+            name = "definitions of this runtime"
+            raise DefinitionError(name, problems)
+
+    def _add_definition(self, definition: Any) -> Workflow:
+        workflow = registry.as_workflow(definition)
+        known = self.definitions.get(workflow.name)
+        if known is not None and known.fingerprint != workflow.fingerprint:
+            problem = f"two definitions are named {workflow.name!r}; rename one"
+            raise DefinitionError(workflow.name, [problem])
+        if known is None:
+            registry.bind(workflow, self._activities)
+            self.definitions[workflow.name] = workflow
+        return self.definitions[workflow.name]
+
+    # -- executions --------------------------------------------------------------------
+
+    def start(
+        self,
+        definition: Any,
+        /,
+        *args: Any,
+        execution_id: str | None = None,
+        on_conflict: OnConflict = "use_existing",
+        attributes: Mapping[str, Any] | None = None,
+        **inputs: Any,
+    ) -> ExecutionHandle:
+        """Start an execution; return when it is durable.
+
+        Idempotent: many callers, threads and processes that start the same id get the
+        same execution.
+
+        Args:
+            definition: a workflow, a flow, an activity, or the name of one of the
+                runtime's definitions.
+            args: inputs by position.
+            execution_id: who it is; made up if not given.
+            on_conflict: if the id is taken: ``use_existing``, ``fail``, or ``restart``
+                (what runs under the id is ended, and it begins anew).
+            attributes: searched by `list`.
+            inputs: inputs by name.
+
+        Raises:
+            InputError: the inputs do not fit.
+            DefinitionMismatch: the id belongs to another definition.
+            ExecutionExistsError: the id is taken, and *on_conflict* is ``fail``.
+        """
+        workflow = self._workflow(definition)
+        data = registry.input_data(workflow, args, inputs, self.codec)
+        wanted = self.codec.to_data(dict(attributes or {}), path="attributes")
+        execution_id = execution_id or f"{workflow.name}-{secrets.token_hex(8)}"
+        self._ask(
+            lambda reply: Start(
+                workflow, execution_id, data, wanted, on_conflict, reply
+            )
+        )
+        return ExecutionHandle(self, execution_id)
+
+    def _workflow(self, definition: Any) -> Workflow:
+        if isinstance(definition, str):
+            if definition not in self.definitions:
+                known = ", ".join(self.definitions) or "none"
+                problem = f"no definition has that name; there are: {known}"
+                raise DefinitionError(definition, [problem])
+            return self.definitions[definition]
+        return self._add_definition(definition)
+
+    def get(self, execution_id: str) -> ExecutionHandle:
+        """Return the handle of an execution.
+
+        Raises:
+            ExecutionNotFoundError: there is none.
+        """
+        self.row(execution_id)
+        return ExecutionHandle(self, execution_id)
+
+    def list(
+        self,
+        *,
+        status: str | Sequence[str] | None = None,
+        workflow: str | None = None,
+        where: Mapping[str, Any] | None = None,
+        before: ExecutionResult | StreamRow | None = None,
+        limit: int = 100,
+    ) -> list[StreamRow]:
+        """Return executions, newest first, that match every filter.
+
+        Args:
+            where: search attributes that must be equal.
+            before: the last row of the previous page.
+            limit: rows a page at most.
+        """
+        cursor = (before.created_at, before.id) if isinstance(before, StreamRow) else None
+        return self.log.rows(
+            KIND, status=status, type=workflow, where=where, before=cursor, limit=limit
+        )
+
+    # -- steering ----------------------------------------------------------------------
+
+    def signal(
+        self, execution_id: str, topic: str, payload: Any = None, *, key: str | None = None
+    ) -> None:
+        """Send a message to an execution; return when it cannot be lost any more.
+
+        It is kept until a wait on *topic* consumes it, once, first come first served.
+        A second signal with the same *key* is ignored.
+        """
+        data = self.codec.to_data(payload, path="payload")
+        self._command(execution_id, "signal", topic=topic, payload=data, key=key)
+
+    def pause(
+        self, execution_id: str, *, branch: str | None = None, reason: str | None = None
+    ) -> None:
+        """Stop an execution, or one branch, at its next boundary; its clocks stand still.
+
+        What is running finishes and is recorded.
+        """
+        self._command(execution_id, "pause", branch=branch, reason=reason)
+
+    def resume(self, execution_id: str, *, branch: str | None = None) -> None:
+        """Unpause: what was paused by `pause`, and steps that pause by themselves."""
+        self._command(execution_id, "resume", branch=branch)
+
+    def cancel(self, execution_id: str, *, reason: str | None = None) -> None:
+        """End an execution now; results of what still runs are discarded."""
+        self._command(execution_id, "cancel", reason=reason)
+
+    def retry(self, execution_id: str) -> None:
+        """Let a failed execution go on: only what failed runs again."""
+        self._command(execution_id, "retry")
+
+    def _command(self, execution_id: str, name: str, **data: Any) -> None:
+        given = {key: value for key, value in data.items() if value is not None}
+        self._ask(
+            lambda reply: Route(execution_id, Command(name, given, None, reply))
+        )
+
+    def _ask(self, message: Callable[[PooledFuture[Any]], Any]) -> Any:
+        """Send to the directory; wait for the reply, which comes when it is durable."""
+        self.check()
+        reply: PooledFuture[Any] = PooledFuture()
+        self._directory.tell(message(reply))
+        return self._system.wait(reply)
+
+    # -- reading -----------------------------------------------------------------------
+
+    def history(
+        self, execution_id: str, *, after: int = 0, until: int | None = None
+    ) -> Iterator[Recorded]:
+        """Return the durable events of an execution, in order."""
+        return self.log.read(self.row(execution_id).id, after=after, until=until)
+
+    def state(self, execution_id: str, *, at: int | None = None) -> Checkpoint:
+        """Return the checkpoint after event *at*, by default after the last."""
+        row = self.row(execution_id)
+        return checkpoint_of(execution_id, fold(self.log, row.id, at), self.codec)
+
+    def row(self, execution_id: str) -> StreamRow:
+        """Return what lists know of an execution.
+
+        Raises:
+            ExecutionNotFoundError: there is none.
+        """
+        row = self.log.find(KIND, execution_id)
+        if row is None:
+            raise ExecutionNotFoundError(execution_id)
+        return row
+
+    def events_page(self, row: StreamRow, after: int, limit: int) -> Sequence[Recorded]:
+        """Return the next *limit* durable events after *after*."""
+        return [*self.log.read(row.id, after=after, until=after + limit)]
+
+    def result_of(self, row: StreamRow) -> ExecutionResult:
+        """Return how far the execution of *row* has come."""
+        if row.status in ENDED:
+            return self._ended_result(row)
+        state = fold(self.log, row.id)
+        return ExecutionResult(
+            row.name,
+            state.status,
+            suspension=suspension_of(state),
+            started_at=state.started_at,
+        )
+
+    def _ended_result(self, row: StreamRow) -> ExecutionResult:
+        last = next(iter(self.log.read(row.id, after=row.head - 1)))
+        event, output, error = last.event, None, None
+        if isinstance(event, ev.ExecutionCompleted):
+            output = self.codec.from_data(event.output, path="output")
+        elif isinstance(event, ev.ExecutionFailed):
+            error = event.error
+        elif isinstance(event, ev.ExecutionCancelled):
+            error = Failure("cancelled", event.reason or "")
+        return ExecutionResult(
+            row.name,
+            row.status,
+            output,
+            error,
+            started_at=row.created_at,
+            finished_at=last.time,
+        )
+
+    # -- for handles -------------------------------------------------------------------
+
+    def wait(self, future: PooledFuture[None], timeout: float | None) -> None:
+        """Wait until *future* is done; in virtual time, make it pass."""
+        self._system.wait(future, timeout)
+
+    def ring_when_durable(self, bell: Bell) -> None:
+        """Ring once for what was on its way before the bell was hung."""
+        if not self._writer.idle:
+            self._writer.then((bell.ring,))
+
+    def check(self) -> None:
+        """Raise if this runtime can no longer do anything.
+
+        Raises:
+            RuntimeClosedError: it is closed.
+            LogError: it gave up on its log.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._closed:
+            msg = "this runtime is closed"
+            raise RuntimeClosedError(msg)
+
+    # -- called by the actors ----------------------------------------------------------
+
+    def _changed(self, run: Run, status: str) -> None:
+        self._directory.tell(Changed(run, status))
+        self.bells.ring_status(run.id)
+
+    def _crashed(self, run: Run, error: Exception) -> None:
+        self._directory.tell(Crashed(run, error))
+
+    def _log_failed(self, error: Exception) -> None:
+        self._failure = error if isinstance(error, LogError) else LogError(str(error))
+        self.bells.ring_all()
+
+    # -- the end -----------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Stop cleanly; what was running goes on when the log is opened again."""
+        if self._closed:
+            return
+        self._closed = True
+        self._executors.close()
+        self._system.stop()
+        self.log.close()
+        if self._notifier:
+            self._notifier.close()
+        self.bells.ring_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class _Notifier:
+    """Calls a user's function for every event, on a thread of its own."""
+
+    def __init__(self, call: Callable[[str, Recorded], Any]) -> None:
+        self._call = call
+        self._queue: SimpleQueue[tuple[str, Sequence[Recorded]] | None] = SimpleQueue()
+        self._thread = Thread(target=self._run, name="actorflow-on-event", daemon=True)
+        self._thread.start()
+
+    def publish(self, execution_id: str, events: Sequence[Recorded]) -> None:
+        self._queue.put((execution_id, events))
+
+    def close(self) -> None:
+        self._queue.put(None)
+        self._thread.join(timeout=5.0)
+
+    def _run(self) -> None:
+        while (entry := self._queue.get()) is not None:
+            for recorded in entry[1]:
+                try:
+                    self._call(entry[0], recorded)
+                except Exception:
+                    logger.exception("on_event failed for %s", entry[0])
+
+
+def suspension_of(state: ExecutionState) -> Suspension | None:
+    """Return why an execution rests, or None if it does not."""
+    reason = state.suspension_reason
+    if reason is None:
+        return None
+    topics = {w.topic: None for w in state.waits.values() if w.topic is not None}
+    branches = {
+        branch.id: "paused"
+        for branch in state.branches.values()
+        if branch.status == "active" and state.is_paused(branch.id)
+    }
+    for address, wait in state.waits.items():
+        branches.setdefault(address, wait.topic or wait.reason or wait.kind)
+    return Suspension(reason, state.wake_at, tuple(topics), (), branches)
+
+
+def _teach(codec: Codec) -> None:
+    codec.register(Outcome, name="actorflow:Outcome")
+    codec.register(Failure, name="actorflow:Failure")
+
+
+def _problems_of(add: Callable[[Any], Any], definition: Any) -> Sequence[str]:
+    try:
+        add(definition)
+    except DefinitionError as error:
+        return [f"{error.name}: {problem}" for problem in error.problems]
+    return []

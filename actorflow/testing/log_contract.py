@@ -1,0 +1,908 @@
+"""What every event log must do, as tests: the law behind `actorflow.log.port`.
+
+To hold a log of your own to it, subclass and say how to open one:
+
+    class TestMyLog(EventLogContract):
+        @pytest.fixture
+        def open_log(self):
+            place = make_an_empty_place()
+            def open_log(**options):        # clock=, lease=, codec=
+                return MyLog(place, **options)
+            return open_log
+
+Every call opens the same log once more, as another process would.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from attrs import frozen
+
+from actorflow import errors
+from actorflow.log.codec import Codec, UnknownEvent
+from actorflow.log.port import EventLog, Snapshot, Stream, StreamRow, Summary, Write
+from actorflow.model.events import (
+    ActivationCompleted,
+    ActivationStarted,
+    ExecutionStarted,
+    Recorded,
+    ValueEmitted,
+)
+
+OpenLog = Callable[..., EventLog]
+"""Opens the log once more; takes ``clock``, ``lease`` and ``codec``."""
+
+EPOCH = 1_700_000_000.0
+
+
+@frozen
+class _Deposited:
+    amount: int
+
+
+class Ticker:
+    """A clock that moves when it is told to."""
+
+    def __init__(self, now: float = EPOCH) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+
+def hold(name: str = "one", *, kind: str = "execution", type_: str = "flow") -> Stream:
+    """Return a hold on a stream that is not yet created."""
+    return Stream(kind, name, type_)
+
+
+def write(stream: Stream, *events: Any, **options: Any) -> Write:
+    """Return a write that appends *events* to *stream*."""
+    first = stream.head + 1
+    stream.head += len(events)
+    rows = [Recorded(i, EPOCH + i, "main", e) for i, e in enumerate(events, first)]
+    return Write(stream, rows, **options)
+
+
+def create(stream: Stream, *events: Any, **options: Any) -> Write:
+    """Return a write that creates *stream*; it is running unless *summary* says else."""
+    options.setdefault("summary", Summary("running"))
+    given = events or (ExecutionStarted(stream.type, "f1"),)
+    return write(stream, *given, create=True, **options)
+
+
+def created(log: EventLog, name: str = "one", **options: Any) -> Stream:
+    """Create a stream in *log* and return the hold on it."""
+    stream = hold(name, kind=options.pop("kind", "execution"))
+    log.write([create(stream, **options)])
+    return stream
+
+
+def done(n: Any = 1) -> ActivationCompleted:
+    """Return some event."""
+    return ActivationCompleted(n)
+
+
+def seqs(log: EventLog, stream: Stream, **options: Any) -> list[int]:
+    """Return the numbers of the events that *log* has of *stream*."""
+    assert stream.id is not None
+    return [each.seq for each in log.read(stream.id, **options)]
+
+
+def names(rows: list[StreamRow]) -> list[str]:
+    """Return the names in *rows*."""
+    return [row.name for row in rows]
+
+
+def row_of(log: EventLog, stream: Stream) -> StreamRow:
+    """Return the row of *stream*, which exists."""
+    row = log.find(stream.kind, stream.name)
+    assert row is not None
+    return row
+
+
+class _Fixtures:
+    @pytest.fixture
+    def clock(self) -> Ticker:
+        return Ticker()
+
+    @pytest.fixture
+    def log(self, open_log: OpenLog, clock: Ticker) -> Iterator[EventLog]:
+        opened = open_log(clock=clock)
+        yield opened
+        opened.close()
+
+    @pytest.fixture
+    def other(
+        self, log: EventLog, open_log: OpenLog, clock: Ticker
+    ) -> Iterator[EventLog]:
+        """The same log, opened by another process."""
+        opened = open_log(clock=clock)
+        yield opened
+        opened.close()
+
+    def kill(self, log: Any) -> None:
+        """End the process that opened *log*; override if `abandon()` is not it."""
+        log.abandon()
+
+
+class WritingContract(_Fixtures):
+    """What `write` does."""
+
+    def test_what_is_written_is_read(self, log: EventLog) -> None:
+        """Events come back equal, with number, time and address."""
+        stream = created(log)
+        log.write([Write(stream, [Recorded(2, EPOCH + 0.000001, "main/é[3]", done(7))])])
+
+        assert stream.id is not None
+        assert list(log.read(stream.id, after=1)) == [
+            Recorded(2, EPOCH + 0.000001, "main/é[3]", done(7))
+        ]
+
+    def test_created_stream_gets_an_id_and_an_epoch(self, log: EventLog) -> None:
+        """A hold is complete once its creation is durable."""
+        stream = created(log)
+
+        assert stream.id is not None
+        assert stream.epoch == row_of(log, stream).epoch >= 1
+
+    def test_ids_differ(self, log: EventLog) -> None:
+        """Streams created in one batch and later ones all have ids of their own."""
+        batch = [create(hold(f"s{i}")) for i in range(3)]
+        log.write(batch)
+        later = created(log, "later")
+
+        assert len({w.stream.id for w in batch} | {later.id}) == 4
+
+    def test_create_and_append_in_one_batch(self, log: EventLog) -> None:
+        """Appends queue behind the write that creates their stream."""
+        stream = hold()
+        batch = [create(stream), write(stream, done(1), done(2)), write(stream, done(3))]
+        log.write(batch)
+
+        assert seqs(log, stream) == [1, 2, 3, 4]
+        assert row_of(log, stream).head == 4
+
+    def test_many_streams_in_one_batch(self, log: EventLog) -> None:
+        """Interleaved appends keep each stream's own order."""
+        streams = [hold(f"s{i}") for i in range(50)]
+        batch = [create(s) for s in streams]
+        batch += [write(s, done(n)) for n in range(20) for s in streams]
+        log.write(batch)
+
+        assert all(seqs(log, s) == list(range(1, 22)) for s in streams)
+
+    def test_create_without_events(self, log: EventLog) -> None:
+        """A stream may begin empty."""
+        stream = hold()
+        log.write([Write(stream, create=True, summary=Summary("active"))])
+
+        assert row_of(log, stream).head == 0
+        assert seqs(log, stream) == []
+
+    def test_empty_batch(self, log: EventLog) -> None:
+        """Writing nothing is allowed."""
+        log.write([])
+
+        assert log.rows("execution") == []
+
+    def test_head_runs_ahead(self, log: EventLog) -> None:
+        """A hold's head may count events that a later batch brings."""
+        stream = created(log)
+        first, second = write(stream, done(1)), write(stream, done(2))
+        log.write([first])
+        log.write([second])
+
+        assert seqs(log, stream) == [1, 2, 3]
+        assert second.error is None
+
+    def test_taken_name_is_refused(self, log: EventLog) -> None:
+        """A second stream of the same kind and name does not come to be."""
+        created(log, "one")
+        rival = create(hold("one"), done("rival"))
+        log.write([rival])
+
+        assert isinstance(rival.error, errors.StreamExistsError)
+        assert rival.stream.lost is rival.error
+        assert rival.stream.id is None
+        assert row_of(log, rival.stream).head == 1
+
+    def test_two_creations_in_one_batch(self, log: EventLog) -> None:
+        """The first creation of a name wins, the second is refused."""
+        first, second = create(hold("one")), create(hold("one"))
+        log.write([first, second])
+
+        assert first.error is None
+        assert isinstance(second.error, errors.StreamExistsError)
+
+    def test_appends_of_a_lost_stream_are_refused(self, log: EventLog) -> None:
+        """What follows a refused creation, in the batch or later, is refused alike."""
+        created(log, "one")
+        rival = hold("one")
+        batch = [create(rival), write(rival, done(1))]
+        log.write(batch)
+        later = write(rival, done(2))
+        log.write([later])
+
+        assert batch[0].error is batch[1].error is later.error is rival.lost
+        assert row_of(log, rival).head == 1
+
+    def test_same_name_of_another_kind(self, log: EventLog) -> None:
+        """Names are unique within their kind only."""
+        created(log, "one")
+        actor = created(log, "one", kind="actor", summary=Summary("active"))
+
+        assert actor.lost is None
+        assert names(log.rows("actor")) == ["one"]
+
+    def test_refused_write_leaves_the_others(self, log: EventLog) -> None:
+        """One write's refusal does not keep its batch from being stored."""
+        stream = created(log, "one")
+        good = [write(stream, done(1)), create(hold("two"))]
+        log.write([good[0], create(hold("one")), good[1]])
+
+        assert [each.error for each in good] == [None, None]
+        assert names(log.rows("execution")) == ["two", "one"]
+        assert seqs(log, stream) == [1, 2]
+
+    def test_refused_write_is_left_out_whole(self, log: EventLog) -> None:
+        """Of a refused write nothing is stored: no event, summary or snapshot."""
+        stream = created(log)
+        stale = Stream("execution", "one", "flow", stream.id, stream.head, epoch=0)
+        refused = write(
+            stale, done(1), summary=Summary("failed"), snapshot=Snapshot(2, "f", {})
+        )
+        log.write([refused])
+
+        assert isinstance(refused.error, errors.FencedError)
+        assert row_of(log, stream).status == "running"
+        assert stream.id is not None
+        assert log.snapshot(stream.id) is None
+        assert seqs(log, stream) == [1]
+
+    def test_wrong_head_is_fenced(self, log: EventLog) -> None:
+        """A hold that does not know the last event may not append."""
+        stream = created(log)
+        log.write([write(stream, done(1))])
+        behind = Stream("execution", "one", "flow", stream.id, 1, stream.epoch)
+        ahead = Stream("execution", "one", "flow", stream.id, 5, stream.epoch)
+        batch = [write(behind, done("x")), write(ahead, done("y"))]
+        log.write(batch)
+
+        assert [type(each.error) for each in batch] == [errors.FencedError] * 2
+        assert seqs(log, stream) == [1, 2]
+
+    def test_gap_inside_a_write_is_refused(self, log: EventLog) -> None:
+        """Events of one write must be consecutive."""
+        stream = created(log)
+        gap = [Recorded(n, EPOCH, "", done(n)) for n in (2, 4)]
+        refused = Write(stream, gap)
+        log.write([refused])
+
+        assert refused.error is not None
+        assert seqs(log, stream) == [1]
+
+    def test_creation_begins_with_event_one(self, log: EventLog) -> None:
+        """A stream cannot come into being in its middle."""
+        refused = Write(hold(), [Recorded(2, EPOCH, "", done())], create=True)
+        log.write([refused])
+
+        assert refused.error is not None
+        assert log.find("execution", "one") is None
+
+    def test_append_to_nothing_is_refused(self, log: EventLog) -> None:
+        """A stream that nobody created takes no events."""
+        refused = write(hold("ghost"), done())
+        log.write([refused])
+
+        assert isinstance(refused.error, errors.StreamNotFoundError)
+
+    def test_unrecordable_event_is_its_writers_trouble(self, log: EventLog) -> None:
+        """A write whose event cannot be encoded is refused; the others are stored."""
+        stream, other = created(log, "one"), created(log, "two")
+        bad, good = write(stream, object()), write(other, done())
+        log.write([bad, good])
+
+        assert isinstance(bad.error, errors.UnrecordableError)
+        assert good.error is None
+        assert seqs(log, other) == [1, 2]
+
+    def test_huge_and_strange_payloads(self, log: EventLog) -> None:
+        """Length, Unicode, control characters and big numbers survive."""
+        values = ["x" * 5_000_000, "\0\x1f\u2028😀é", 2**63 - 1, 1e-300, {"": [[]]}]
+        stream = created(log)
+        log.write([write(stream, *map(done, values))])
+
+        assert stream.id is not None
+        read = [each.event.result for each in log.read(stream.id, after=1)]
+        assert read == values
+
+    def test_strange_names(self, log: EventLog) -> None:
+        """A name may be any text."""
+        strange = ["", "a'b\"c", "ü/☃#?%", "-- ; DROP"]
+        log.write([create(hold(name)) for name in strange])
+
+        assert {row.name for row in log.rows("execution")} == set(strange)
+
+    def test_unknown_events_are_read(self, open_log: OpenLog, clock: Ticker) -> None:
+        """A reader that does not know an event's class still sees that it is there."""
+        stream = hold()
+        with_class, without = Codec(), Codec()
+        with_class.register_event(_Deposited)
+        log = open_log(clock=clock, codec=with_class)
+        log.write([create(stream, _Deposited(5))])
+        reader = open_log(clock=clock, codec=without)
+
+        assert stream.id is not None
+        assert [each.event for each in log.read(stream.id)] == [_Deposited(5)]
+        assert [each.event for each in reader.read(stream.id)] == [
+            UnknownEvent("_Deposited", {"amount": 5})
+        ]
+        log.close()
+        reader.close()
+
+
+class SummaryContract(_Fixtures):
+    """What a stream's row says."""
+
+    def test_summary_of_a_creation(self, log: EventLog) -> None:
+        """The row begins with what the creating write says."""
+        summary = Summary("paused", EPOCH + 5, [{"topic": "t"}], {"a": 1}, "f1")
+        row = row_of(log, created(log, summary=summary))
+
+        assert (row.status, row.wake_at, row.fingerprint) == ("paused", EPOCH + 5, "f1")
+        assert list(row.waits) == [{"topic": "t"}]
+        assert row.attributes == {"a": 1}
+        assert (row.created_at, row.updated_at, row.type) == (EPOCH, EPOCH, "flow")
+
+    def test_summary_replaces(self, log: EventLog, clock: Ticker) -> None:
+        """A later summary replaces status, wake time and waits."""
+        stream = created(log, summary=Summary("suspended", EPOCH, [{"a": 1}]))
+        clock.advance(3)
+        log.write([write(stream, done(), summary=Summary("running"))])
+        row = row_of(log, stream)
+
+        assert (row.status, row.wake_at, list(row.waits)) == ("running", None, [])
+        assert (row.created_at, row.updated_at) == (EPOCH, EPOCH + 3)
+
+    def test_absent_parts_stay(self, log: EventLog) -> None:
+        """Attributes and fingerprint stay as they are until given anew."""
+        stream = created(log, summary=Summary("a", attributes={"x": 1}, fingerprint="f"))
+        log.write([write(stream, done(), summary=Summary("b"))])
+        row = row_of(log, stream)
+
+        assert (row.attributes, row.fingerprint) == ({"x": 1}, "f")
+
+    def test_attributes_are_replaced(self, log: EventLog) -> None:
+        """New attributes take the place of all the old ones."""
+        stream = created(log, summary=Summary("a", attributes={"x": 1}))
+        log.write([write(stream, done(), summary=Summary("a", attributes={"y": 2}))])
+
+        assert row_of(log, stream).attributes == {"y": 2}
+
+    def test_summaries_of_one_batch_add_up(self, log: EventLog) -> None:
+        """Several summaries of a batch leave what one by one would have left."""
+        stream = hold()
+        batch = [
+            create(stream, summary=Summary("a", attributes={"x": 1}, fingerprint="f")),
+            write(stream, done(), summary=Summary("b", EPOCH)),
+            write(stream, done()),
+        ]
+        log.write(batch)
+        row = row_of(log, stream)
+
+        assert (row.status, row.wake_at, row.head) == ("b", EPOCH, 3)
+        assert (row.attributes, row.fingerprint) == ({"x": 1}, "f")
+
+    def test_write_without_summary(self, log: EventLog, clock: Ticker) -> None:
+        """Events alone move the head and the time of the row, nothing else."""
+        stream = created(log, summary=Summary("suspended", EPOCH + 9))
+        clock.advance(1)
+        log.write([write(stream, done())])
+        row = row_of(log, stream)
+
+        assert (row.head, row.status, row.wake_at) == (2, "suspended", EPOCH + 9)
+        assert row.updated_at == EPOCH + 1
+
+    def test_summary_without_events(self, log: EventLog) -> None:
+        """A row may change though nothing happened."""
+        stream = created(log)
+        log.write([Write(stream, summary=Summary("suspended"))])
+
+        assert row_of(log, stream).status == "suspended"
+        assert seqs(log, stream) == [1]
+
+
+class SnapshotContract(_Fixtures):
+    """Stored checkpoints."""
+
+    def test_newest_snapshot(self, log: EventLog) -> None:
+        """The newest is returned, or the newest at or before a given event."""
+        stream = created(log)
+        for n in (2, 3, 4):
+            log.write([write(stream, done(), snapshot=Snapshot(n, f"v{n}", {"n": n}))])
+
+        assert stream.id is not None
+        assert log.snapshot(stream.id) == Snapshot(4, "v4", {"n": 4})
+        assert log.snapshot(stream.id, until=3) == Snapshot(3, "v3", {"n": 3})
+        assert log.snapshot(stream.id, until=1) is None
+
+    def test_no_snapshot(self, log: EventLog) -> None:
+        """A stream without snapshots has none."""
+        stream = created(log)
+
+        assert stream.id is not None
+        assert log.snapshot(stream.id) is None
+        assert log.snapshot(10**9) is None
+
+    def test_snapshot_with_a_creation(self, log: EventLog) -> None:
+        """A fork may begin with a checkpoint."""
+        stream = created(log, snapshot=Snapshot(1, "v", [1]))
+
+        assert stream.id is not None
+        assert log.snapshot(stream.id) == Snapshot(1, "v", [1])
+
+    def test_snapshot_replaces(self, log: EventLog) -> None:
+        """A snapshot of the same event takes the place of the one before."""
+        stream = created(log, snapshot=Snapshot(1, "old", 1))
+        log.write([Write(stream, snapshot=Snapshot(1, "new", 2))])
+
+        assert stream.id is not None
+        assert log.snapshot(stream.id) == Snapshot(1, "new", 2)
+
+    def test_unwritable_snapshot_is_left_out(self, log: EventLog) -> None:
+        """A snapshot only saves time, so it never costs its events."""
+        stream = created(log)
+        batch = [write(stream, done(), snapshot=Snapshot(2, "v", object()))]
+        log.write(batch)
+
+        assert batch[0].error is None
+        assert seqs(log, stream) == [1, 2]
+
+
+class OwnershipContract(_Fixtures):
+    """Who may write: claims, leases, fencing."""
+
+    def test_creator_owns(self, log: EventLog) -> None:
+        """Who creates a stream owns it."""
+        assert row_of(log, created(log)).owner == log.owner.id
+
+    def test_owners_differ(self, log: EventLog, other: EventLog) -> None:
+        """Each opening is an owner of its own."""
+        assert log.owner.id != other.owner.id
+
+    def test_release(self, log: EventLog, other: EventLog) -> None:
+        """A released stream has no owner and may be claimed."""
+        stream = created(log)
+        log.write([write(stream, done(), release=True)])
+
+        assert row_of(log, stream).owner is None
+        assert other.claim("execution", "one").head == 2
+
+    def test_claim_of_a_live_owner(self, log: EventLog, other: EventLog) -> None:
+        """What a live owner holds cannot be claimed."""
+        created(log)
+
+        with pytest.raises(errors.OwnedError) as caught:
+            other.claim("execution", "one")
+
+        assert caught.value.owner == log.owner.label
+
+    def test_claim_of_nothing(self, log: EventLog) -> None:
+        """Only what exists can be claimed."""
+        with pytest.raises(errors.StreamNotFoundError):
+            log.claim("execution", "ghost")
+
+    def test_claim_raises_the_epoch(self, log: EventLog) -> None:
+        """Every claim, one's own too, makes a hold that outranks those before."""
+        before = created(log)
+        after = log.claim("execution", "one")
+        assert (after.id, after.head, after.type) == (before.id, 1, "flow")
+        assert after.epoch > before.epoch
+
+        batch = [write(before, done("old")), write(after, done("new"))]
+        log.write(batch)
+
+        assert isinstance(batch[0].error, errors.FencedError)
+        assert batch[1].error is None
+
+    def test_killed_owner_is_replaced_when_its_lease_has_run_out(
+        self, log: EventLog, open_log: OpenLog, clock: Ticker
+    ) -> None:
+        """A dead process holds its streams no longer than its lease."""
+        dead = open_log(clock=clock, lease=10.0)
+        created(dead)
+        self.kill(dead)
+        clock.advance(10.5)
+
+        assert log.claim("execution", "one").epoch > 1
+
+    def test_silent_owner_is_fenced(
+        self, log: EventLog, open_log: OpenLog, clock: Ticker
+    ) -> None:
+        """An owner that stopped renewing loses its streams and cannot write to them."""
+        silent = open_log(clock=clock, lease=10.0)
+        stream = created(silent)
+        clock.advance(11.0)
+        log.renew()
+        claimed = log.claim("execution", "one")
+        stale = write(stream, done("stale"), summary=Summary("failed"))
+        silent.write([stale])
+        log.write([write(claimed, done("fresh"))])
+
+        assert isinstance(stale.error, errors.FencedError)
+        assert stream.lost is stale.error
+        assert row_of(log, claimed).status == "running"
+        assert stream.id is not None
+        assert [e.event for e in log.read(stream.id, after=1)] == [done("fresh")]
+        silent.close()
+
+    def test_renewed_lease_holds(
+        self, log: EventLog, other: EventLog, clock: Ticker
+    ) -> None:
+        """Renewing in time keeps a lease for ever."""
+        created(log)
+        for _ in range(5):
+            clock.advance(6.0)
+            log.renew()
+
+        with pytest.raises(errors.OwnedError):
+            other.claim("execution", "one")
+
+    def test_late_owner_that_nobody_missed(self, log: EventLog, clock: Ticker) -> None:
+        """An owner whose lease ran out may go on if nobody has claimed its stream."""
+        stream = created(log)
+        clock.advance(100.0)
+        late = write(stream, done())
+        log.write([late])
+        log.renew()
+
+        assert late.error is None
+        assert row_of(log, stream).owner == log.owner.id
+
+    def test_close_gives_up_everything(self, other: EventLog, open_log: OpenLog) -> None:
+        """Closing releases every stream at once, and may be repeated."""
+        leaving = open_log()
+        created(leaving)
+        leaving.close()
+        leaving.close()
+
+        assert other.claim("execution", "one").head == 1
+
+    def test_closed_log_refuses(self, open_log: OpenLog) -> None:
+        """After closing, every use says that the log is closed."""
+        log = open_log()
+        log.close()
+
+        with pytest.raises(errors.LogUnavailableError):
+            log.write([create(hold())])
+        with pytest.raises(errors.LogUnavailableError):
+            log.find("execution", "one")
+        with pytest.raises(errors.LogUnavailableError):
+            log.renew()
+
+    def test_claim_abandoned(
+        self, log: EventLog, open_log: OpenLog, clock: Ticker
+    ) -> None:
+        """What the dead left is claimed, by status, and now belongs to the claimer."""
+        dead = open_log(clock=clock)
+        stream = created(dead, "running")
+        created(dead, "ended", summary=Summary("completed"))
+        created(dead, "an actor", kind="actor")
+        created(log, "mine")
+        self.kill(dead)
+        clock.advance(100.0)
+        log.renew()
+        rows = log.claim_abandoned("execution", status="running", limit=10)
+
+        assert names(rows) == ["running"]
+        assert (rows[0].owner, rows[0].epoch) == (log.owner.id, stream.epoch + 1)
+        assert log.claim_abandoned("execution", status="running", limit=10) == []
+
+    def test_claimed_rows_can_be_written(self, log: EventLog) -> None:
+        """The row of a claimed stream is a hold on it."""
+        log.write([create(hold(), release=True)])
+        (row,) = log.claim_abandoned("execution", status="running", limit=1)
+        stream = Stream(row.kind, row.name, row.type, row.id, row.head, row.epoch)
+        append = write(stream, done())
+        log.write([append])
+
+        assert append.error is None
+
+    def test_claim_abandoned_leaves_live_ones(
+        self, log: EventLog, other: EventLog
+    ) -> None:
+        """What a live process owns is not abandoned."""
+        created(log)
+
+        assert other.claim_abandoned("execution", status="running", limit=10) == []
+
+    def test_claim_abandoned_in_portions(self, log: EventLog) -> None:
+        """The oldest come first, no more than asked for."""
+        log.write([create(hold(f"s{i}"), release=True) for i in range(5)])
+        portions = [
+            names(log.claim_abandoned("execution", status="running", limit=2))
+            for _ in range(4)
+        ]
+
+        assert portions == [["s0", "s1"], ["s2", "s3"], ["s4"], []]
+
+    def test_two_claimers_share(self, log: EventLog, other: EventLog) -> None:
+        """No stream is claimed by two live processes."""
+        log.write([create(hold(f"s{i}"), release=True) for i in range(4)])
+        mine = log.claim_abandoned("execution", status="running", limit=2)
+        theirs = other.claim_abandoned("execution", status="running", limit=9)
+
+        assert sorted(names(mine + theirs)) == ["s0", "s1", "s2", "s3"]
+
+
+class InboxContract(_Fixtures):
+    """Commands from processes that do not own the stream."""
+
+    def test_order(self, log: EventLog, other: EventLog) -> None:
+        """Commands arrive in the order of posting, whole."""
+        created(log)
+        ids = [other.post("execution", "one", "signal", {"n": n}) for n in range(3)]
+        rows = log.inbox()
+
+        assert [row.id for row in rows] == ids == sorted(ids, key=lambda i: i or 0)
+        assert [row.data for row in rows] == [{"n": n} for n in range(3)]
+        assert {(r.kind, r.name, r.command, r.key, r.posted_at) for r in rows} == {
+            ("execution", "one", "signal", None, EPOCH)
+        }
+
+    def test_pages(self, log: EventLog) -> None:
+        """The inbox is read in portions after an id."""
+        created(log)
+        ids = [log.post("execution", "one", "signal", {}) for _ in range(3)]
+
+        assert [r.id for r in log.inbox(limit=2)] == ids[:2]
+        assert [r.id for r in log.inbox(after=ids[1] or 0)] == ids[2:]
+
+    def test_known_key(self, log: EventLog) -> None:
+        """A command whose key waits in the inbox already is not stored again."""
+        created(log, "one")
+        created(log, "two")
+
+        assert log.post("execution", "one", "signal", {"n": 1}, key="k") is not None
+        assert log.post("execution", "one", "signal", {"n": 2}, key="k") is None
+        assert log.post("execution", "two", "signal", {"n": 3}, key="k") is not None
+        assert [row.data["n"] for row in log.inbox()] == [1, 3]
+
+    def test_post_to_nothing(self, log: EventLog) -> None:
+        """A command needs a stream."""
+        with pytest.raises(errors.StreamNotFoundError):
+            log.post("execution", "ghost", "signal", {})
+
+    def test_consumed_with_the_events(self, log: EventLog) -> None:
+        """A consumed command goes with the write that records it."""
+        stream = created(log)
+        first = log.post("execution", "one", "signal", {})
+        second = log.post("execution", "one", "signal", {})
+        assert first is not None
+        log.write([write(stream, done(), consumed=[first])])
+
+        assert [row.id for row in log.inbox()] == [second]
+
+    def test_refused_write_consumes_nothing(self, log: EventLog) -> None:
+        """A command whose recording was refused is still there."""
+        stream = created(log)
+        posted = log.post("execution", "one", "signal", {})
+        log.claim("execution", "one")
+        assert posted is not None
+        log.write([write(stream, done(), consumed=[posted])])
+
+        assert [row.id for row in log.inbox()] == [posted]
+
+    def test_ids_are_not_used_again(self, log: EventLog) -> None:
+        """A new command never gets the id of a consumed one."""
+        stream = created(log)
+        first = log.post("execution", "one", "signal", {})
+        assert first is not None
+        log.write([Write(stream, consumed=[first])])
+
+        assert (log.post("execution", "one", "signal", {}) or 0) > first
+
+    def test_only_for_ones_own(self, log: EventLog, other: EventLog) -> None:
+        """Commands for what another live process owns are not shown."""
+        created(log, "mine")
+        created(other, "theirs")
+        log.post("execution", "mine", "signal", {})
+        log.post("execution", "theirs", "signal", {})
+
+        assert [row.name for row in log.inbox()] == ["mine"]
+        assert [row.name for row in other.inbox()] == ["theirs"]
+
+    def test_for_what_nobody_owns(
+        self, log: EventLog, open_log: OpenLog, clock: Ticker
+    ) -> None:
+        """Commands for released streams and for those of the dead are shown."""
+        dead = open_log(clock=clock)
+        created(dead, "orphan")
+        log.write([create(hold("released"), release=True)])
+        for name in ("orphan", "released"):
+            log.post("execution", name, "signal", {})
+        self.kill(dead)
+        clock.advance(100.0)
+        log.renew()
+
+        assert [row.name for row in log.inbox()] == ["orphan", "released"]
+
+    def test_changed(self, log: EventLog, other: EventLog) -> None:
+        """Others' commits are noticed once, one's own never."""
+        log.changed()
+        created(log)
+        assert not log.changed()
+        other.post("execution", "one", "signal", {})
+
+        assert log.changed()
+        assert not log.changed()
+
+
+class ReadingContract(_Fixtures):
+    """Reading, listing, waking."""
+
+    def test_bounds(self, log: EventLog) -> None:
+        """Reading starts after one number and ends with another."""
+        stream = created(log)
+        log.write([write(stream, *map(done, range(9)))])
+
+        assert seqs(log, stream, after=3, until=6) == [4, 5, 6]
+        assert seqs(log, stream, after=8) == [9, 10]
+        assert seqs(log, stream, until=2) == [1, 2]
+        assert seqs(log, stream, after=10) == seqs(log, stream, until=0) == []
+        assert seqs(log, stream, until=99) == list(range(1, 11))
+
+    def test_unknown_stream(self, log: EventLog) -> None:
+        """A stream nobody wrote to has no events and no row."""
+        assert list(log.read(10**9)) == []
+        assert log.find("execution", "nobody") is None
+
+    def test_long_stream(self, log: EventLog) -> None:
+        """A long stream is read whole and in order."""
+        stream = created(log)
+        log.write([write(stream, *map(done, range(4_321)))])
+
+        assert seqs(log, stream) == list(range(1, 4_323))
+
+    def test_reading_while_writing(self, log: EventLog) -> None:
+        """A reader that has begun is not disturbed by appends, nor holds them up."""
+        stream = created(log)
+        log.write([write(stream, *map(done, range(2_500)))])
+        assert stream.id is not None
+        reader = log.read(stream.id)
+        begun = [next(reader).seq for _ in range(3)]
+        log.write([write(stream, done("late"))])
+        rest = [each.seq for each in reader]
+
+        assert (begun + rest)[:2_501] == list(range(1, 2_502))
+
+    def test_threads(self, log: EventLog) -> None:
+        """Any thread may read while another writes; none sees a gap or half a batch."""
+        streams = [created(log, f"s{i}") for i in range(3)]
+        seen: list[bool] = []
+
+        def read() -> None:
+            for stream in streams * 10:
+                numbers = seqs(log, stream)
+                seen.append(numbers == list(range(1, len(numbers) + 1)))
+                seen.append(len(numbers) % 10 == 1)
+
+        threads = [threading.Thread(target=read) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for _ in range(20):
+            log.write([write(s, *map(done, range(10))) for s in streams])
+        for thread in threads:
+            thread.join()
+
+        assert len(seen) == 180  # noqa: PLR2004 - 3 threads, 30 streams, 2 facts
+        assert all(seen)
+
+    def test_rows_newest_first(self, log: EventLog, clock: Ticker) -> None:
+        """Lists show the newest first; of the same moment, the last created."""
+        log.write([create(hold("a")), create(hold("b"))])
+        clock.advance(1)
+        created(log, "c")
+
+        assert names(log.rows("execution")) == ["c", "b", "a"]
+
+    def test_rows_filters(self, log: EventLog) -> None:
+        """Filters are joined by AND; several statuses by OR."""
+        for name, type_, status in (
+            ("a", "x", "running"), ("b", "y", "running"), ("c", "x", "failed"),
+        ):  # fmt: skip
+            stream = hold(name, type_=type_)
+            log.write([create(stream, summary=Summary(status))])
+        created(log, "d", kind="actor")
+
+        assert names(log.rows("execution", status="running")) == ["b", "a"]
+        assert names(log.rows("execution", status=["running", "failed"])) == list("cba")
+        assert names(log.rows("execution", status=[])) == []
+        assert names(log.rows("execution", type="x", status="running")) == ["a"]
+        assert names(log.rows("actor")) == ["d"]
+
+    def test_rows_by_attributes(self, log: EventLog) -> None:
+        """Search attributes match by JSON equality: true is not 1, 1 is 1.0."""
+        key = "a.b\"'[0] é"
+        values: list[Any] = [1, 1.5, True, None, "1", "é'"]
+        for n, value in enumerate(values):
+            summary = Summary("running", attributes={key: value, "n": n})
+            created(log, str(n), summary=summary)
+
+        found = [names(log.rows("execution", where={key: value})) for value in values]
+        assert found == [[str(n)] for n in range(len(values))]
+        assert names(log.rows("execution", where={key: 1.0})) == ["0"]
+        assert names(log.rows("execution", where={key: 1, "n": 1})) == []
+        assert names(log.rows("execution", where={"absent": None})) == []
+
+    def test_rows_in_pages(self, log: EventLog, clock: Ticker) -> None:
+        """Pages follow on one another without doubles, whatever is created between."""
+        for n in range(7):
+            created(log, str(n))
+            clock.advance(n % 2)
+        page = log.rows("execution", limit=3)
+        found = names(page)
+        created(log, "new")
+        while page:
+            last = page[-1]
+            page = log.rows("execution", limit=3, before=(last.created_at, last.id))
+            found += names(page)
+
+        assert found == list("6543210")
+
+    def test_due(self, log: EventLog) -> None:
+        """Streams that nobody owns are due in the order of their wake times."""
+        for name, wake_at in (("b", 2.0), ("a", 1.0), ("late", 9.0), ("never", None)):
+            at = None if wake_at is None else EPOCH + wake_at
+            log.write([create(hold(name), release=True, summary=Summary("s", at))])
+        created(log, "owned", summary=Summary("s", EPOCH))
+
+        assert names(log.due("execution", now=EPOCH + 2, limit=9)) == ["a", "b"]
+        assert names(log.due("execution", now=EPOCH + 2, limit=1)) == ["a"]
+        assert names(log.due("actor", now=EPOCH + 2, limit=9)) == []
+        assert log.next_wake("execution") == EPOCH + 1
+        assert log.next_wake("actor") is None
+
+    def test_due_of_the_dead(
+        self, log: EventLog, open_log: OpenLog, clock: Ticker
+    ) -> None:
+        """What a dead process would have woken is due too."""
+        dead = open_log(clock=clock)
+        created(dead, summary=Summary("suspended", EPOCH + 1))
+        assert log.next_wake("execution") is None
+        self.kill(dead)
+        clock.advance(100)
+
+        assert names(log.due("execution", now=clock(), limit=9)) == ["one"]
+        assert log.next_wake("execution") == EPOCH + 1
+
+    def test_started_event_comes_back(self, log: EventLog) -> None:
+        """An event with many fields comes back equal."""
+        event = ActivationStarted("activity", "fetch", input={"args": [1, None, "é"]})
+        stream = hold()
+        log.write([create(stream, event, ValueEmitted([1.5]))])
+
+        assert stream.id is not None
+        assert [each.event for each in log.read(stream.id)] == [
+            event,
+            ValueEmitted([1.5]),
+        ]
+
+
+class EventLogContract(
+    WritingContract,
+    SummaryContract,
+    SnapshotContract,
+    OwnershipContract,
+    InboxContract,
+    ReadingContract,
+):
+    """Everything an event log must do."""
