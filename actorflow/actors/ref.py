@@ -106,6 +106,7 @@ class PooledRef(ActorRef[A]):
         "args",
         "children",
         "context",
+        "epitaph",
         "kwargs",
         "number",
         "parent",
@@ -121,6 +122,8 @@ class PooledRef(ActorRef[A]):
     parked: Parked | None
     context: Any
     """What the actor keeps across restarts."""
+    epitaph: Exception | None
+    """What senders to a dead actor get, if not `ActorDeadError`."""
     args: tuple[Any, ...] | None
     kwargs: dict[str, Any] | None
     system: ActorSystem
@@ -140,6 +143,7 @@ class PooledRef(ActorRef[A]):
         self.children = None
         self.parked = None
         self.context = None
+        self.epitaph = None
         self.registered = False
 
     # -- what Pykka's ActorRef keeps in attributes --
@@ -301,8 +305,10 @@ class PooledRef(ActorRef[A]):
             if isinstance(envelope.message, messages._ActorStop):  # noqa: SLF001
                 envelope.reply_to.set(None)
             else:
-                error = ActorDeadError(f"{self} stopped before handling the message")
-                envelope.reply_to.set_exception((ActorDeadError, error, None))
+                error = self.epitaph or ActorDeadError(
+                    f"{self} stopped before handling the message"
+                )
+                envelope.reply_to.set_exception(error)
 
 
 def _unregister(ref: PooledRef[Any]) -> None:

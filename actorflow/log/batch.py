@@ -116,16 +116,16 @@ def draft(batch: Sequence[Write], codec: Codec) -> list[Draft]:
 
 
 def _drafted(write: Write, codec: Codec) -> Draft:
-    if not write.events and not write.create:
-        return Draft(write, [])
     try:
-        write.stream.name.encode()
+        if write.create:
+            write.stream.name.encode()
         rows = [event_row(each, codec) for each in write.events]
     except Exception as error:  # noqa: BLE001 - one writer's mistake stays its own
         return Draft(write, [], error)
-    first = rows[0][0] if rows else 0
-    if [row[0] for row in rows] != list(range(first, first + len(rows))):
-        return Draft(write, [], ValueError(f"events after {first} are not consecutive"))
+    if len(rows) > 1:
+        first = rows[0][0]
+        if [row[0] for row in rows] != list(range(first, first + len(rows))):
+            return Draft(write, [], ValueError(f"a gap in the events after {first}"))
     return Draft(write, rows)
 
 

@@ -1,5 +1,4 @@
-"""Which classes a recorded name may stand for.  The only module that turns names into
-classes, and it never imports anything to do so.
+"""Which classes a recorded name may stand for.  Nothing is ever imported to find one.
 
 A log is data from elsewhere, perhaps from someone else. A name in it finds a class only
 if this process vouched for that class: registered it, mentioned it in an annotation,
@@ -13,6 +12,7 @@ import sys
 import typing
 from collections.abc import Iterator
 from enum import Enum
+from functools import cache
 from typing import Any
 
 import attrs
@@ -28,9 +28,7 @@ def name_of(cls: type[Any]) -> str:
 
 def is_named_tuple(cls: Any) -> bool:
     """Return whether *cls* was made by `NamedTuple` or `namedtuple`."""
-    return (
-        isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_fields")
-    )
+    return isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_fields")
 
 
 def is_record(cls: Any) -> bool:
@@ -47,6 +45,34 @@ def is_recordable(cls: Any) -> bool:
         or issubclass(cls, Enum)
         or (issubclass(cls, SCALARS) and cls.__module__ != "builtins")
     )
+
+
+def field_names(cls: type[Any]) -> tuple[str, ...]:
+    """Return the names of the fields that instances of *cls* are made of."""
+    return tuple(_fields(cls))
+
+
+def build(cls: type[Any], fields: Any) -> Any:
+    """Return an instance of *cls* with *fields*; those it no longer has are dropped."""
+    if issubclass(cls, SCALARS):
+        return cls(fields)
+    aliases = _fields(cls)
+    init = {a: fields[n] for n, a in aliases.items() if a is not None and n in fields}
+    built = cls(**init)
+    for name, alias in aliases.items():
+        if alias is None and name in fields:
+            object.__setattr__(built, name, fields[name])
+    return built
+
+
+@cache
+def _fields(cls: type[Any]) -> dict[str, str | None]:
+    """Return how `__init__` calls each field; None for those it does not take."""
+    if attrs.has(cls):
+        return {a.name: a.alias if a.init else None for a in attrs.fields(cls)}
+    if dataclasses.is_dataclass(cls):
+        return {f.name: f.name if f.init else None for f in dataclasses.fields(cls)}
+    return {name: name for name in cls._fields}
 
 
 def resolve_hints(obj: Any) -> dict[str, Any]:

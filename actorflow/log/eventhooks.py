@@ -16,8 +16,7 @@ from cattrs import Converter
 from cattrs.fns import identity
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from actorflow.log.classes import resolve_hints
-from actorflow.log.values import build, field_names
+from actorflow.log.classes import build, field_names, resolve_hints
 from actorflow.model.events import Data, Failure
 
 

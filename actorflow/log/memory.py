@@ -138,7 +138,9 @@ class MemoryLog:
         with store.lock:
             plan = judge(
                 drafts,
-                tails={i: Tail(i, s.row.head, s.row.epoch) for i, s in self._named(batch)},
+                tails={
+                    i: Tail(i, s.row.head, s.row.epoch) for i, s in self._named(batch)
+                },
                 taken={
                     (each.stream.kind, each.stream.name)
                     for each in batch
@@ -210,9 +212,9 @@ class MemoryLog:
     def claim_abandoned(self, kind: str, *, status: str, limit: int) -> list[StreamRow]:
         """See `EventLog.claim_abandoned`."""
         with self._open().lock:
-            found = [
-                row.id for row in self._abandoned(kind) if row.status == status
-            ][:limit]
+            found = [row.id for row in self._abandoned(kind) if row.status == status][
+                :limit
+            ]
             self._committed()
             for id_ in found:
                 self._take(id_)
@@ -357,7 +359,7 @@ class MemoryLog:
         kind: str,
         *,
         status: str | Sequence[str] | None = None,
-        type: str | None = None,  # noqa: A002 - named by the port
+        type: str | None = None,
         where: Mapping[str, Any] | None = None,
         before: tuple[float, int] | None = None,
         limit: int = 100,

@@ -173,7 +173,9 @@ class Reading:
                 (after, _json([each for each in owners if each]), limit),
             ).fetchall()
         return [
-            InboxRow(id_, kind, name, command, self._codec.loads(data), key, seconds(at))
+            InboxRow(
+                id_, kind, name, command, self._codec.loads(data), key, seconds(at)
+            )
             for id_, kind, name, command, data, key, at in rows
         ]
 

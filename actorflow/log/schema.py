@@ -62,7 +62,7 @@ def _is_current(
 def _migrate(connection: sqlite3.Connection) -> None:
     # Imported here because it takes longer than everything else together, and is
     # needed once in the life of a file.
-    from sqlite_utils import Database  # noqa: PLC0415
+    from sqlite_utils import Database
 
     _migrations().apply(Database(connection, execute_plugins=False))
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -70,7 +70,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 
 def _migrations() -> Migrations:
-    from sqlite_utils.migrations import Migrations  # noqa: PLC0415
+    from sqlite_utils.migrations import Migrations
 
     migrations = Migrations("actorflow")
 

@@ -72,9 +72,7 @@ class SQLiteLog:
 
     def _open_to_write(self, synchronous: str) -> None:
         with errors_of(self.path):
-            connection = connect(
-                self.path, read_only=False, busy_timeout=self._timeout
-            )
+            connection = connect(self.path, read_only=False, busy_timeout=self._timeout)
         try:
             with errors_of(self.path):
                 prepare(connection, self.path, may_create=True)
@@ -211,7 +209,7 @@ class SQLiteLog:
         kind: str,
         *,
         status: str | Sequence[str] | None = None,
-        type: str | None = None,  # noqa: A002 - named by the port
+        type: str | None = None,
         where: Mapping[str, Any] | None = None,
         before: tuple[float, int] | None = None,
         limit: int = 100,

@@ -9,25 +9,24 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from functools import cache
 from itertools import chain
 from typing import Any
-
-from attrs import frozen
 
 CHUNK = 512
 _GRAIN = 16
 
 
-@frozen
 class ManyRows:
-    """A statement over a VALUES list: *before*, the list, *after*."""
+    """A statement over a VALUES list of rows of *width*: *before*, the list, *after*."""
 
-    before: str
-    width: int
-    after: str = ""
+    def __init__(self, before: str, width: int, after: str = "") -> None:
+        self._before, self._after = before, after
+        self._row = "(" + ", ".join("?" * width) + ")"
+        self._texts: dict[int, str] = {}
 
-    def run(self, connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> None:
+    def run(
+        self, connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]
+    ) -> None:
         """Execute for all *rows*."""
         start = 0
         for size in _sizes(len(rows)):
@@ -37,13 +36,11 @@ class ManyRows:
 
     def text(self, size: int) -> str:
         """Return the statement for *size* rows."""
-        return _text(self, size)
-
-
-@cache
-def _text(statement: ManyRows, size: int) -> str:
-    row = "(" + ", ".join("?" * statement.width) + ")"
-    return f"{statement.before} {', '.join([row] * size)} {statement.after}"
+        text = self._texts.get(size)
+        if text is None:
+            values = ", ".join([self._row] * size)
+            self._texts[size] = text = f"{self._before} {values} {self._after}"
+        return text
 
 
 def _sizes(count: int) -> Iterator[int]:
@@ -97,6 +94,8 @@ TAILS = """
 SELECT json_group_array(json_array(id, head, epoch)) FROM stream
 WHERE id IN (SELECT value FROM json_each(?))
 """
+
+TAIL = "SELECT id, head, epoch FROM stream WHERE id = ?"
 
 TAKEN = """
 SELECT json_group_array(json_array(stream.kind, stream.name))

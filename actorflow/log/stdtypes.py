@@ -36,6 +36,12 @@ class Refused(Exception):  # noqa: N818 - never leaves the codec
         self.trail: list[tuple[int, str]] = []
 
 
+FACTORIES: dict[str, Any] = {
+    each.__name__: each for each in (list, dict, set, int, float, str, tuple)
+}
+"""What a `defaultdict` may make its defaults with; None is possible too."""
+
+
 @frozen
 class Kind:
     """How one class is written: as ``{"$": tag, ...}`` with what *encode* returns."""
@@ -93,7 +99,9 @@ def _write_path(value: pathlib.PurePath) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise Refused("the path is not valid Unicode; record os.fsencode(...)") from None
+        raise Refused(
+            "the path is not valid Unicode; record os.fsencode(...)"
+        ) from None
     return text
 
 

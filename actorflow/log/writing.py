@@ -47,14 +47,12 @@ class Writing:
                     texts[id(each)] = self._codec.dumps(snapshot.data)
         return texts
 
-    def _judged(
-        self, connection: sqlite3.Connection, drafts: Sequence[Draft]
-    ) -> Plan:
+    def _judged(self, connection: sqlite3.Connection, drafts: Sequence[Draft]) -> Plan:
         ids = {d.write.stream.id for d in drafts if d.write.stream.id is not None}
         names = [
             (d.write.stream.kind, d.write.stream.name) for d in drafts if d.write.create
         ]
-        tails = {row[0]: Tail(*row) for row in _rows(connection, sql.TAILS, [*ids])}
+        tails = {row[0]: Tail(*row) for row in _tails(connection, ids)}
         if not names:
             return judge(drafts, tails=tails, taken=set(), next_id=0)
         taken = {(kind, name) for kind, name in _rows(connection, sql.TAKEN, names)}
@@ -65,7 +63,10 @@ class Writing:
         self, connection: sqlite3.Connection, plan: Plan, snapshots: dict[int, str]
     ) -> None:
         now = micros(self._clock())
-        created, moved, updated, events = [], [], [], []
+        created: list[tuple[Any, ...]] = []
+        moved: list[tuple[Any, ...]] = []
+        updated: list[tuple[Any, ...]] = []
+        events: list[tuple[Any, ...]] = []
         for change in plan.changes.values():
             if change.created:
                 created.append(_new_row(change, self._owner, now))
@@ -75,10 +76,14 @@ class Writing:
                 updated.append(_changed_row(change, now))
             stream = (change.tail.id,)
             events += [stream + row for row in change.rows]
-        sql.ADD_STREAMS.run(connection, created)
-        sql.MOVE_HEADS.run(connection, moved)
-        sql.UPDATE_STREAMS.run(connection, updated)
-        sql.ADD_EVENTS.run(connection, events)
+        for statement, rows in (
+            (sql.ADD_STREAMS, created),
+            (sql.MOVE_HEADS, moved),
+            (sql.UPDATE_STREAMS, updated),
+            (sql.ADD_EVENTS, events),
+        ):
+            if rows:
+                statement.run(connection, rows)
         self._store_rest(connection, plan, snapshots, now)
 
     def _store_rest(
@@ -88,10 +93,10 @@ class Writing:
         snapshots: dict[int, str],
         now: int,
     ) -> None:
-        consumed = [each for d in plan.accepted for each in d.write.consumed]
+        consumed = [id_ for d in plan.accepted for id_ in d.write.consumed]
         if consumed:
             connection.execute(sql.DELETE_CONSUMED, (_json(consumed),))
-        for each in plan.accepted:
+        for each in plan.accepted if snapshots else ():
             snapshot = each.write.snapshot
             if snapshot is not None and id(each) in snapshots:
                 stream = plan.changes[id(each.write.stream)].tail.id
@@ -100,6 +105,12 @@ class Writing:
                 connection.execute(
                     sql.THIN_SNAPSHOTS, {"stream": stream, "kept": SNAPSHOTS_KEPT}
                 )
+
+
+def _tails(connection: sqlite3.Connection, ids: set[int]) -> list[Any]:
+    if len(ids) == 1:
+        return connection.execute(sql.TAIL, (*ids,)).fetchall()
+    return _rows(connection, sql.TAILS, [*ids])
 
 
 def _rows(connection: sqlite3.Connection, text: str, argument: list[Any]) -> list[Any]:

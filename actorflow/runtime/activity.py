@@ -40,13 +40,14 @@ class ActivityActor(RunActor):
         call: Call,
         retry: tuple[Retry, ...],
         timeout: float | None,
+        job: Job | None = None,
     ) -> None:
         super().__init__(run, address)
         self._bound = bound
         self._call = call
         self._retry = retry
         self._timeout = timeout
-        self._job: Job | None = None
+        self._job = job
         self._timer: Any = None
         self._deadline: Any = None
         self._rings = 0
@@ -99,29 +100,31 @@ class ActivityActor(RunActor):
         if delay > 0:
             self._set_timer(self.run.services.timers.after, delay)
             return
-        bridge = ActorBridge(self.actor_ref, activation.attempt, self._bound.activity)
-        context = None
-        if self._bound.signature.context is not None:
-            context = ActivityContext(
-                self.run.id,
-                self.address,
-                attempt=activation.attempt,
-                visit=activation.visit,
-                history=dict(activation.records or {}),
-                answers=dict(activation.answers or {}),
-                bridge=bridge,
-                values=self.run.services.codec,
-                is_async=self._bound.activity.is_async,
-            )
-        self._job = Job(
+        job = Job(
+            self.address,
             self._bound,
             self._call,
-            activation.attempt,
-            self.actor_ref.tell,
-            context=context,
+            self._actor_ref.put,
+            attempt=activation.attempt,
             wants_began=self._timeout is not None,
         )
-        self.run.after_durable(self.run.services.executors.submit, self._job)
+        if self._bound.signature.context is not None:
+            job.context = self._context(activation, job)
+        self._job = job
+        self.run.after_durable(self.run.services.executors.submit, job)
+
+    def _context(self, activation: Activation, job: Job) -> ActivityContext:
+        return ActivityContext(
+            self.run.id,
+            self.address,
+            attempt=activation.attempt,
+            visit=activation.visit,
+            history=dict(activation.records or {}),
+            answers=dict(activation.answers or {}),
+            bridge=ActorBridge(self._actor_ref, job),
+            values=self.run.services.codec,
+            is_async=self._bound.is_async,
+        )
 
     def _watch_clock(self, activation: Activation) -> None:
         self._stop_timer()
@@ -132,7 +135,7 @@ class ActivityActor(RunActor):
 
     def _set_timer(self, schedule: Any, when: float) -> None:
         self._rings += 1
-        self._timer = schedule(when, self.actor_ref.tell, Rang(self._rings))
+        self._timer = schedule(when, self.actor_ref.put, Rang(self._rings))
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -152,12 +155,9 @@ class ActivityActor(RunActor):
 
     # -- an attempt --------------------------------------------------------------------
 
-    def _is_current(self, attempt: int) -> bool:
-        """Whether *attempt* is the one waited for; a late one is logged and dropped."""
-        if self._job is not None and self._job.attempt == attempt:
-            return True
-        self.run.services.late(self.run.id, self.address, attempt)
-        return False
+    def _is_current(self, job: Job) -> bool:
+        """Whether *job* is the one waited for."""
+        return self._job is job
 
     def _over(self) -> None:
         self._job = None
@@ -166,26 +166,26 @@ class ActivityActor(RunActor):
             self._deadline = None
 
     def _began(self, message: Began) -> None:
-        if self._job is not None and self._job.attempt == message.attempt:
+        if self._is_current(message.job):
             after = self.run.services.timers.after
-            tell = self.actor_ref.tell
-            self._deadline = after(self._timeout, tell, TimedOut(message.attempt))
+            tell = self.actor_ref.put
+            self._deadline = after(self._timeout, tell, TimedOut(message.job))
 
     def _returned(self, message: Returned) -> None:
-        if not self._is_current(message.attempt):
+        if not self._is_current(message.job):
             return
         self._over()
         self.run.record_one(self.address, ev.ActivationCompleted(message.data))
         self._tell_parent()
 
     def _raised(self, message: Raised) -> None:
-        if not self._is_current(message.attempt):
+        if not self._is_current(message.job):
             return
         self._over()
         self._fail(message.error)
 
     def _timed_out(self, message: TimedOut) -> None:
-        if self._job is None or self._job.attempt != message.attempt:
+        if self._job is None or not self._is_current(message.job):
             return
         self.run.services.executors.abandon(self._job)
         self._over()
@@ -233,7 +233,7 @@ class ActivityActor(RunActor):
     # -- what a running activity asks for ----------------------------------------------
 
     def _requested(self, message: Requested) -> None:
-        if not self._is_current(message.attempt):
+        if not self._is_current(message.job):
             message.reply(None, TimeoutError("this attempt is over"))
             return
         request = message.request
@@ -272,7 +272,7 @@ class ActivityActor(RunActor):
         self.run.record(*facts)
 
     def _left(self, message: Left) -> None:
-        if self._is_current(message.attempt) and self._asked is not None:
+        if self._is_current(message.job) and self._asked is not None:
             self._over()
             self._wait(self._asked)
 

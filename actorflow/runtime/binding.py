@@ -117,6 +117,8 @@ class BoundActivity:
     def __init__(self, activity: Activity[..., Any], values: Values) -> None:
         self.activity = activity
         self.signature = signature_of(activity)
+        self.is_async = activity.is_async
+        self.runs_on = activity.runs_on
         self._values = values
         hints = [self.signature.hints.get(name, Any) for name in self.signature.names]
         self._positional = hints

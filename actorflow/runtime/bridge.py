@@ -5,28 +5,24 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from pykka import ActorRef
-
 from actorflow.actors.future import PooledFuture
-from actorflow.model.definition import Activity
+from actorflow.actors.ref import PooledRef
 from actorflow.model.events import ProgressReported, ValueEmitted
+from actorflow.runtime.executors import Job
 from actorflow.runtime.messages import Reported, Requested
 
 
 class ActorBridge:
-    """Carries the requests of one attempt to the actor of its activation."""
+    """Carries the requests of one job to the actor of its activation."""
 
-    def __init__(
-        self, ref: ActorRef[Any], attempt: int, activity: Activity[..., Any]
-    ) -> None:
+    def __init__(self, ref: PooledRef[Any], job: Job) -> None:
         self._ref = ref
-        self._attempt = attempt
-        self._activity = activity
+        self._job = job
 
     def call(self, request: Any) -> Any:
         """Send *request*; block until what it caused is durable; return the reply."""
         future: PooledFuture[Any] = PooledFuture()
-        self._ref.tell(Requested(self._attempt, request, _replying(future)))
+        self._ref.put(Requested(self._job, request, _replying(future)))
         return future.get()
 
     async def acall(self, request: Any) -> Any:
@@ -37,13 +33,13 @@ class ActorBridge:
         def reply(value: Any, error: BaseException | None) -> None:
             loop.call_soon_threadsafe(_settle, future, value, error)
 
-        self._ref.tell(Requested(self._attempt, request, reply))
+        self._ref.put(Requested(self._job, request, reply))
         return await future
 
     def report(self, what: str, *details: Any) -> None:
         """Tell something nobody waits for."""
         event = ProgressReported(*details) if what == "progress" else ValueEmitted(*details)
-        self._ref.tell(Reported(event))
+        self._ref.put(Reported(event))
 
 
 def _replying(future: PooledFuture[Any]) -> Any:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from pykka import ActorRef
+from attrs import define
 
 from actorflow.actors.pooled import PooledActor
+from actorflow.actors.ref import PooledRef
 from actorflow.errors import (
     DefinitionMismatch,
     ExecutionEndedError,
@@ -44,7 +45,8 @@ MAX_CRASHES = 3
 RESTING = ("suspended", "paused")
 
 
-class Start(NamedTuple):
+@define(eq=False)
+class Start:
     """Start an execution, or find the one that has its id."""
 
     workflow: Workflow
@@ -55,14 +57,16 @@ class Start(NamedTuple):
     reply: Any
 
 
-class Route(NamedTuple):
+@define(eq=False)
+class Route:
     """Bring a command to its execution."""
 
     id: str
     command: Command
 
 
-class Loaded(NamedTuple):
+@define(eq=False)
+class Loaded:
     """An execution was claimed and folded, or could not be."""
 
     id: str
@@ -70,47 +74,55 @@ class Loaded(NamedTuple):
     error: Exception | None
 
 
-class Recovered(NamedTuple):
+@define(eq=False)
+class Recovered:
     """These streams were left running by processes that are gone."""
 
     rows: list[StreamRow] | None
     error: Exception | None
 
 
-class Lost(NamedTuple):
+@define(eq=False)
+class Lost:
     """Nothing more can be written to this stream."""
 
     stream: Stream
     error: Exception
 
 
-class Changed(NamedTuple):
+@define(eq=False)
+class Changed:
     """An execution's new status is durable."""
 
     run: Run
     status: str
 
 
-class Crashed(NamedTuple):
+@define(eq=False)
+class Crashed:
     """An actor of the run raised what it should not have: a defect of ours."""
 
     run: Run
     error: Exception
 
 
-class Poll(NamedTuple):
+@define(eq=False)
+class Poll:
     """Look at what other processes may have written."""
 
 
-class Renew(NamedTuple):
+@define(eq=False)
+class Renew:
     """Extend the lease, and look for executions of processes that are gone."""
 
 
-class Sweep(NamedTuple):
+@define(eq=False)
+class Sweep:
     """Let go of what has rested long enough."""
 
 
-class Wake(NamedTuple):
+@define(eq=False)
+class Wake:
     """Load what is due."""
 
 
@@ -136,7 +148,7 @@ class Directory(PooledActor):
         self._max_resting = max_resting
         self._renew_every = renew_every
         self._polls = poll
-        self._runs: dict[str, tuple[Run, ActorRef[Any]]] = {}
+        self._runs: dict[str, tuple[Run, PooledRef[Any]]] = {}
         self._loading: dict[str, list[Command]] = {}
         self._starting: dict[Stream, list[Start]] = {}
         self._resting: dict[str, float] = {}
@@ -149,7 +161,7 @@ class Directory(PooledActor):
         """Take over what dead processes left running; then keep watch."""
         self._recover()
         self._schedule_wake()
-        timers, tell = self._services.timers, self.actor_ref.tell
+        timers, tell = self._services.timers, self.actor_ref.put
         timers.after(self._renew_every, tell, Renew())
         timers.after(self._passivate_after / 2, tell, Sweep())
         if self._polls:
@@ -173,9 +185,9 @@ class Directory(PooledActor):
         run = Run(self._services, stream, start.workflow)
         self._starting[stream] = [start]
         run.record(*_start_facts(start))
-        self._enter(run)
+        run.after_durable(self._created, start)
         run.commit()
-        self._services.writer.then((self._created, start), stream=stream)
+        self._enter(run)
 
     def _created(self, start: Start) -> None:
         known = self._runs.get(start.id)
@@ -212,6 +224,7 @@ class Directory(PooledActor):
         self._runs[run.id] = (run, run.actors[""])
 
     def _leave(self, run: Run) -> None:
+        run.flush()
         run.stop()
         self._services.writer.unwatch(run.stream)
         self._runs.pop(run.id, None)
@@ -219,10 +232,10 @@ class Directory(PooledActor):
 
     def _tell_lost(self, stream: Stream | None, error: Exception) -> None:
         if stream is not None:
-            self.actor_ref.tell(Lost(stream, error))
+            self.actor_ref.put(Lost(stream, error))
 
     def _on_lost(self, message: Lost) -> None:
-        stream, error = message
+        stream, error = message.stream, message.error
         known = self._runs.get(stream.name)
         if known is not None and known[0].stream is stream:
             self._leave(known[0])
@@ -237,7 +250,7 @@ class Directory(PooledActor):
         self._services.bells.ring_status(stream.name)
 
     def _on_changed(self, message: Changed) -> None:
-        run, status = message
+        run, status = message.run, message.status
         if status in ENDED and run.state.outcome is not None:
             if self._runs.get(run.id, (None,))[0] is run and not run.inbound:
                 self._leave(run)
@@ -274,17 +287,17 @@ class Directory(PooledActor):
                 break
             self._passivate(execution_id)
         self._services.timers.after(
-            self._passivate_after / 2, self.actor_ref.tell, Sweep()
+            self._passivate_after / 2, self.actor_ref.put, Sweep()
         )
 
     # -- loading -----------------------------------------------------------------------
 
     def _on_route(self, message: Route) -> None:
-        execution_id, command = message
+        execution_id, command = message.id, message.command
         known = self._runs.get(execution_id)
         if known is not None:
             known[0].inbound += 1
-            known[1].tell(command)
+            known[1].put(command)
         elif execution_id in self._loading:
             self._loading[execution_id].append(command)
         else:
@@ -295,7 +308,7 @@ class Directory(PooledActor):
         names = [command.name for command in commands]
         self._services.writer.call(
             lambda: self._claim_and_fold(execution_id, names),
-            lambda result, error: self.actor_ref.tell(
+            lambda result, error: self.actor_ref.put(
                 Loaded(execution_id, result, error)
             ),
         )
@@ -362,7 +375,7 @@ class Directory(PooledActor):
     def _recover(self) -> None:
         self._services.writer.call(
             lambda: self._log.claim_abandoned(KIND, status="running", limit=PAGE),
-            lambda rows, error: self.actor_ref.tell(Recovered(rows, error)),
+            lambda rows, error: self.actor_ref.put(Recovered(rows, error)),
         )
 
     def _on_recovered(self, message: Recovered) -> None:
@@ -392,10 +405,11 @@ class Directory(PooledActor):
 
     def _on_crashed(self, message: Crashed) -> None:
         """Throw away what ran ahead and rebuild it from the log; not for ever."""
-        run, error = message
+        run, error = message.run, message.error
         if self._runs.get(run.id, (None,))[0] is not run:
             return
         logger.error("execution %s: defect in the engine", run.id, exc_info=error)
+        run.undo_turn()
         self._leave(run)
         self._crashes[run.id] = self._crashes.get(run.id, 0) + 1
         if self._crashes[run.id] < MAX_CRASHES:
@@ -416,7 +430,7 @@ class Directory(PooledActor):
             return
         if self._wake_timer is not None:
             self._wake_timer[1].cancel()
-        timer = self._services.timers.at(wake_at, self.actor_ref.tell, Wake())
+        timer = self._services.timers.at(wake_at, self.actor_ref.put, Wake())
         self._wake_timer = (wake_at, timer)
 
     def _on_wake(self, _: Wake) -> None:
@@ -434,7 +448,7 @@ class Directory(PooledActor):
             self._services.writer.call(lambda: None, lambda *_: self._later(Wake(), 0.01))
 
     def _later(self, message: Any, seconds: float) -> None:
-        self._services.timers.after(seconds, self.actor_ref.tell, message)
+        self._services.timers.after(seconds, self.actor_ref.put, message)
 
     def _on_renew(self, _: Renew) -> None:
         self._services.writer.call(self._log.renew, _log_error)

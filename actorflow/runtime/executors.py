@@ -18,7 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import count
 from queue import SimpleQueue
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from actorflow.model.definition import Activity
 from actorflow.model.events import Data
@@ -28,83 +28,121 @@ from actorflow.runtime.context import ActivityContext, Parked
 logger = logging.getLogger(__name__)
 
 
-class Began(NamedTuple):
-    """The attempt has begun to run."""
+class Began:
+    """The job has begun to run."""
 
-    attempt: int
+    __slots__ = ("job",)
 
-
-class Returned(NamedTuple):
-    """The attempt returned *data*."""
-
-    attempt: int
-    data: Data
+    def __init__(self, job: Job) -> None:
+        self.job = job
 
 
-class Raised(NamedTuple):
-    """The attempt raised *error*."""
+class Returned:
+    """The job's activity returned *data*."""
 
-    attempt: int
-    error: BaseException
+    __slots__ = ("data", "job")
+
+    def __init__(self, job: Job, data: Data) -> None:
+        self.job = job
+        self.data = data
 
 
-class Left(NamedTuple):
-    """The attempt has left its activity, which waits for a signal."""
+class Raised:
+    """The job's activity raised *error*."""
 
-    attempt: int
+    __slots__ = ("error", "job")
+
+    def __init__(self, job: Job, error: BaseException) -> None:
+        self.job = job
+        self.error = error
+
+
+class Left:
+    """The job has left its activity, which waits for a signal."""
+
+    __slots__ = ("job",)
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
 
 
 class Job:
     """One attempt of an activity, from its input to the message that ends it."""
 
-    __slots__ = ("attempt", "bound", "call", "context", "tell", "wants_began")
+    __slots__ = (
+        "abandoned",
+        "address",
+        "attempt",
+        "bound",
+        "call",
+        "context",
+        "tell",
+        "wants_began",
+    )
 
     def __init__(
         self,
+        address: str,
         bound: BoundActivity,
         call: Call,
-        attempt: int,
         tell: Callable[[Any], Any],
         *,
+        attempt: int = 1,
         context: ActivityContext | None = None,
         wants_began: bool = False,
     ) -> None:
+        self.address = address
         self.bound = bound
         self.call = call
         self.attempt = attempt
         self.tell = tell
         self.context = context
         self.wants_began = wants_began
+        self.abandoned = False
 
     def run(self) -> None:
         """Run a ``def`` activity here and now, and tell how it ended."""
         if self.wants_began:
-            self.tell(Began(self.attempt))
+            self.tell(Began(self))
         try:
             args, kwargs = self.bound.arguments(self.call, self.context)
             value = self.bound.activity.fn(*args, **kwargs)
-            ended: Any = Returned(self.attempt, self.bound.result(value))
+            ended: Any = Returned(self, self.bound.result(value))
         except BaseException as error:  # noqa: BLE001 - an activity may raise anything
             ended = self.ended_by(error)
-        self.tell(ended)
+        self.end(ended)
 
     async def run_async(self) -> None:
         """Run an ``async def`` activity, and tell how it ended."""
         if self.wants_began:
-            self.tell(Began(self.attempt))
+            self.tell(Began(self))
         try:
             args, kwargs = self.bound.arguments(self.call, self.context)
             value = await self.bound.activity.fn(*args, **kwargs)
-            ended: Any = Returned(self.attempt, self.bound.result(value))
+            ended: Any = Returned(self, self.bound.result(value))
         except BaseException as error:  # noqa: BLE001
             ended = self.ended_by(error)
-        self.tell(ended)
+        self.end(ended)
+
+    def end(self, ended: Any) -> None:
+        """Tell how it ended, if anybody still wants to know."""
+        if self.abandoned:
+            what = "result" if isinstance(ended, Returned) else "failure"
+            logger.warning(
+                "late %s of %s at %s, attempt %d: discarded",
+                what,
+                self.bound.activity.name,
+                self.address,
+                self.attempt,
+            )
+        else:
+            self.tell(ended)
 
     def ended_by(self, error: BaseException) -> Left | Raised:
         """Return the message for an exception that came out of the activity."""
         if isinstance(error, Parked):
-            return Left(self.attempt)
-        return Raised(self.attempt, error)
+            return Left(self)
+        return Raised(self, error)
 
 
 class Executor(Protocol):
@@ -128,7 +166,7 @@ class InlineExecutor:
 
     def submit(self, job: Job) -> None:
         """Run *job* to its end."""
-        if job.bound.activity.is_async:
+        if job.bound.is_async:
             asyncio.run(job.run_async())
         else:
             job.run()
@@ -303,14 +341,14 @@ class ProcessExecutor:
     def submit(self, job: Job) -> None:
         """Send *job* to a worker process."""
         if job.wants_began:
-            job.tell(Began(job.attempt))
+            job.tell(Began(job))
         try:
             context = _plain(job.context)
             args, kwargs = job.bound.arguments(job.call, context)
             name = _importable(job.bound.activity)
             future = self._running_pool().submit(_call, name, args, kwargs)
         except Exception as error:  # noqa: BLE001
-            job.tell(Raised(job.attempt, error))
+            job.tell(Raised(job, error))
             return
         self._jobs[job] = future
         future.add_done_callback(lambda done: self._ended(job, done))
@@ -339,10 +377,10 @@ class ProcessExecutor:
         try:
             if error is not None:
                 raise error
-            ended: Any = Returned(job.attempt, job.bound.result(future.result()))
+            ended: Any = Returned(job, job.bound.result(future.result()))
         except BaseException as raised:  # noqa: BLE001
-            ended = Raised(job.attempt, raised)
-        job.tell(ended)
+            ended = Raised(job, raised)
+        job.end(ended)
 
     def _running_pool(self) -> ProcessPoolExecutor:
         with self._lock:

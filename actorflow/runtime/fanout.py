@@ -12,6 +12,7 @@ from actorflow.model.rules import Scope, map_failure
 from actorflow.model.state import WINDOW, Activation, Fan, parent_of
 from actorflow.runtime.activity import ActivityActor, retry_of
 from actorflow.runtime.binding import Call, call_of
+from actorflow.runtime.executors import Job, Raised, Returned
 from actorflow.runtime.messages import Ended
 from actorflow.runtime.run import Run, RunActor
 
@@ -27,6 +28,12 @@ class MapActor(RunActor):
         self._bound = run.services.bound(step.map.activity)
         self._retry = retry_of(step.retry, self._bound)
         self._timeout = step.timeout or self._bound.activity.timeout
+        self._jobs: dict[str, Job] = {}
+        self._carries = (
+            self._bound.signature.context is None
+            and self._bound.activity.rate_limit is None
+            and self._timeout is None
+        )
 
     @property
     def _activation(self) -> Activation | None:
@@ -40,11 +47,13 @@ class MapActor(RunActor):
             for index in range(fan.next):
                 item = self.run.state.activations.get(f"{self.address}[{index}]")
                 if item is not None and item.phase not in ("failed", "queued"):
-                    self._spawn(index)
+                    self._spawn(index, recovering=True)
         super().on_start()
 
-    def handle(self, message: Any) -> None:  # noqa: ARG002 - the state tells it all
+    def handle(self, message: Any) -> None:
         """Start what there is room for; finish when nothing is left."""
+        if isinstance(message, Returned | Raised):
+            self._carried(message)
         activation = self._activation
         if activation is None or self.run.state.outcome is not None:
             self.leave()
@@ -75,18 +84,52 @@ class MapActor(RunActor):
         for index in range(first, first + count):
             self._spawn(index)
 
-    def _spawn(self, index: int) -> None:
+    def _spawn(self, index: int, *, recovering: bool = False) -> None:
         address = f"{self.address}[{index}]"
         try:
             call = self._call(index)
         except Exception as error:  # noqa: BLE001 - an expression may raise anything
             failure = failure_of(error, address=address, node=self._bound.activity.name)
             self.run.record_one(address, ev.ActivationFailed(failure))
-            self.actor_ref.tell(Ended(address))
+            self.actor_ref.put(Ended(address))
             return
-        self.run.spawn(
-            ActivityActor, address, self._bound, call, self._retry, self._timeout
-        )
+        if self._carries and not recovering:
+            self._carry(address, call)
+        else:
+            self._spawn_actor(address, call)
+
+    def _spawn_actor(self, address: str, call: Call, job: Job | None = None) -> None:
+        policy = (self._retry, self._timeout)
+        self.run.spawn(ActivityActor, address, self._bound, call, *policy, job)
+
+    # -- items without an actor --------------------------------------------------------
+
+    def _carry(self, address: str, call: Call) -> None:
+        """Run an item's first attempt for it.
+
+        Most items return, and nothing else ever happens to them: they need no actor of
+        their own. One that raises gets one, which takes over from there.
+        """
+        job = Job(address, self._bound, call, self._actor_ref.put)
+        self._jobs[address] = job
+        self.run.after_durable(self.run.services.executors.submit, job)
+
+    def _carried(self, ended: Returned | Raised) -> None:
+        address = ended.job.address
+        if self._jobs.pop(address, None) is not ended.job:
+            return
+        if isinstance(ended, Returned):
+            self.run.record_one(address, ev.ActivationCompleted(ended.data))
+        else:
+            self._spawn_actor(address, ended.job.call, ended.job)
+            self.run.tell(address, ended)
+
+    def leave(self) -> None:
+        """Leave memory; what items still do has no meaning any more."""
+        for job in self._jobs.values():
+            self.run.services.executors.abandon(job)
+        self._jobs.clear()
+        super().leave()
 
     def _call(self, index: int) -> Call:
         """Return what the item's activity is called with.

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
+
+from attrs import define
 
 
-class Settle(NamedTuple):
+@define(eq=False)
+class Settle:
     """Your part of the state has changed: do what you owe now."""
 
 
-class Ended(NamedTuple):
+@define(eq=False)
+class Ended:
     """A child of yours has ended; its end is in the state."""
 
     address: str
 
 
-class Arrived(NamedTuple):
+@define(eq=False)
+class Arrived:
     """A branch has come to something that concerns more branches than itself.
 
     *edges* are those it is to leave by, if it leaves; None if it rests.
@@ -25,33 +30,38 @@ class Arrived(NamedTuple):
     edges: Any = None
 
 
-class Rang(NamedTuple):
+@define(eq=False)
+class Rang:
     """A timer you set is due. *token* tells which."""
 
     token: int
 
 
-class TimedOut(NamedTuple):
-    """An attempt has run for longer than it may."""
+@define(eq=False)
+class TimedOut:
+    """A job has run for longer than it may."""
 
-    attempt: int
+    job: Any
 
 
-class Requested(NamedTuple):
+@define(eq=False)
+class Requested:
     """A running activity asks for something; *reply* takes (value, error)."""
 
-    attempt: int
+    job: Any
     request: Any
     reply: Any
 
 
-class Reported(NamedTuple):
+@define(eq=False)
+class Reported:
     """A running activity tells something nobody decides upon."""
 
     event: Any
 
 
-class Command(NamedTuple):
+@define(eq=False)
+class Command:
     """Somebody outside wants the execution to do something.
 
     *inbox* is the id of the inbox row it came by; *reply* a future, or None.
@@ -63,5 +73,6 @@ class Command(NamedTuple):
     reply: Any = None
 
 
-class Passivate(NamedTuple):
+@define(eq=False)
+class Passivate:
     """Leave memory if there is nothing to do."""

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pykka import ActorRef
-
 from actorflow.actors.pooled import PooledActor
+from actorflow.actors.ref import PooledRef
 from actorflow.log.port import Stream, Summary, Write
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Event, Recorded
@@ -47,11 +46,14 @@ class Run:
         self.stream = stream
         self.workflow = workflow
         self.state = state or ExecutionState()
-        self.actors: dict[str, ActorRef[Any]] = {}
+        self.actors: dict[str, PooledRef[Any]] = {}
         self.inbound = 0
         self.lost: Exception | None = None
         self._facts: list[Recorded] = []
         self._consumed: list[int] = []
+        self._effects: list[tuple[Any, ...]] = []
+        self._sealed = 0
+        self._marked = False
         self._summary: tuple[Any, ...] = ()
 
     @property
@@ -60,13 +62,13 @@ class Run:
         return self.stream.name
 
     def record(self, *facts: Fact) -> None:
-        """Record and apply; it becomes durable as one write when the turn ends."""
+        """Record and apply; see `record_one`."""
         now = self.services.clock.time()
         for address, event in facts:
             self.record_one(address, event, now)
 
     def record_one(self, address: str, event: Event, now: float | None = None) -> None:
-        """Record and apply one event."""
+        """Record and apply one event; it is durable no sooner than the turn has ended."""
         stream = self.stream
         stream.head += 1
         if now is None:
@@ -79,26 +81,48 @@ class Run:
         """Let the inbox row go with what this turn records."""
         self._consumed.append(inbox)
 
+    def after_durable(self, call: Callable[..., Any], *args: Any) -> None:
+        """Call when everything recorded so far is durable."""
+        if self._facts:
+            self._effects.append((call, *args))
+        else:
+            self.services.writer.then((call, *args))
+
     def commit(self) -> None:
-        """Hand what this turn recorded to the log; called when a turn ends."""
+        """End a turn: what it recorded will go into the log, whole."""
         if not self._facts and not self._consumed:
             return
+        self._sealed = len(self._facts)
+        if not self._marked:
+            self._marked = True
+            self.services.collector.mark(self)
         state = self.state
         if state.failing and not state.busy and not state.outcome:
             # Nothing is in flight any more: the execution can end.
             self.settle("")
-        create = bool(self._facts) and self._facts[0].seq == 1
+
+    def undo_turn(self) -> None:
+        """Drop what the turn at hand recorded; the state is not to be trusted then."""
+        self.stream.head -= len(self._facts) - self._sealed
+        del self._facts[self._sealed :]
+
+    def flush(self) -> None:
+        """Hand everything recorded to the log, as one write."""
+        self._marked, self._sealed = False, 0
+        if not self._facts and not self._consumed:
+            return
         write = Write(
             self.stream,
             self._facts,
             summary=self._changed_summary(),
             consumed=self._consumed,
-            create=create,
+            create=bool(self._facts) and self._facts[0].seq == 1,
         )
-        self._facts, self._consumed = [], []
-        self.services.writer.append(write, *self._effects(write))
+        effects = [*self._effects, *self._announcements(write)]
+        self._facts, self._consumed, self._effects = [], [], []
+        self.services.writer.append(write, *effects)
 
-    def _effects(self, write: Write) -> Iterator[tuple[Any, ...]]:
+    def _announcements(self, write: Write) -> Iterator[tuple[Any, ...]]:
         """Yield what is to happen when *write* is durable: those who wait are told."""
         services = self.services
         if write.summary is not None:
@@ -107,11 +131,6 @@ class Run:
             yield (services.bells.ring_events, self.id)
         if services.publish is not None:
             yield (services.publish, self.id, write.events)
-
-    def after_durable(self, call: Callable[..., Any], *args: Any) -> None:
-        """Call when everything recorded so far is durable."""
-        self.commit()
-        self.services.writer.then((call, *args))
 
     def _changed_summary(self) -> Summary | None:
         state = self.state
@@ -141,7 +160,7 @@ class Run:
         """Send to the actor of *address*, if it lives."""
         ref = self.actors.get(address)
         if ref is not None:
-            ref.tell(message)
+            ref.put(message)
 
     def settle(self, address: str) -> None:
         """Let the actor of *address* look at what it owes."""
@@ -150,19 +169,19 @@ class Run:
     def settle_all(self) -> None:
         """Let every actor look at what it owes."""
         for ref in list(self.actors.values()):
-            ref.tell(Settle())
+            ref.put(Settle())
 
     def stop_children(self) -> None:
         """Stop every actor but the execution's own."""
         for address, ref in list(self.actors.items()):
             if address:
-                ref.tell(Stop())
+                ref.put(Stop())
                 del self.actors[address]
 
     def stop(self) -> None:
         """Stop every actor of this execution."""
         for ref in list(self.actors.values()):
-            ref.tell(Stop())
+            ref.put(Stop())
         self.actors.clear()
 
 
@@ -200,9 +219,11 @@ class RunActor(PooledActor):
         if isinstance(message, Stop):
             self.leave()
             return
+        run = self.run
         try:
             self.handle(message)
-            self.run.commit()
+            if run._facts or run._consumed:  # noqa: SLF001 - two halves of one
+                run.commit()
         except Exception as error:  # noqa: BLE001 - a defect must not stop the others
             self.run.services.crashed(self.run, error)
 
@@ -211,7 +232,7 @@ class RunActor(PooledActor):
         raise NotImplementedError
 
     def leave(self) -> None:
-        """Leave memory."""
-        if self.run.actors.get(self.address) is self.actor_ref:
+        """Leave memory at once; what may still arrive has no meaning any more."""
+        if self.run.actors.get(self.address) is self._actor_ref:
             del self.run.actors[self.address]
-        self.stop()
+        self._stop()

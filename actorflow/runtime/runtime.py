@@ -34,6 +34,7 @@ from actorflow.model.state import ENDED, ExecutionState
 from actorflow.runtime import registry
 from actorflow.runtime.bells import Bell, Bells
 from actorflow.runtime.checkpoint import Checkpoint, checkpoint_of
+from actorflow.runtime.collector import Collector
 from actorflow.runtime.directory import Changed, Crashed, Directory, Route, Start, fold
 from actorflow.runtime.handle import ExecutionHandle, ExecutionResult, Suspension
 from actorflow.runtime.messages import Command
@@ -115,6 +116,7 @@ class Runtime:
         self._services = Services(
             system=self._system,
             writer=self._writer,
+            collector=Collector(self._system),
             codec=self.codec,
             activities=self._activities,
             executors=self._executors,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from random import Random
@@ -19,6 +18,7 @@ from actorflow.log.codec import Codec
 from actorflow.model.definition import Activity, as_activity, node_name
 from actorflow.runtime.bells import Bells
 from actorflow.runtime.binding import BoundActivity
+from actorflow.runtime.collector import Collector
 from actorflow.runtime.executors import (
     AsyncExecutor,
     Executor,
@@ -28,8 +28,6 @@ from actorflow.runtime.executors import (
     ThreadExecutor,
 )
 from actorflow.runtime.expressions import Expressions
-
-logger = logging.getLogger(__name__)
 
 
 class Executors:
@@ -58,11 +56,12 @@ class Executors:
 
     def submit(self, job: Job) -> None:
         """See to it that *job* runs."""
-        self._by_name[job.bound.activity.runs_on].submit(job)
+        self._by_name[job.bound.runs_on].submit(job)
 
     def abandon(self, job: Job) -> None:
-        """Nobody waits for *job* any more."""
-        self._by_name[job.bound.activity.runs_on].abandon(job)
+        """Nobody waits for *job* any more; what comes of it is logged and dropped."""
+        job.abandoned = True
+        self._by_name[job.bound.runs_on].abandon(job)
 
     def close(self) -> None:
         """Start nothing further."""
@@ -153,6 +152,7 @@ class Services:
 
     system: ActorSystem
     writer: LogWriter
+    collector: Collector
     codec: Codec
     activities: Activities
     executors: Executors
@@ -182,9 +182,3 @@ class Services:
     def bound(self, node: Any) -> BoundActivity:
         """Return the bound activity that a step names, or is given."""
         return self.activities.bound(node)
-
-    def late(self, execution_id: str, address: str, attempt: int) -> None:
-        """Tell that a result came after its attempt had been given up."""
-        logger.warning(
-            "late result of %s %s, attempt %d: discarded", execution_id, address, attempt
-        )

@@ -68,7 +68,7 @@ class WaitActor(RunActor):
             return
         self._rings += 1
         at = self.run.services.timers.at
-        self._timer = at(activation.until, self.actor_ref.tell, Rang(self._rings))
+        self._timer = at(activation.until, self.actor_ref.put, Rang(self._rings))
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -139,7 +139,9 @@ class WritingContract(_Fixtures):
     def test_what_is_written_is_read(self, log: EventLog) -> None:
         """Events come back equal, with number, time and address."""
         stream = created(log)
-        log.write([Write(stream, [Recorded(2, EPOCH + 0.000001, "main/é[3]", done(7))])])
+        log.write(
+            [Write(stream, [Recorded(2, EPOCH + 0.000001, "main/é[3]", done(7))])]
+        )
 
         assert stream.id is not None
         assert list(log.read(stream.id, after=1)) == [
@@ -164,7 +166,11 @@ class WritingContract(_Fixtures):
     def test_create_and_append_in_one_batch(self, log: EventLog) -> None:
         """Appends queue behind the write that creates their stream."""
         stream = hold()
-        batch = [create(stream), write(stream, done(1), done(2)), write(stream, done(3))]
+        batch = [
+            create(stream),
+            write(stream, done(1), done(2)),
+            write(stream, done(3)),
+        ]
         log.write(batch)
 
         assert seqs(log, stream) == [1, 2, 3, 4]
@@ -374,7 +380,9 @@ class SummaryContract(_Fixtures):
 
     def test_absent_parts_stay(self, log: EventLog) -> None:
         """Attributes and fingerprint stay as they are until given anew."""
-        stream = created(log, summary=Summary("a", attributes={"x": 1}, fingerprint="f"))
+        stream = created(
+            log, summary=Summary("a", attributes={"x": 1}, fingerprint="f")
+        )
         log.write([write(stream, done(), summary=Summary("b"))])
         row = row_of(log, stream)
 
@@ -567,7 +575,9 @@ class OwnershipContract(_Fixtures):
         assert late.error is None
         assert row_of(log, stream).owner == log.owner.id
 
-    def test_close_gives_up_everything(self, other: EventLog, open_log: OpenLog) -> None:
+    def test_close_gives_up_everything(
+        self, other: EventLog, open_log: OpenLog
+    ) -> None:
         """Closing releases every stream at once, and may be repeated."""
         leaving = open_log()
         created(leaving)
