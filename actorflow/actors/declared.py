@@ -53,8 +53,8 @@ def events_of(actor_class: type[Any]) -> tuple[type[Any], ...]:
     """Return the events that *actor_class* folds.
 
     These are the ones in its ``events``; else those that the annotation of ``apply``
-    names (or its `singledispatchmethod` knows), with their subclasses; else all that its
-    module declares.
+    names (or its `singledispatchmethod` knows), with their subclasses; else all that
+    its module declares.
     """
     if actor_class.events:
         return tuple(actor_class.events)

@@ -78,6 +78,11 @@ class Dispatcher(Protocol):
         """Deal with an exception that ends everything."""
         ...
 
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing is run any more."""
+        ...
+
     def stop(self, timeout: float | None = None) -> None:
         """Run nothing any more."""
         ...
@@ -164,6 +169,7 @@ class ThreadDispatcher:
         try:
             yield
         finally:
+            current.excused = True
             with self._lock:
                 self._wanted = max(0, self._wanted - 1)
             self._nudge()
@@ -177,6 +183,11 @@ class ThreadDispatcher:
         """Stop all actors, as Pykka does."""
         logger.debug("%r. Stopping all actors.", error)
         ActorRegistry.stop_all(block=False)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing is run any more."""
+        return not self._wanted
 
     def stop(self, timeout: float | None = None) -> None:
         """End the threads after the turns they are in; wait for that."""
@@ -220,8 +231,8 @@ class ThreadDispatcher:
                 continue
             began = now()
             runnable.turn(throughput)
-            if now() - began > LONG_TURN:
-                _warn(runnable, now() - began)
+            if (seconds := now() - began) > LONG_TURN:
+                _warn(runnable, seconds)
             turns += 1
             if not turns % _TIMER_TURNS:
                 idle_turns = self._look_around(idle_turns)
@@ -255,6 +266,9 @@ class ThreadDispatcher:
 
 
 def _warn(runnable: Runnable, seconds: float) -> None:
+    if current.excused:
+        current.excused = False
+        return
     logger.warning(
         "%s held its dispatcher up for %.1f s; what blocks belongs into an activity, "
         "or into `with self.blocking():`",

@@ -19,6 +19,7 @@ from pykka._envelope import Envelope
 from actorflow.actors.eventsourced import (
     EventSourcedActor,
     EventSourcedLog,
+    Leaving,
     Passivate,
     home_of,
     register_events,
@@ -102,9 +103,9 @@ class EntityRef(Generic[E]):
         return hash(self._address)
 
     def ask(
-        self, command: str, *args: Any, timeout: float | None = None, **kwargs: Any
+        self, command: str, /, *args: Any, timeout: float | None = None, **kwargs: Any
     ) -> Any:
-        """Call *command* and return its result, when everything it persisted is durable.
+        """Call *command*; return its result when what it persisted is durable.
 
         Raises:
             OwnedError: the actor lives in another process.
@@ -113,7 +114,7 @@ class EntityRef(Generic[E]):
         """
         return self._entities.system.wait(self.call(command, args, kwargs), timeout)
 
-    def tell(self, command: str, *args: Any, **kwargs: Any) -> None:
+    def tell(self, command: str, /, *args: Any, **kwargs: Any) -> None:
         """Call *command* without waiting; what it raises is logged."""
         self._check(command)
         self._send(messages.ProxyCall((command,), args, kwargs), None)
@@ -264,6 +265,8 @@ class _Manager(PooledActor):
     def _handle_receive(self, message: Any) -> Any:
         if isinstance(message, _Leave):
             return self._on_leave(message)
+        if isinstance(message, Leaving):
+            return self._passivate(self._addresses.get(message.ref))
         if isinstance(message, _Sweep):
             return self._on_sweep(message.seconds)
         return super()._handle_receive(message)

@@ -81,7 +81,7 @@ class Home:
     name: str
     type: str
     format: str
-    events: frozenset[type[Any]]
+    events: frozenset[Any]
     stream: Stream | None = None
     durable: int = 0
     snapshot_at: int = 0
@@ -129,6 +129,12 @@ class Passivate(NamedTuple):
     """Leave memory, once everything is durable."""
 
 
+class Leaving(NamedTuple):
+    """An actor wants to leave memory and tells its parent."""
+
+    ref: PooledRef[Any]
+
+
 class _StreamLost(NamedTuple):
     """A write was refused: what the actor knows is not what the log knows."""
 
@@ -138,8 +144,9 @@ class _StreamLost(NamedTuple):
 class EventSourcedActor(PooledActor):
     """An actor that remembers by events.  Made by `Entities`, by key.
 
-    Subclasses write commands (public methods, called by `EntityRef`), in which they call
-    `persist`, and `apply`, which folds one event into the state and does nothing else.
+    Subclasses write commands (public methods, called by `EntityRef`), in which they
+    call `persist`, and `apply`, which folds one event into the state and does nothing
+    else.
     """
 
     events: ClassVar[tuple[type[Any], ...]] = ()
@@ -179,7 +186,9 @@ class EventSourcedActor(PooledActor):
 
     def from_snapshot(self, value: Any) -> None:
         """Take the state that `to_snapshot` gave."""
-        raise TypeError(f"{type(self).__name__} does not define from_snapshot()")
+        raise TypeError(
+            f"{type(self).__name__} does not define from_snapshot({value!r})"
+        )
 
     def persist(self, *events: Any) -> None:
         """Record *events*, which have happened, and fold them into the state.
@@ -203,8 +212,10 @@ class EventSourcedActor(PooledActor):
             self._fold(each)
 
     def stop(self) -> None:
-        """Leave memory, after the messages that are here already."""
-        self._actor_ref.put(Passivate())
+        """Leave memory; the parent stops sending messages here first."""
+        ref = self._actor_ref
+        if ref.parent is not None:
+            ref.parent.put(Leaving(ref))
 
     # -- messages --
 
@@ -214,7 +225,7 @@ class EventSourcedActor(PooledActor):
         if isinstance(message, _StreamLost):
             return self._recover_from_loss(self._actor_ref, message.stream)
         if isinstance(message, messages.ProxySetAttr):
-            raise AttributeError("the state changes by events only")
+            raise AttributeError("the state changes by events only")  # noqa: TRY004
         response = super()._handle_receive(message)
         self._commit()
         return response
@@ -234,7 +245,7 @@ class EventSourcedActor(PooledActor):
     def _receive_failed(
         self, ref: PooledRef[Any], reply_to: Any, error: Exception
     ) -> None:
-        """Take back what the message persisted, and tell the caller, if there is one."""
+        """Take back what the message persisted, and tell the caller."""
         dirty = bool(self._unrecorded)
         if dirty:
             home = self._home()
@@ -382,7 +393,7 @@ class EventSourcedActor(PooledActor):
         ref.leave()
 
     def _recover_from_loss(self, ref: PooledRef[Any], stream: Stream) -> None:
-        if self._home().stream is stream:
+        if ref.context.stream is stream:
             self._close(ref, Directive.RESTART, None)
 
     def _leave(self, ref: PooledRef[Any]) -> None:

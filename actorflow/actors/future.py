@@ -39,6 +39,7 @@ class Waiter(Protocol):
 
 class _Current(threading.local):
     waiter: Waiter | None = None
+    excused: bool = False  # this turn has said that it blocks
 
 
 current = _Current()

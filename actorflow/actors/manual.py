@@ -40,7 +40,7 @@ class ManualDispatcher:
         self._idle = IdleQueue()
         self._throughput = THROUGHPUT if seed is None else 1
         self._running = threading.RLock()
-        self._stopped = False
+        self.stopped = False
 
     def wake_when_idle(self, runnable: Runnable) -> None:
         """Give the runnable a turn when nobody else wants one."""
@@ -58,7 +58,7 @@ class ManualDispatcher:
         the caller.
         """
         with self._running:
-            runnable = None if self._stopped else self._next()
+            runnable = None if self.stopped else self._next()
             if runnable is None:
                 return False
             before, current.waiter = current.waiter, self
@@ -85,7 +85,7 @@ class ManualDispatcher:
         while True:
             self.run_until_idle()
             delay, left = self.next_timer(), end - self.clock.monotonic()
-            if self._stopped or delay is None or _longer(delay, left):
+            if self.stopped or delay is None or _longer(delay, left):
                 break
             self._jump(delay)
         self.clock.move(max(0.0, left))
@@ -105,7 +105,7 @@ class ManualDispatcher:
         while not future.done:
             if self.step():
                 continue
-            delay = None if self._stopped else self.next_timer()
+            delay = None if self.stopped else self.next_timer()
             left = None if end is None else end - self.clock.monotonic()
             if delay is None or (left is not None and _longer(delay, left)):
                 self.clock.move(max(0.0, left or 0.0))
@@ -120,7 +120,7 @@ class ManualDispatcher:
 
     def stop(self, timeout: float | None = None) -> None:  # noqa: ARG002 - nothing waits
         """Run nothing any more."""
-        self._stopped = True
+        self.stopped = True
 
     def _jump(self, delay: float) -> None:
         self.clock.move(delay)

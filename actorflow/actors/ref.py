@@ -280,6 +280,7 @@ class PooledRef(ActorRef[A]):
             self.registered = False
             _unregister(self)
             logger.debug("Stopped %s", self)
+            self.system.registered_left()
 
     def bury(self) -> None:
         """Let go of the actor; what is left in its inbox is answered."""
@@ -308,7 +309,7 @@ class PooledRef(ActorRef[A]):
                 error = self.epitaph or ActorDeadError(
                     f"{self} stopped before handling the message"
                 )
-                envelope.reply_to.set_exception(error)
+                envelope.reply_to.set_exception((type(error), error, None))
 
 
 def _unregister(ref: PooledRef[Any]) -> None:

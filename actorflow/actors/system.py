@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -57,6 +58,7 @@ class ActorSystem:
         self._wake = self.dispatcher.wake
         self._wake_low = self.dispatcher.wake_when_idle
         self._births = threading.Lock()
+        self._waiting_for_the_last: threading.Event | None = None
         self.services = self._spawn_root(Guardian)
         self.guardian = self._spawn_root(Guardian)
 
@@ -127,9 +129,16 @@ class ActorSystem:
         return future.get(timeout=timeout)
 
     def stop(self, timeout: float | None = None) -> None:
-        """Stop every actor, children first and services last, and the dispatcher."""
+        """Stop every actor, children first and services last, and the dispatcher.
+
+        Where the dispatcher has stopped already (a simulated crash), nothing is left to
+        do but to forget the actors.
+        """
         for root in (self.guardian, self.services):
-            self.wait(root.stop(block=False), timeout)
+            if self.dispatcher.stopped:
+                root.leave()
+            else:
+                self.wait(root.stop(block=False), timeout)
         self.dispatcher.stop(timeout)
 
     def __enter__(self) -> Self:
@@ -142,6 +151,27 @@ class ActorSystem:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def registered_left(self) -> None:
+        """Take note that an actor has left Pykka's registry."""
+        if self._waiting_for_the_last is not None:
+            self._waiting_for_the_last.set()
+
+    def outlive(self) -> None:
+        """Wait until all registered actors but the daemons have stopped."""
+        left = self._waiting_for_the_last = threading.Event()
+        roots = (self.guardian, self.services)
+        while True:
+            left.clear()
+            if not any(
+                isinstance(ref, PooledRef)
+                and ref.system is self
+                and ref not in roots
+                and not ref.actor_class.use_daemon_thread
+                for ref in ActorRegistry.get_all()
+            ):
+                return
+            left.wait()
 
     def _conceive(
         self, actor_class: type[A], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -175,10 +205,14 @@ _default_lock = threading.Lock()
 
 
 def default_system() -> ActorSystem:
-    """Return the system of actors that were started by their class's `start`."""
+    """Return the system of actors that were started by their class's `start`.
+
+    The program ends when those have stopped, as it does with Pykka's own.
+    """
     global _default  # noqa: PLW0603 - one per process, made when first needed
     if _default is None:
         with _default_lock:
             if _default is None:
                 _default = ActorSystem(name="actorflow-default")
+                atexit.register(_default.outlive)
     return _default

@@ -7,6 +7,7 @@ then lets the writers know (`Plan.settle`). Nothing here touches storage.
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,6 +27,9 @@ from actorflow.model.events import Recorded
 
 EventRow = tuple[int, str, str, int, str, int]
 """seq, address, type, time, data, checksum: an event as it is stored."""
+
+
+machine_time = time.time  # noqa: TID251 - for a log that is used without a runtime
 
 
 def micros(seconds: float) -> int:

@@ -47,12 +47,12 @@ def is_recordable(cls: Any) -> bool:
     )
 
 
-def field_names(cls: type[Any]) -> tuple[str, ...]:
+def field_names(cls: Any) -> tuple[str, ...]:
     """Return the names of the fields that instances of *cls* are made of."""
     return tuple(_fields(cls))
 
 
-def build(cls: type[Any], fields: Any) -> Any:
+def build(cls: Any, fields: Any) -> Any:
     """Return an instance of *cls* with *fields*; those it no longer has are dropped."""
     if issubclass(cls, SCALARS):
         return cls(fields)
@@ -66,7 +66,7 @@ def build(cls: type[Any], fields: Any) -> Any:
 
 
 @cache
-def _fields(cls: type[Any]) -> dict[str, str | None]:
+def _fields(cls: Any) -> dict[str, str | None]:
     """Return how `__init__` calls each field; None for those it does not take."""
     if attrs.has(cls):
         return {a.name: a.alias if a.init else None for a in attrs.fields(cls)}
@@ -145,7 +145,7 @@ class KnownClasses:
         return found if is_recordable(found) and name_of(found) == name else None
 
     def learn(self, hint: Any) -> None:
-        """Vouch for every class that *hint* mentions, and those their fields mention."""
+        """Vouch for the classes that *hint* mentions, and that their fields mention."""
         try:
             if hint in self._learnt:
                 return

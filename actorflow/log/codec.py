@@ -1,8 +1,7 @@
 """The codec: what a log writes for an event or a value, and what it makes of it later.
 
-An event is a tag and a JSON text. The tag names the class for ever and its hooks are
-looked up in a table, so the hot path has no tagged union. Fields that have their default
-are left out.
+An event is a tag and a JSON text. The tag names the class for ever, and finds its hooks
+in a table: no tagged union on the hot path. Fields with their default are left out.
 """
 
 from __future__ import annotations
@@ -16,8 +15,10 @@ from attrs import frozen
 
 from actorflow.errors import UnreadableError, UnrecordableError
 from actorflow.log.classes import KnownClasses, is_record
+from actorflow.log.encoders import Encoders, place
 from actorflow.log.eventhooks import Hooks, model_hooks, user_hooks
 from actorflow.log.hints import Shaper, normal
+from actorflow.log.stdtypes import Refused
 from actorflow.log.values import Values
 from actorflow.model.events import TAGS, Data
 
@@ -73,7 +74,8 @@ class Codec:
 
     def __init__(self, *, payload: PayloadCodec | None = None) -> None:
         self._classes = KnownClasses()
-        self._values = Values(self._classes)
+        self._encoders = Encoders(self._classes)
+        self._values = Values(self._classes, self._encoders)
         self._shaper = Shaper()
         self._payload = payload
         self._upcast = dict(UPCAST)
@@ -95,7 +97,12 @@ class Codec:
         """
         if hint is not Any:
             self.learn(hint)
-        return self._values.write(value, path)
+        try:
+            return self._encoders[type(value)](value, 0)
+        except Refused as refused:
+            raise UnrecordableError(*place(refused, path)) from None
+        except RecursionError:
+            raise UnrecordableError(path, "it is nested too deep") from None
 
     def from_data(self, data: Data, hint: Any = Any, *, path: str = "value") -> Any:
         """Return what *data* was made from, as *hint* asks for it.
@@ -136,7 +143,7 @@ class Codec:
             decode: makes an instance from that.
         """
         written = self._classes.add(cls, name)
-        self._values.forget(cls)
+        self._encoders.pop(cls, None)  # its name may have changed
         if encode is not None:
             self._values.teach(cls, written, encode, decode or cls)
 

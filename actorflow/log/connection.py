@@ -31,22 +31,21 @@ def log_error(error: sqlite3.Error, path: Path) -> LogError:
 def connect(path: Path, *, read_only: bool, busy_timeout: float) -> sqlite3.Connection:
     """Open the file; transactions are the caller's to begin and end."""
     mode = "ro" if read_only else "rwc"
-    connection = sqlite3.connect(
+    return sqlite3.connect(
         f"{path.as_uri()}?mode={mode}",
         uri=True,
         timeout=busy_timeout,
         isolation_level=None,
         check_same_thread=False,
     )
-    if read_only:
-        connection.execute("PRAGMA query_only = ON")
-    return connection
 
 
 def is_corrupt(error: LogError) -> bool:
-    """Return whether SQLite found the file itself damaged."""
-    code = getattr(error.__cause__, "sqlite_errorcode", 0) & _PRIMARY
-    return code == sqlite3.SQLITE_CORRUPT
+    """Return whether it was the file itself that is damaged."""
+    cause = error.__cause__
+    code = getattr(cause, "sqlite_errorcode", 0) & _PRIMARY
+    # Text that is no UTF-8 is found by Python, whose error has no code.
+    return code == sqlite3.SQLITE_CORRUPT or "decode to UTF-8" in str(cause)
 
 
 class Writer:
@@ -59,6 +58,11 @@ class Writer:
         self._connection: sqlite3.Connection | None = connection
         self._path = path
         self._lock = threading.RLock()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection has been closed."""
+        return self._connection is None
 
     def transaction(self) -> Transaction:
         """Begin a transaction that may write, for a `with` block.
@@ -95,7 +99,7 @@ class Transaction:
 
     def __init__(
         self,
-        lock: threading.RLock,  # type: ignore[valid-type]
+        lock: threading.RLock,
         path: Path,
         find: Callable[[], sqlite3.Connection],
     ) -> None:

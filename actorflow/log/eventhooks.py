@@ -77,7 +77,8 @@ def model_hooks(cls: type[Any]) -> Hooks:
     """Return hooks for an event of the model, whose fields are JSON trees already."""
     converter = Converter(detailed_validation=False)
     hints = resolve_hints(cls)
-    out, back = {}, {}
+    out: dict[str, Any] = {}
+    back: dict[str, Any] = {}
     for field in attrs.fields(cls):
         nested = _mentions_failure(hints[field.name])
         out[field.name] = override(unstruct_hook=_write_failure if nested else identity)

@@ -69,7 +69,7 @@ class Shaper:
             (_is_mapping, self._mapping),
             (lambda hint: _origin(hint) is tuple, self._tuple),
             (lambda hint: is_record(_origin(hint)), self._record),
-            (lambda hint: typing.get_origin(hint) is Literal, lambda _: fits.literal),
+            (lambda hint: _origin(hint) is Literal, lambda _: fits.literal),
             (_is_union, lambda _: self._union),
         ):
             converter.register_structure_hook_factory(predicate, factory)

@@ -1,101 +1,32 @@
 """The event log in memory: for tests, and for runs that nobody needs to remember.
 
-As strict as the log in a file: what is written is encoded to text and decoded when it is
-read, and several owners can share one store, so that takeovers can be tested.
+As strict as the log in a file: what is written is encoded to text and decoded when it
+is read, and several owners can share one store, so that takeovers can be tested.
 """
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-import orjson
-from attrs import define, evolve, field
+from attrs import evolve
 
 from actorflow.errors import (
     LogCorruptError,
     LogUnavailableError,
     OwnedError,
-    StreamNotFoundError,
     UnrecordableError,
 )
-from actorflow.log.batch import (
-    Change,
-    EventRow,
-    Plan,
-    Tail,
-    draft,
-    judge,
-    micros,
-    recorded,
-    seconds,
-)
+from actorflow.log.batch import draft, machine_time, micros, recorded, seconds
 from actorflow.log.codec import Codec
-from actorflow.log.port import (
-    InboxRow,
-    Owner,
-    Snapshot,
-    Stream,
-    StreamRow,
-    Summary,
-    Write,
-)
+from actorflow.log.memory_store import MemoryStore, Opening, Posted, Stored, matches
+from actorflow.log.port import InboxRow, Owner, Snapshot, Stream, StreamRow, Write
 from actorflow.model.events import Recorded
 
+__all__ = ["MemoryLog", "MemoryStore"]
+
 PAGE = 1000
-SNAPSHOTS_KEPT = 3
-
-
-@define
-class _Opening:
-    label: str
-    expires_at: float
-    killed: bool = False
-
-
-@define(eq=False)
-class _Stored:
-    row: StreamRow
-    waits: str = "[]"
-    attributes: str = "{}"
-    events: list[EventRow] = field(factory=list)
-    snapshots: dict[int, tuple[str, str]] = field(factory=dict)
-
-    def seen(self) -> StreamRow:
-        return evolve(
-            self.row,
-            waits=orjson.loads(self.waits),
-            attributes=orjson.loads(self.attributes),
-        )
-
-
-@define(eq=False)
-class _Posted:
-    row: InboxRow
-    stream: int
-    data: str
-
-
-@define(eq=False)
-class MemoryStore:
-    """What several `MemoryLog`s share, as processes share a file."""
-
-    lock: threading.RLock = field(factory=threading.RLock)  # type: ignore[valid-type]
-    streams: dict[int, _Stored] = field(factory=dict)
-    names: dict[tuple[str, str], int] = field(factory=dict)
-    inbox: dict[int, _Posted] = field(factory=dict)
-    owners: dict[int, _Opening] = field(factory=dict)
-    last_stream: int = 0
-    last_posted: int = 0
-    last_owner: int = 0
-    commits: dict[int, int] = field(factory=dict)
-
-    def lives(self, owner: int | None, now: float) -> bool:
-        """Return whether *owner* holds what it owns."""
-        opening = self.owners.get(owner or 0)
-        return opening is not None and not opening.killed and opening.expires_at > now
 
 
 class MemoryLog:
@@ -116,7 +47,7 @@ class MemoryLog:
         codec: Codec | None = None,
         lease: float = 10.0,
         owner_label: str | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = machine_time,
     ) -> None:
         self.store = store = store or MemoryStore()
         self.codec = codec or Codec()
@@ -126,7 +57,7 @@ class MemoryLog:
             store.last_owner += 1
             self._id = store.last_owner
             self._label = owner_label or f"memory:{self._id}"
-            store.owners[self._id] = _Opening(self._label, clock() + lease)
+            store.owners[self._id] = Opening(self._label, clock() + lease)
         self._seen = self._others()
 
     # -- writing --
@@ -136,106 +67,51 @@ class MemoryLog:
         drafts = draft(batch, self.codec)
         store = self._open()
         with store.lock:
-            plan = judge(
-                drafts,
-                tails={
-                    i: Tail(i, s.row.head, s.row.epoch) for i, s in self._named(batch)
-                },
-                taken={
-                    (each.stream.kind, each.stream.name)
-                    for each in batch
-                    if (each.stream.kind, each.stream.name) in store.names
-                },
-                next_id=store.last_stream + 1,
-            )
-            snapshots = [self._snapshot_text(each.write) for each in plan.accepted]
+            plan = store.plan(drafts)
             now = seconds(micros(self._clock()))
             for change in plan.changes.values():
-                self._apply(change, now)
-            self._finish(plan, snapshots)
-            self._committed()
+                store.apply(change, self._id, now)
+            for each in plan.accepted:
+                for id_ in each.write.consumed:
+                    store.posted.pop(id_, None)
+                if each.write.snapshot is not None:
+                    stored = store.streams[plan.changes[id(each.write.stream)].tail.id]
+                    self._keep(stored, each.write.snapshot)
+            store.committed(self._id)
         plan.settle()
 
-    def _named(self, batch: Sequence[Write]) -> Iterator[tuple[int, _Stored]]:
-        for each in batch:
-            stored = self.store.streams.get(each.stream.id or 0)
-            if stored is not None:
-                yield stored.row.id, stored
-
-    def _apply(self, change: Change, now: float) -> None:
-        store, id_ = self.store, change.tail.id
-        if change.created:
-            hold = change.stream
-            row = StreamRow(
-                id_, hold.kind, hold.name, hold.type, 0, 1, str(self._id), "",
-                None, (), {}, None, now, now,
-            )  # fmt: skip
-            store.streams[id_] = _Stored(row)
-            store.names[hold.kind, hold.name] = store.last_stream = id_
-        stored = store.streams[id_]
-        stored.events += change.rows
-        stored.row = evolve(stored.row, head=change.tail.head, updated_at=now)
-        if change.summary is not None:
-            _summarise(stored, change.summary)
-        if change.release:
-            stored.row = evolve(stored.row, owner=None)
-
-    def _snapshot_text(self, write: Write) -> str | None:
-        try:
-            return write.snapshot and self.codec.dumps(write.snapshot.data)
-        except UnrecordableError:
-            return None
-
-    def _finish(self, plan: Plan, snapshots: list[str | None]) -> None:
-        for each, text in zip(plan.accepted, snapshots, strict=True):
-            for id_ in each.write.consumed:
-                self.store.inbox.pop(id_, None)
-            if each.write.snapshot is not None and text is not None:
-                change = plan.changes[id(each.write.stream)]
-                kept = self.store.streams[change.tail.id].snapshots
-                kept[each.write.snapshot.seq] = (each.write.snapshot.format, text)
-                for old in sorted(kept)[:-SNAPSHOTS_KEPT]:
-                    del kept[old]
+    def _keep(self, stored: Stored, snapshot: Snapshot) -> None:
+        # A snapshot only saves time: one that cannot be written is left out.
+        with suppress(UnrecordableError):
+            stored.keep(snapshot.seq, snapshot.format, self.codec.dumps(snapshot.data))
 
     def claim(self, kind: str, name: str) -> Stream:
         """See `EventLog.claim`."""
         store = self._open()
         with store.lock:
-            row = self._row(kind, name)
+            stored = store.find(kind, name)
+            row = stored.row
             owner = None if row.owner is None else int(row.owner)
             if owner != self._id and store.lives(owner, self._clock()):
                 raise OwnedError(name, store.owners[owner or 0].label)
-            row = self._take(row.id)
-            self._committed()
+            row = store.take(stored, self._id)
+            store.committed(self._id)
             return Stream(kind, name, row.type, row.id, row.head, row.epoch)
 
     def claim_abandoned(self, kind: str, *, status: str, limit: int) -> list[StreamRow]:
         """See `EventLog.claim_abandoned`."""
-        with self._open().lock:
-            found = [row.id for row in self._abandoned(kind) if row.status == status][
-                :limit
-            ]
-            self._committed()
-            for id_ in found:
-                self._take(id_)
-            return [self.store.streams[id_].seen() for id_ in found]
+        store = self._open()
+        with store.lock:
+            free = [s for s in self._abandoned(kind) if s.row.status == status][:limit]
+            for stored in free:
+                store.take(stored, self._id)
+            store.committed(self._id)
+            return [stored.seen() for stored in free]
 
-    def _take(self, id_: int) -> StreamRow:
-        stored = self.store.streams[id_]
-        epoch = stored.row.epoch + 1
-        stored.row = evolve(stored.row, owner=str(self._id), epoch=epoch)
-        return stored.row
-
-    def _row(self, kind: str, name: str) -> StreamRow:
-        id_ = self.store.names.get((kind, name))
-        if id_ is None:
-            raise StreamNotFoundError(kind, name)
-        return self.store.streams[id_].row
-
-    def _abandoned(self, kind: str) -> list[StreamRow]:
+    def _abandoned(self, kind: str) -> list[Stored]:
         now = self._clock()
         return [
-            stored.row
+            stored
             for stored in self._open().streams.values()
             if stored.row.kind == kind and self._is_free(stored.row, now)
         ]
@@ -255,8 +131,8 @@ class MemoryLog:
         """See `EventLog.renew`."""
         with self._open().lock:
             expires_at = self._clock() + self._lease
-            self.store.owners[self._id] = _Opening(self._label, expires_at)
-            self._committed()
+            self.store.owners[self._id] = Opening(self._label, expires_at)
+            self.store.committed(self._id)
 
     # -- the inbox --
 
@@ -272,7 +148,7 @@ class MemoryLog:
         """See `EventLog.post`."""
         text = self.codec.dumps(dict(data), path=command)
         with self._open().lock:
-            stream, inbox = self._row(kind, name).id, self.store.inbox
+            stream, inbox = self.store.find(kind, name).row.id, self.store.posted
             if key is not None and any(
                 each.stream == stream and each.row.key == key for each in inbox.values()
             ):
@@ -280,8 +156,8 @@ class MemoryLog:
             self.store.last_posted = id_ = self.store.last_posted + 1
             now = seconds(micros(self._clock()))
             row = InboxRow(id_, kind, name, command, {}, key, now)
-            inbox[id_] = _Posted(row, stream, text)
-            self._committed()
+            inbox[id_] = Posted(row, stream, text)
+            self.store.committed(self._id)
             return id_
 
     def inbox(self, *, after: int = 0, limit: int = 1000) -> list[InboxRow]:
@@ -290,7 +166,7 @@ class MemoryLog:
             now = self._clock()
             found = [
                 each
-                for id_, each in self.store.inbox.items()
+                for id_, each in self.store.posted.items()
                 if id_ > after and self._may_take(each.stream, now)
             ]
             return [
@@ -311,9 +187,6 @@ class MemoryLog:
         with self._open().lock:
             commits = self.store.commits
             return sum(commits.values()) - commits.get(self._id, 0)
-
-    def _committed(self) -> None:
-        self.store.commits[self._id] = self.store.commits.get(self._id, 0) + 1
 
     # -- reading --
 
@@ -373,7 +246,7 @@ class MemoryLog:
                 if row.kind == kind
                 and (statuses is None or row.status in statuses)
                 and (type is None or row.type == type)
-                and _has(row.attributes, where or {})
+                and matches(row, where or {})
                 and (before is None or (row.created_at, row.id) < before)
             ]
         rows.sort(key=lambda row: (row.created_at, row.id), reverse=True)
@@ -382,19 +255,16 @@ class MemoryLog:
     def due(self, kind: str, *, now: float, limit: int) -> list[StreamRow]:
         """See `EventLog.due`."""
         with self._open().lock:
-            found = [
-                row
-                for row in self._abandoned(kind)
-                if row.wake_at is not None and row.wake_at <= seconds(micros(now))
-            ]
-            found.sort(key=lambda row: (row.wake_at, row.id))
-            return [self.store.streams[row.id].seen() for row in found[:limit]]
+            rows = [each.seen() for each in self._abandoned(kind)]
+        due = [(r.wake_at, r.id, r) for r in rows if r.wake_at is not None]
+        last = seconds(micros(now))
+        return [row for at, _, row in sorted(due)[:limit] if at <= last]
 
     def next_wake(self, kind: str) -> float | None:
         """See `EventLog.next_wake`."""
         with self._open().lock:
-            times = [r.wake_at for r in self._abandoned(kind) if r.wake_at is not None]
-            return min(times, default=None)
+            times = [each.row.wake_at for each in self._abandoned(kind)]
+        return min((at for at in times if at is not None), default=None)
 
     # -- the end --
 
@@ -405,7 +275,7 @@ class MemoryLog:
                 for stored in self.store.streams.values():
                     if stored.row.owner == str(self._id):
                         stored.row = evolve(stored.row, owner=None)
-                self._committed()
+                self.store.committed(self._id)
             self._closed = True
 
     def abandon(self) -> None:
@@ -425,28 +295,3 @@ class MemoryLog:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _summarise(stored: _Stored, summary: Summary) -> None:
-    wake_at = summary.wake_at
-    stored.row = evolve(
-        stored.row,
-        status=summary.status,
-        wake_at=None if wake_at is None else seconds(micros(wake_at)),
-        fingerprint=summary.fingerprint or stored.row.fingerprint,
-    )
-    stored.waits = orjson.dumps(list(summary.waits), default=dict).decode()
-    if summary.attributes is not None:
-        stored.attributes = orjson.dumps(dict(summary.attributes)).decode()
-
-
-def _has(attributes: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
-    return all(
-        key in attributes and _equal(attributes[key], value)
-        for key, value in where.items()
-    )
-
-
-def _equal(one: Any, other: Any) -> bool:
-    """Return whether both are the same JSON: true is not 1, but 1 is 1.0."""
-    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)

@@ -3,8 +3,8 @@
 Each opening of the log for writing is an owner with a lease, renewed while it lives.
 Where the system has file locks it also holds one on a side file, which the kernel
 releases whatever way the process ends: whoever gets that lock knows the owner is dead,
-at once. A process that is stopped or hangs keeps its lock, and is given up only when its
-lease has run out. Being wrong about it is safe: the epoch fences it off.
+at once. A process that is stopped or hangs keeps its lock, and is given up only when
+its lease has run out. Being wrong about it is safe: the epoch fences it off.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sqlite3
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from attrs import frozen
 
@@ -22,10 +23,11 @@ from actorflow.errors import OwnedError, StreamNotFoundError
 from actorflow.log.batch import micros
 from actorflow.log.port import Owner, Stream
 
+fcntl: Any
 try:
     import fcntl
 except ImportError:  # no file locks here: the lease alone decides
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None
 
 _held: weakref.WeakSet[SideFile] = weakref.WeakSet()
 
@@ -132,8 +134,7 @@ class Ownership:
 
     def leave(self, connection: sqlite3.Connection) -> None:
         """Give up every stream, and stop being an owner."""
-        connection.execute("UPDATE stream SET owner = NULL WHERE owner = ?", (self.id,))
-        connection.execute("DELETE FROM owner WHERE id = ?", (self.id,))
+        self._forget(connection, self.id)
 
     def drop(self, *, remove: bool) -> None:
         """Let the lock go; keep its file, as a dead process does, unless *remove*."""
@@ -181,17 +182,19 @@ class Ownership:
         )
 
     def bury(self, connection: sqlite3.Connection) -> None:
-        """Forget dead owners that hold nothing any more."""
+        """Forget the owners that are certainly gone, and free what they held.
+
+        One whose lease ran out while it holds its lock may be back; it stays.
+        """
         for each in self.owners(connection):
-            if each.alive or each.id == self.id:
-                continue
-            held = connection.execute(
-                "SELECT 1 FROM stream WHERE owner = ? LIMIT 1", (each.id,)
-            ).fetchone()
             side = SideFile(self._path, each.id)
-            if held is None and (side.is_free() or not side.path.exists()):
-                connection.execute("DELETE FROM owner WHERE id = ?", (each.id,))
+            if not each.alive and (side.is_free() or not side.path.exists()):
+                self._forget(connection, each.id)
                 side.remove()
+
+    def _forget(self, connection: sqlite3.Connection, owner: int) -> None:
+        connection.execute("UPDATE stream SET owner = NULL WHERE owner = ?", (owner,))
+        connection.execute("DELETE FROM owner WHERE id = ?", (owner,))
 
     def _lives(self, id_: int, host: str, expires_at: int) -> bool:
         if id_ == self.id:

@@ -161,9 +161,14 @@ class EventLog(Protocol):
         and its stream's `lost` is set to the same error; the others are committed:
 
         - `StreamExistsError`: `create` for a name that is taken;
-        - `FencedError`: the stream's epoch, or head, is not the one this hold knows.
+        - `StreamNotFoundError`: an append to what was never created;
+        - `FencedError`: the stream's epoch, or head, is not the one this hold knows;
+        - `UnrecordableError`: one of its events cannot be encoded;
+        - `ValueError`: its events are not consecutive, or the first of all is not 1.
 
-        Writes of a stream that is `lost` are refused with the same error. When the
+        Writes of a stream that is `lost` are refused with the same error. A snapshot
+        that cannot be encoded is left out alone: it only saves time. Holds that were
+        created have their `id` and `epoch` once this returns. When the
         transaction itself fails, nothing of the batch is stored, nothing is marked,
         and `LogUnavailableError` is raised; the same batch may be tried again.
         """
@@ -180,7 +185,10 @@ class EventLog(Protocol):
         ...
 
     def claim_abandoned(self, kind: str, *, status: str, limit: int) -> list[StreamRow]:
-        """Claim up to *limit* streams in *status* that no live process owns."""
+        """Claim up to *limit* streams in *status* that no live process owns.
+
+        The oldest come first. The rows returned are as they are after the claim.
+        """
         ...
 
     # -- ownership --
@@ -207,17 +215,20 @@ class EventLog(Protocol):
     ) -> int | None:
         """Leave a command, durably; return its id, or None if *key* was known.
 
+        Known is a key that waits in the stream's inbox. One that has been consumed is
+        for the consumer to know, by what it recorded.
+
         Raises:
             StreamNotFoundError: there is no such stream.
         """
         ...
 
     def inbox(self, *, after: int = 0, limit: int = 1000) -> list[InboxRow]:
-        """Return commands for streams that this owner holds or that nobody live holds."""
+        """Return commands for streams that this owner, or nobody live, holds."""
         ...
 
     def changed(self) -> bool:
-        """Return whether another process may have written since the last call; cheap."""
+        """Return whether another owner may have written since the last call; cheap."""
         ...
 
     # -- reading (any thread) --
@@ -233,7 +244,10 @@ class EventLog(Protocol):
         ...
 
     def snapshot(self, stream: int, *, until: int | None = None) -> Snapshot | None:
-        """Return the newest snapshot at or before *until*."""
+        """Return the newest sound snapshot at or before *until*.
+
+        A log keeps the newest few of a stream, and may drop any: losing one costs time.
+        """
         ...
 
     def rows(
@@ -248,13 +262,14 @@ class EventLog(Protocol):
     ) -> list[StreamRow]:
         """Return streams, newest first by (created_at, id), that match every filter.
 
-        *where* compares search attributes for equality. *before* is the
-        (created_at, id) of the last row of the previous page.
+        *where* compares search attributes with text, numbers, booleans and None as
+        JSON does (true is not 1, but 1 is 1.0). *before* is the (created_at, id) of
+        the last row of the previous page.
         """
         ...
 
     def due(self, kind: str, *, now: float, limit: int) -> list[StreamRow]:
-        """Return streams with wake_at <= now that no live process owns, earliest first."""
+        """Return streams that no live process owns, due by *now*, earliest first."""
         ...
 
     def next_wake(self, kind: str) -> float | None:

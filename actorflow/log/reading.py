@@ -148,7 +148,7 @@ class Reading:
 
     def next_wake(self, kind: str, owners: Sequence[int | None]) -> float | None:
         """Return the earliest time that a stream of *owners* wants to be awake."""
-        found = []
+        found: list[int] = []
         with self._readers.connection() as connection:
             for owner in owners:
                 row = connection.execute(
@@ -163,10 +163,11 @@ class Reading:
         self, owners: Sequence[int | None], after: int, limit: int
     ) -> list[InboxRow]:
         """Return commands for streams of *owners*, in order of posting."""
+        # CROSS JOIN: the inbox is short, and it comes first, whatever the planner says.
         with self._readers.connection() as connection:
             rows = connection.execute(
                 "SELECT inbox.id, kind, name, command, data, key, posted_at "
-                "FROM inbox JOIN stream ON stream.id = inbox.stream "
+                "FROM inbox CROSS JOIN stream ON stream.id = inbox.stream "
                 "WHERE inbox.id > ? AND (owner IS NULL "
                 "OR owner IN (SELECT value FROM json_each(?))) "
                 "ORDER BY inbox.id LIMIT ?",
@@ -204,7 +205,7 @@ class Conditions:
         self.values += values
 
 
-def attribute_test(key: str, value: Any) -> tuple[str, ...]:
+def attribute_test(key: str, value: Any) -> tuple[Any, ...]:
     """Return a test, and its parameters, of a search attribute being equal to *value*.
 
     Equal as JSON: true is not 1, but 1 is 1.0.

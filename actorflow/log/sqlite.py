@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import sqlite3
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from actorflow.errors import LogUnavailableError, StreamNotFoundError
-from actorflow.log.batch import micros
+from actorflow.log.batch import machine_time, micros
 from actorflow.log.codec import Codec
 from actorflow.log.connection import Readers, Writer, connect, errors_of
+from actorflow.log.doctor import Doctor, Finding
 from actorflow.log.ownership import Ownership
 from actorflow.log.port import InboxRow, Owner, Snapshot, Stream, StreamRow, Write
 from actorflow.log.reading import Reading, select_streams
@@ -48,7 +48,7 @@ class SQLiteLog:
         durability: Literal["full", "process"] = "full",
         lease: float = 10.0,
         owner_label: str | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = machine_time,
         busy_timeout: float = 30.0,
         read_only: bool = False,
     ) -> None:
@@ -126,7 +126,7 @@ class SQLiteLog:
 
     def _for_writing(self) -> Writer:
         if self._writer is None:
-            raise LogUnavailableError(f"{self.path}: the log was opened to read only")
+            raise LogUnavailableError(f"{self.path}: opened to read only")
         return self._writer
 
     # -- ownership --
@@ -227,25 +227,47 @@ class SQLiteLog:
         """See `EventLog.next_wake`."""
         return self._reading.next_wake(kind, self._abandoned())
 
+    # -- care --
+
+    def diagnose(self) -> Iterator[Finding]:
+        """Yield everything that is wrong with the log; nothing if all is well."""
+        return Doctor(self._readers, self.codec, self._ownership).findings()
+
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Copy the log as of now to a new file, which nobody owns; writers go on."""
+        target = Path(path).absolute()
+        with self._readers.connection() as connection:
+            connection.execute("VACUUM INTO ?", (str(target),))
+        with errors_of(target):
+            copy = connect(target, read_only=False, busy_timeout=self._timeout)
+            try:
+                copy.execute("UPDATE stream SET owner = NULL")
+                copy.execute("DELETE FROM owner")
+            finally:
+                copy.close()
+
     # -- the end --
 
     def close(self) -> None:
         """See `EventLog.close`."""
-        writer, self._writer = self._writer, None
         self._readers.close()
-        if writer is not None:
-            with writer.transaction() as connection:
-                self._ownership.leave(connection)
-            self._ownership.drop(remove=True)
-            writer.close()
+        if self._writer is not None and not self._writer.closed:
+            left = False
+            try:
+                with self._writer.transaction() as connection:
+                    self._ownership.leave(connection)
+                left = True
+            finally:
+                # A side file that stays, unlocked, tells the others that we are gone.
+                self._ownership.drop(remove=left)
+                self._writer.close()
 
     def abandon(self) -> None:
         """Stop as a killed process does: nothing is given up, nothing tidied."""
-        writer, self._writer = self._writer, None
         self._readers.close()
-        if writer is not None:
-            self._ownership.drop(remove=False)
-            writer.close()
+        self._ownership.drop(remove=False)
+        if self._writer is not None:
+            self._writer.close()
 
     def __enter__(self) -> SQLiteLog:
         return self

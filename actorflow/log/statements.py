@@ -17,7 +17,7 @@ _GRAIN = 16
 
 
 class ManyRows:
-    """A statement over a VALUES list of rows of *width*: *before*, the list, *after*."""
+    """A statement around a VALUES list of rows of *width*."""
 
     def __init__(self, before: str, width: int, after: str = "") -> None:
         self._before, self._after = before, after

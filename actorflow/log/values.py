@@ -12,10 +12,10 @@ from typing import Any
 
 from attrs import define
 
-from actorflow.errors import UnreadableError, UnrecordableError
+from actorflow.errors import UnreadableError
 from actorflow.log.classes import KnownClasses, build
-from actorflow.log.encoders import Encoders, check_depth, place, step
-from actorflow.log.stdtypes import FACTORIES, KINDS, TAG, Refused
+from actorflow.log.encoders import Encoders, check_depth, step
+from actorflow.log.stdtypes import FACTORIES, KINDS, TAG
 from actorflow.model.events import Data
 
 _NESTED = frozenset({list, dict})
@@ -37,11 +37,10 @@ class Foreign:
 
 
 class Values:
-    """Turns values into JSON trees and back, given the classes it knows."""
+    """Reads values, of the classes this process vouches for."""
 
-    def __init__(self, classes: KnownClasses) -> None:
-        self._classes = classes
-        self._encoders = Encoders(classes)
+    def __init__(self, classes: KnownClasses, encoders: Encoders) -> None:
+        self._classes, self._encoders = classes, encoders
         self._customs: dict[str, Callable[[Any], Any]] = {}
         self._kinds = {kind.tag: kind.decode for kind in KINDS}
         self._untag: dict[str, Callable[[Any, Any], Any]] = {
@@ -77,19 +76,6 @@ class Values:
             return {TAG: "object", "type": name, "v": inner}
 
         encoders[cls] = write
-
-    def forget(self, cls: type[Any]) -> None:
-        """Find out anew how to write *cls*: its name has changed."""
-        self._encoders.pop(cls, None)
-
-    def write(self, value: Any, path: str) -> Data:
-        """Return *value* as a JSON tree that shares nothing with it."""
-        try:
-            return self._encoders[type(value)](value, 0)
-        except Refused as refused:
-            raise UnrecordableError(*place(refused, path)) from None
-        except RecursionError:
-            raise UnrecordableError(path, "it is nested too deep") from None
 
     def read(self, data: Data, path: str, *, foreign: list[Foreign] | None) -> Any:
         """Return what *data* was made from.
@@ -171,7 +157,8 @@ class _Reading:
         out: list[Any] = []
         try:
             for item in data:
-                out.append(self._read(item) if type(item) in _NESTED else item)
+                fresh = self._read(item) if type(item) in _NESTED else item
+                out.append(fresh)
         except Exception:
             self._trail.append(f"[{len(out)}]")
             raise

@@ -81,7 +81,10 @@ class Activity(Generic[P, R]):
         if unknown:
             raise DefinitionError(
                 self.name,
-                [f"no option {o!r}; there are {', '.join(sorted(known))}" for o in unknown],
+                [
+                    f"no option {o!r}; there are {', '.join(sorted(known))}"
+                    for o in unknown
+                ],
             )
         return checked(evolve(self, **changes))
 
@@ -106,8 +109,9 @@ def checked(activity: Activity[P, R]) -> Activity[P, R]:
 
 def activity_problems(activity: Activity[..., Any]) -> Iterable[str]:
     """Yield what is wrong with an activity's settings."""
-    if not callable(activity.fn):
-        yield f"{activity.fn!r} is not callable"
+    fn: Any = activity.fn  # whatever a caller really gave
+    if not callable(fn):
+        yield f"{fn!r} is not callable"
     if not activity.name:
         yield "an activity needs a name"
     if activity.executor not in EXECUTORS:
@@ -135,6 +139,11 @@ def retry_problems(retry: Retry, where: str) -> Iterable[str]:
         yield f"{where}: jitter must be between 0 and 1, not {retry.jitter:g}"
     if retry.max_delay is not None and retry.max_delay < 0:
         yield f"{where}: max_delay must not be negative, but is {retry.max_delay:g} s"
+    if retry.max_delay is not None and retry.initial > retry.max_delay:
+        yield (
+            f"{where}: initial ({retry.initial:g} s) is more than max_delay "
+            f"({retry.max_delay:g} s)"
+        )
     if not retry.on:
         yield f"{where}: `on` is empty, so nothing would be retried"
 
@@ -188,6 +197,30 @@ def _name_of(fn: Any) -> str:
 Condition = str | Callable[[Mapping[str, Any]], Any] | None
 
 
+def _steps(value: Iterable[Step]) -> tuple[Step, ...]:
+    return tuple(value)
+
+
+def _inputs(value: Iterable[Input]) -> tuple[Input, ...]:
+    return tuple(value)
+
+
+def _outputs(value: Iterable[Output]) -> tuple[Output, ...]:
+    return tuple(value)
+
+
+def _edges(value: Iterable[Edge]) -> tuple[Edge, ...]:
+    return tuple(value)
+
+
+def _catches(value: Iterable[Catch]) -> tuple[Catch, ...]:
+    return tuple(value)
+
+
+def _names(value: Iterable[str]) -> tuple[str, ...]:
+    return tuple(value)
+
+
 def _mapping(value: Mapping[str, Any] | None) -> Mapping[str, Any]:
     return dict(value or {})
 
@@ -227,7 +260,9 @@ class Output:
     """A named output: a variable (dotted path) of a *branch* when all has ended."""
 
     name: str
-    variable: str = field(kw_only=True, default=Factory(lambda s: s.name, takes_self=True))
+    variable: str = field(
+        kw_only=True, default=Factory(lambda s: s.name, takes_self=True)
+    )
     branch: str = field(default="main", kw_only=True)
     description: str = field(default="", kw_only=True)
 
@@ -261,7 +296,7 @@ class Join:
             variables land under its name.
     """
 
-    branches: tuple[str, ...] = field(default=(), converter=tuple)
+    branches: tuple[str, ...] = field(default=(), converter=_names)
     count: int | None = None
     mappings: Mapping[str, str] = field(factory=dict, converter=_mapping)
 
@@ -342,8 +377,8 @@ class Step:
     timeout: float | None = field(
         default=None, kw_only=True, converter=optional_seconds
     )
-    catch: tuple[Catch, ...] = field(default=(), kw_only=True, converter=tuple)
-    next: tuple[Edge, ...] = field(default=(), kw_only=True, converter=tuple)
+    catch: tuple[Catch, ...] = field(default=(), kw_only=True, converter=_catches)
+    next: tuple[Edge, ...] = field(default=(), kw_only=True, converter=_edges)
     edges: Literal["all", "first"] = field(default="all", kw_only=True)
     description: str = field(default="", kw_only=True)
 
@@ -384,13 +419,13 @@ class Workflow:
     """
 
     name: str
-    steps: tuple[Step, ...] = field(converter=tuple, kw_only=True)
-    inputs: tuple[Input, ...] = field(default=(), converter=tuple, kw_only=True)
+    steps: tuple[Step, ...] = field(converter=_steps, kw_only=True)
+    inputs: tuple[Input, ...] = field(default=(), converter=_inputs, kw_only=True)
     state: Mapping[str, Any] = field(factory=dict, converter=_mapping, kw_only=True)
-    outputs: tuple[Output, ...] = field(default=(), converter=tuple, kw_only=True)
+    outputs: tuple[Output, ...] = field(default=(), converter=_outputs, kw_only=True)
     start_at: str | None = field(default=None, kw_only=True)
     version: str = field(default="", kw_only=True)
-    compatible_with: tuple[str, ...] = field(default=(), converter=tuple, kw_only=True)
+    compatible_with: tuple[str, ...] = field(default=(), converter=_names, kw_only=True)
     description: str = field(default="", kw_only=True)
     result: str | None = field(default=None, kw_only=True)
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from attrs import field, frozen
 
-type_ = type
 Data = Any
 """A JSON tree: None, bool, int, float, str, list of Data, dict of str to Data."""
 
@@ -338,7 +337,7 @@ Event = (
 )
 
 # On the wire for ever: a tag is never reused, a field never changes its meaning.
-TAGS: dict[str, type_[Any]] = {
+TAGS: dict[str, type] = {
     "execution.started": ExecutionStarted,
     "execution.completed": ExecutionCompleted,
     "execution.failed": ExecutionFailed,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 import traceback
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from actorflow.errors import ActivityError
 from actorflow.model.events import Failure
@@ -17,20 +18,43 @@ ErrorClass = str | type[BaseException]
 """What `on=` and `never=` take: an exception class, or an error class by name."""
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
+DURATION = r"[0-9]+(?:\.[0-9]+)?(?:ms|[smhdw])"
+"""One number with its unit, of which a duration has one or more."""
+
+_PART = re.compile(DURATION)
+LONGEST = 1000 * 365 * 86_400.0
+"""Seconds nobody waits: what is longer is a mistake, and breaks clocks and calendars."""
 
 
 def seconds(value: float | str | timedelta) -> float:
-    """Return a duration in seconds: from seconds, a timedelta, or ``"1h30m"``."""
+    """Return a duration in seconds: from seconds, a timedelta, or ``"1h30m"``.
+
+    Raises:
+        ValueError: it is neither, or longer than a thousand years.
+    """
     if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, str):
-        text = value.replace(" ", "")
-        if not text or _DURATION.sub("", text):
-            msg = f"{value!r} is not a duration; write seconds, or as in '1h30m'"
-            raise ValueError(msg)
-        return sum(float(n) * _UNITS[unit] for n, unit in _DURATION.findall(text))
-    return float(value)
+        duration = value.total_seconds()
+    elif isinstance(value, str):
+        duration = _spelled_seconds(value)
+    else:
+        # An int may be larger than any float.
+        duration = float(value) if abs(value) < LONGEST else math.inf
+    if not duration <= LONGEST:  # NaN is not
+        raise ValueError(f"a duration of {value!r:.40} is longer than a thousand years")
+    return duration
+
+
+def _spelled_seconds(value: str) -> float:
+    text = value.replace(" ", "")
+    if not text or _PART.sub("", text):
+        msg = f"{value!r} is not a duration; write seconds, or as in '1h30m'"
+        raise ValueError(msg)
+    parts = _PART.findall(text)
+    units = [part.lstrip("0123456789.") for part in parts]
+    return sum(
+        float(part.removesuffix(unit)) * _UNITS[unit]
+        for part, unit in zip(parts, units, strict=True)
+    )
 
 
 def optional_seconds(value: float | str | timedelta | None) -> float | None:
@@ -59,7 +83,7 @@ class Retry:
         max_attempts: tries in all, the first included.
         initial: seconds before the second try.
         factor: growth of the delay from try to try.
-        max_delay: seconds at most, None for no bound.
+        max_delay: seconds at most, None for no bound; a minute, or *initial* if longer.
         jitter: part of the delay that is random, 0 to 1.
         on: error classes to retry: exception classes, or names such as ``"timeout"``;
             ``"all"`` is everything but ``fatal``.
@@ -69,7 +93,10 @@ class Retry:
     max_attempts: int = 3
     initial: float = field(default=1.0, converter=seconds)
     factor: float = 2.0
-    max_delay: float | None = field(default=60.0, converter=optional_seconds)
+    max_delay: float | None = field(
+        default=Factory(lambda retry: max(60.0, retry.initial), takes_self=True),
+        converter=optional_seconds,
+    )
     jitter: float = 0.0
     on: tuple[str, ...] = field(default=("all",), converter=_classes)
     never: tuple[str, ...] = field(default=(), converter=_classes)

@@ -85,8 +85,6 @@ def fork(state: ExecutionState, branch: Branch, edges: Sequence[Edge]) -> list[F
         name = edge.branch
         if name is None:
             forks += 1
-            while f"{branch.id}-{forks}" in state.branches:
-                forks += 1
             name = f"{branch.id}-{forks}"
         elif name in state.branches:
             return [(branch.id, ev.BranchFailed(_taken(name, branch)))]
@@ -124,7 +122,9 @@ def enter(
         facts.append((address, ev.WaitStarted(0, "pause", reason=step.pause)))
     elif step.wait_signal is not None:
         topic = str(started.input["topic"])
-        facts += wait_for_signal(state, address, 0, topic, step.wait_signal.timeout, now)
+        facts += wait_for_signal(
+            state, address, 0, topic, step.wait_signal.timeout, now
+        )
     return facts
 
 
@@ -275,7 +275,9 @@ def _ended(branch: Branch) -> bool:
     return branch.status == "completed"
 
 
-def _may_come(workflow: Workflow, state: ExecutionState, name: str, waiter: str) -> bool:
+def _may_come(
+    workflow: Workflow, state: ExecutionState, name: str, waiter: str
+) -> bool:
     """Return whether branch *name* is alive, or may still be started by one that is."""
     if name in state.branches:
         return state.branches[name].status != "completed"

@@ -1,8 +1,4 @@
-"""The state of one execution: a fold over its events, and the only fold there is.
-
-`ExecutionState.apply` runs when an event has just been recorded and when it is read
-back years later. It needs no definition, reads no clock and refuses nothing. Values
-are shared, never changed in place, so a fork copies references and still isolates.
+"""The state of one execution, as `fold.apply` makes it from events.
 
 What an execution still owes the world is a function of this state. A part *owes* when
 its actor can do something without anything from outside; `busy` counts the parts that
@@ -13,13 +9,12 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from attrs import define, field
 
 from actorflow.model import events as ev
-from actorflow.model.events import Data, Failure, Recorded
+from actorflow.model.events import Data, Failure
 
 WINDOW = 1024
 """How many items of a map are active at once when the definition sets no limit."""
@@ -207,6 +202,7 @@ class ExecutionState:
     paused_branches: dict[str, Pause] = field(factory=dict)
     forks: int = 0
     busy: int = 0
+    initial: dict[str, Data] = field(factory=dict, repr=False)
     _deadlines: list[tuple[float, str]] = field(factory=list, eq=False, repr=False)
 
     # -- questions ---------------------------------------------------------------------
@@ -268,14 +264,9 @@ class ExecutionState:
         for wait in self.waits.values():
             yield wait.kind == "pause"
 
-    # -- the fold ----------------------------------------------------------------------
+    # -- keeping count, for the fold ----------------------------------------------------
 
-    def apply(self, recorded: Recorded) -> None:
-        """Take in one event."""
-        self.version = recorded.seq
-        _APPLY[type(recorded.event)](self, recorded)
-
-    def _weigh(self, part: Branch | Activation) -> None:
+    def weigh(self, part: Branch | Activation) -> None:
         """Recount whether *part* owes something."""
         if isinstance(part, Branch):
             owes = self._branch_owes(part)
@@ -301,19 +292,22 @@ class ExecutionState:
         starts = fan.startable and fan.room > 0
         return starts and not self.is_halted(activation.address)
 
-    def _weigh_all(self) -> None:
+    def weigh_all(self) -> None:
+        """Recount what every part owes; after a pause, say."""
         for branch in self.branches.values():
-            self._weigh(branch)
+            self.weigh(branch)
         for activation in self.activations.values():
-            self._weigh(activation)
+            self.weigh(activation)
 
-    def _drop(self, activation: Activation) -> None:
-        self._stop_waiting(activation)
+    def drop(self, activation: Activation) -> None:
+        """Forget an activation."""
+        self.stop_waiting(activation)
         del self.activations[activation.address]
         if activation.busy:
             self.busy -= 1
 
-    def _set_clock(self, activation: Activation, until: float | None, at: float) -> None:
+    def set_clock(self, activation: Activation, until: float | None, at: float) -> None:
+        """Let the activation's clock ring at *until*; a pause freezes it *at* once."""
         activation.until = until
         activation.frozen = None
         if until is None:
@@ -323,7 +317,8 @@ class ExecutionState:
         else:
             heapq.heappush(self._deadlines, (until, activation.address))
 
-    def _stop_waiting(self, activation: Activation) -> None:
+    def stop_waiting(self, activation: Activation) -> None:
+        """Take the activation's pending wait, if any, out of all lists."""
         wait, activation.wait = activation.wait, None
         if wait is None:
             return
@@ -334,337 +329,14 @@ class ExecutionState:
             del waiting[address]
             if not waiting:
                 del self.topics[wait.topic]
-        parent = self._fan_around(address)
+        parent = self.fan_around(address)
         if parent and parent.fan:
             parent.fan.waiting -= 1
-            self._weigh(parent)
+            self.weigh(parent)
 
-    def _fan_around(self, address: str) -> Activation | None:
+    def fan_around(self, address: str) -> Activation | None:
+        """Return the map that *address* is an item of, if it is one."""
         return self.activations[parent_of(address)] if address[-1] == "]" else None
-
-    # -- the execution -----------------------------------------------------------------
-
-    def _execution_started(self, recorded: Recorded) -> None:
-        event: ev.ExecutionStarted = recorded.event
-        self.workflow, self.fingerprint = event.workflow, event.fingerprint
-        self.inputs, self.attributes = event.inputs, event.attributes
-        self.started_at = recorded.time
-        self._initial = event.variables
-
-    def _execution_completed(self, recorded: Recorded) -> None:
-        self._end("completed", recorded.time)
-        self.output = recorded.event.output
-
-    def _execution_failed(self, recorded: Recorded) -> None:
-        self._end("failed", recorded.time)
-        self.error = recorded.event.error
-
-    def _execution_cancelled(self, recorded: Recorded) -> None:
-        self._end("cancelled", recorded.time)
-        self.reason = recorded.event.reason
-
-    def _end(self, outcome: str, time: float) -> None:
-        self.outcome, self.finished_at = outcome, time
-
-    def _execution_paused(self, recorded: Recorded) -> None:
-        event: ev.ExecutionPaused = recorded.event
-        pause = Pause(event.reason, recorded.time)
-        if event.branch is None:
-            self.paused = pause
-        else:
-            self.paused_branches[event.branch] = pause
-        for activation in self.activations.values():
-            if activation.until is not None and activation.frozen is None:
-                if self.is_paused(activation.address):
-                    activation.frozen = recorded.time
-        self._weigh_all()
-
-    def _execution_resumed(self, recorded: Recorded) -> None:
-        event: ev.ExecutionResumed = recorded.event
-        if event.branch is None:
-            self.paused = None
-            self.paused_branches.clear()
-        else:
-            self.paused_branches.pop(event.branch, None)
-        for activation in self.activations.values():
-            if activation.frozen is not None and not self.is_paused(activation.address):
-                self._thaw(activation, recorded.time)
-        self._weigh_all()
-
-    def _thaw(self, activation: Activation, now: float) -> None:
-        if activation.until is not None and activation.frozen is not None:
-            # Rounded, as all times in the log are, so that replay meets the same value.
-            until = round(activation.until + now - activation.frozen, 6)
-            self._set_clock(activation, until, now)
-
-    def _execution_retried(self, recorded: Recorded) -> None:
-        self.outcome = self.finished_at = self.error = self.failing = None
-        for branch in self.branches.values():
-            if branch.status == "failed":
-                branch.status, branch.error = "active", None
-                failed = self.activations.get(branch.current or "")
-                if failed:
-                    self._rearm(failed)
-        self._weigh_all()
-
-    def _rearm(self, activation: Activation) -> None:
-        activation.phase, activation.attempt, activation.error = "running", 1, None
-        fan = activation.fan
-        if fan is None:
-            return
-        fan.redo, fan.failures = sorted(fan.failures), {}
-        for index in fan.redo:
-            item = self.activations[f"{activation.address}[{index}]"]
-            item.phase, item.attempt, item.error = "queued", 1, None
-
-    def _execution_recovered(self, recorded: Recorded) -> None:
-        for activation in self.activations.values():
-            if activation.phase == "running" and activation.fan is None:
-                activation.phase = "interrupted"
-                activation.interruptions += 1
-                self._weigh(activation)
-
-    def _signal_received(self, recorded: Recorded) -> None:
-        event: ev.SignalReceived = recorded.event
-        queue = self.signals.setdefault(event.topic, deque())
-        queue.append((recorded.seq, event.payload))
-        if event.key is not None:
-            self.signal_keys.add(event.key)
-
-    # -- branches ----------------------------------------------------------------------
-
-    _initial: dict[str, Data] = field(factory=dict, eq=False, repr=False)
-
-    def _branch_started(self, recorded: Recorded) -> None:
-        event: ev.BranchStarted = recorded.event
-        parent = self.branches.get(event.parent or "")
-        if parent:
-            parent.forked = True
-        variables = parent.variables if parent else self._initial
-        branch = Branch(recorded.address, event.parent, dict(variables), event.step)
-        self.branches[branch.id] = branch
-        if parent and branch.id.startswith(f"{parent.id}-"):
-            number = branch.id[len(parent.id) + 1 :]
-            if number.isdigit():
-                self.forks = max(self.forks, int(number))
-        self._weigh(branch)
-
-    def _branch_moved(self, recorded: Recorded) -> None:
-        branch = self.branches[recorded.address]
-        branch.target = recorded.event.step
-        self._weigh(branch)
-
-    def _branch_diverted(self, recorded: Recorded) -> None:
-        event: ev.BranchDiverted = recorded.event
-        branch = self.branches[recorded.address]
-        if branch.current is not None:
-            self._forget(branch.current)
-            branch.current = None
-        if event.store:
-            branch.variables[event.store] = {
-                "type": event.error.type,
-                "message": event.error.message,
-                "details": event.error.details,
-                "node": event.error.node,
-                "address": event.error.address,
-            }
-        branch.target = event.step
-        self._weigh(branch)
-
-    def _forget(self, address: str) -> None:
-        """Drop an activation that failed, and what is left of its items."""
-        activation = self.activations[address]
-        if activation.fan:
-            for index in activation.fan.failures:
-                self._drop(self.activations[f"{address}[{index}]"])
-        self._drop(activation)
-
-    def _branch_completed(self, recorded: Recorded) -> None:
-        branch = self.branches[recorded.address]
-        branch.status, branch.target = "completed", None
-        if branch.current is not None:  # a second arrival at a join ends there
-            self._drop(self.activations[branch.current])
-            branch.current = None
-        self._weigh(branch)
-
-    def _branch_failed(self, recorded: Recorded) -> None:
-        branch = self.branches[recorded.address]
-        branch.status, branch.error = "failed", recorded.event.error
-        self._weigh(branch)
-        if self.failing is None:
-            self.failing = recorded.event.error
-            self._weigh_all()
-
-    # -- activations -------------------------------------------------------------------
-
-    def _activation_started(self, recorded: Recorded) -> None:
-        event: ev.ActivationStarted = recorded.event
-        branch = self.branches[parent_of(recorded.address)]
-        step = event.step or event.node
-        visit = branch.visits[step] = branch.visits.get(step, 0) + 1
-        activation = Activation(
-            recorded.address,
-            event.kind,
-            event.node,
-            event.step,
-            event.input,
-            event.store,
-            visit,
-        )
-        if event.kind == "map":
-            activation.fan = _fan(event.input)
-        elif event.kind == "join":
-            activation.phase = "joining"
-        branch.step, branch.target, branch.current = step, None, activation.address
-        self.activations[activation.address] = activation
-        self._weigh(branch)
-        self._weigh(activation)
-
-    def _items_started(self, recorded: Recorded) -> None:
-        event: ev.ItemsStarted = recorded.event
-        parent = self.activations[recorded.address]
-        fan = parent.fan
-        assert fan is not None
-        for index in range(event.first, event.first + event.count):
-            address = f"{parent.address}[{index}]"
-            item = self.activations.get(address)
-            if item is None:
-                item = Activation(
-                    address, "activity", parent.node, None, None, None, parent.visit
-                )
-                self.activations[address] = item
-                fan.next = index + 1
-            else:
-                item.phase = "running"
-                fan.redo.remove(index)
-            fan.live += 1
-            self._weigh(item)
-        self._weigh(parent)
-
-    def _attempt_failed(self, recorded: Recorded) -> None:
-        event: ev.AttemptFailed = recorded.event
-        activation = self.activations[recorded.address]
-        activation.phase, activation.attempt = "backoff", event.attempt + 1
-        activation.error = event.error
-        self._set_clock(activation, event.retry_at, recorded.time)
-        self._weigh(activation)
-
-    def _activation_completed(self, recorded: Recorded) -> None:
-        activation = self.activations[recorded.address]
-        self._drop(activation)
-        result = recorded.event.result
-        fan_parent = self._fan_around(recorded.address)
-        if fan_parent and fan_parent.fan:
-            fan_parent.fan.results[item_index(recorded.address)] = result
-            fan_parent.fan.live -= 1
-            self._weigh(fan_parent)
-            return
-        branch = self.branches[parent_of(recorded.address)]
-        if activation.kind == "join":
-            self._merge(branch, activation.input["mappings"], result)
-        elif activation.fan:
-            result = _collected(activation.fan)
-            for index in activation.fan.failures:
-                self._drop(self.activations[f"{activation.address}[{index}]"])
-        if activation.store:
-            branch.variables[activation.store] = result
-        branch.current = None
-        self._weigh(branch)
-
-    def _merge(self, branch: Branch, mappings: dict[str, str], merged: list[str]) -> None:
-        """Write what a join took from the branches it *merged* over the variables."""
-        for name in merged:
-            source = self.branches[name].variables
-            whole = True
-            for path, dest in mappings.items():
-                head, _, rest = path.partition(".")
-                if head != name:
-                    continue
-                whole = False
-                found, value = lookup(source, rest) if rest else (True, dict(source))
-                if found:
-                    branch.variables = with_path(branch.variables, dest, value)
-            if whole and name != branch.id:
-                branch.variables = {**branch.variables, name: dict(source)}
-
-    def _activation_failed(self, recorded: Recorded) -> None:
-        activation = self.activations[recorded.address]
-        self._stop_waiting(activation)
-        activation.phase, activation.error = "failed", recorded.event.error
-        self._set_clock(activation, None, recorded.time)
-        self._weigh(activation)
-        parent = self._fan_around(recorded.address)
-        if parent and parent.fan:
-            parent.fan.failures[item_index(recorded.address)] = recorded.event.error
-            parent.fan.live -= 1
-            self._weigh(parent)
-
-    def _activation_cancelled(self, recorded: Recorded) -> None:
-        self._drop(self.activations[recorded.address])
-
-    def _value_recorded(self, recorded: Recorded) -> None:
-        activation = self.activations[recorded.address]
-        if activation.records is None:
-            activation.records = {}
-        activation.records[recorded.event.key] = recorded.event.value
-
-    def _wait_started(self, recorded: Recorded) -> None:
-        event: ev.WaitStarted = recorded.event
-        activation = self.activations[recorded.address]
-        wait = Wait(event.wait, event.kind, event.topic, event.reason, recorded.time)
-        activation.phase, activation.wait = "waiting", wait
-        self.waits[recorded.address] = wait
-        if event.topic is not None:
-            self.topics.setdefault(event.topic, {})[recorded.address] = None
-        self._set_clock(activation, event.deadline, recorded.time)
-        self._weigh(activation)
-        parent = self._fan_around(recorded.address)
-        if parent and parent.fan:
-            parent.fan.waiting += 1
-            self._weigh(parent)
-
-    def _wait_ended(self, recorded: Recorded) -> None:
-        event: ev.WaitEnded = recorded.event
-        activation = self.activations[recorded.address]
-        topic = activation.wait.topic if activation.wait else None
-        self._stop_waiting(activation)
-        payload = self._take(topic or "", event.signal) if event.signal else None
-        if activation.answers is None:
-            activation.answers = {}
-        activation.answers[event.wait] = Answer(payload, event.timed_out)
-        activation.phase = "running"
-        self._set_clock(activation, None, recorded.time)
-        self._weigh(activation)
-
-    def _take(self, topic: str, seq: int) -> Data:
-        queue = self.signals[topic]
-        found = next(entry for entry in queue if entry[0] == seq)
-        queue.remove(found)
-        if not queue:
-            del self.signals[topic]
-        return found[1]
-
-    def _progress_reported(self, recorded: Recorded) -> None:
-        activation = self.activations.get(recorded.address)
-        if activation:
-            activation.progress = recorded.event
-
-    def _value_emitted(self, recorded: Recorded) -> None:
-        """Emitted values are for those who listen; they change nothing here."""
-
-
-def _fan(given: dict[str, Any]) -> Fan:
-    items = given["items"]
-    return Fan(items, given["limit"], given["on_error"], [None] * len(items))
-
-
-def _collected(fan: Fan) -> list[Data]:
-    if fan.on_error != "continue":
-        return fan.results
-    return [
-        ev.outcome_data(result, fan.failures.get(index))
-        for index, result in enumerate(fan.results)
-    ]
 
 
 def lookup(variables: dict[str, Data], path: str) -> tuple[bool, Data]:
@@ -683,33 +355,7 @@ def with_path(tree: dict[str, Data], path: str, value: Data) -> dict[str, Data]:
     if not rest:
         return {**tree, head: value}
     inner = tree.get(head)
-    return {**tree, head: with_path(inner if isinstance(inner, dict) else {}, rest, value)}
-
-
-_APPLY: dict[type, Callable[[ExecutionState, Recorded], None]] = {
-    ev.ExecutionStarted: ExecutionState._execution_started,
-    ev.ExecutionCompleted: ExecutionState._execution_completed,
-    ev.ExecutionFailed: ExecutionState._execution_failed,
-    ev.ExecutionCancelled: ExecutionState._execution_cancelled,
-    ev.ExecutionPaused: ExecutionState._execution_paused,
-    ev.ExecutionResumed: ExecutionState._execution_resumed,
-    ev.ExecutionRetried: ExecutionState._execution_retried,
-    ev.ExecutionRecovered: ExecutionState._execution_recovered,
-    ev.SignalReceived: ExecutionState._signal_received,
-    ev.BranchStarted: ExecutionState._branch_started,
-    ev.BranchMoved: ExecutionState._branch_moved,
-    ev.BranchDiverted: ExecutionState._branch_diverted,
-    ev.BranchCompleted: ExecutionState._branch_completed,
-    ev.BranchFailed: ExecutionState._branch_failed,
-    ev.ActivationStarted: ExecutionState._activation_started,
-    ev.ItemsStarted: ExecutionState._items_started,
-    ev.AttemptFailed: ExecutionState._attempt_failed,
-    ev.ActivationCompleted: ExecutionState._activation_completed,
-    ev.ActivationFailed: ExecutionState._activation_failed,
-    ev.ActivationCancelled: ExecutionState._activation_cancelled,
-    ev.ValueRecorded: ExecutionState._value_recorded,
-    ev.WaitStarted: ExecutionState._wait_started,
-    ev.WaitEnded: ExecutionState._wait_ended,
-    ev.ProgressReported: ExecutionState._progress_reported,
-    ev.ValueEmitted: ExecutionState._value_emitted,
-}
+    return {
+        **tree,
+        head: with_path(inner if isinstance(inner, dict) else {}, rest, value),
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from actorflow.model.definition import (
     KINDS,
@@ -16,9 +16,25 @@ from actorflow.model.definition import (
     targets,
 )
 
-INPUT_TYPES = ("any", "string", "integer", "number", "boolean", "object", "array")
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "any": object,
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "object": Mapping,
+    "array": (list, tuple),
+}
+INPUT_TYPES = tuple(_TYPES)
 # Addresses are built from names with these between them.
 _NAME = re.compile(r"[^/\[\]#@\s][^/\[\]#@]*")
+
+
+def fits(kind: str, value: object) -> bool:
+    """Return whether *value* may be given for an input of type *kind*, or be None."""
+    if isinstance(value, bool):
+        return kind in ("any", "boolean")
+    return value is None or isinstance(value, _TYPES[kind])
 
 
 def workflow_problems(workflow: Workflow) -> Iterator[str]:
@@ -30,9 +46,9 @@ def workflow_problems(workflow: Workflow) -> Iterator[str]:
         return
     yield from _name_problems(workflow)
     names = {step.name for step in workflow.steps}
-    if workflow.start_at and workflow.start_at not in names:
+    start_known = not workflow.start_at or workflow.start_at in names
+    if not start_known:
         yield f"start_at names {workflow.start_at!r}, which is no step"
-        return
     branches = {e.branch for s in workflow.steps for e in s.next if e.branch}
     for step in workflow.steps:
         for check in _STEP_CHECKS:
@@ -43,7 +59,11 @@ def workflow_problems(workflow: Workflow) -> Iterator[str]:
                 yield f"step {step.name!r} goes to {target!r}, which is no step"
         for branch in _unknown_branches(step, branches):
             yield f"step {step.name!r} joins {branch!r}, which no edge starts"
-    if all(target in names for step in workflow.steps for target in targets(step)):
+        if _joins_only_itself(workflow, step):
+            yield f"step {step.name!r} joins only the branch that arrives at it"
+    if start_known and all(
+        t in names for step in workflow.steps for t in targets(step)
+    ):
         yield from _unreachable(workflow)
     yield from _interface_problems(workflow, branches)
 
@@ -63,6 +83,12 @@ def _name_problems(workflow: Workflow) -> Iterator[str]:
             yield "branch name 'main' is taken by the first branch"
         elif not _NAME.fullmatch(branch):
             yield f"branch name {branch!r} may not contain / [ ] # @"
+        stem, _, number = branch.rpartition("-")
+        if number.isdigit() and (stem == "main" or stem in named):
+            yield (
+                f"branch name {branch!r} is one that unnamed branches of {stem!r} get; "
+                "choose another"
+            )
         if count > 1:
             yield f"{count} edges start branch {branch!r}; branch names must be unique"
 
@@ -136,6 +162,8 @@ def _join_problems(step: Step) -> Iterator[str]:
         branch = source.partition(".")[0]
         if join.branches and branch not in join.branches:
             yield f"join maps {source!r}, but does not list branch {branch!r}"
+        if list(join.mappings.values()).count(dest) > 1:
+            yield f"join maps {source!r} to {dest!r}, as it does another; choose one"
         if not dest or "" in dest.split("."):
             yield f"join maps {source!r} to {dest!r}, which is no path"
 
@@ -166,6 +194,13 @@ def _unknown_branches(step: Step, branches: set[str]) -> Iterator[str]:
             yield branch
 
 
+def _joins_only_itself(workflow: Workflow, step: Step) -> bool:
+    if not step.join or len(step.join.branches) != 1:
+        return False
+    leading = [e for s in workflow.steps for e in s.next if e.step == step.name]
+    return [e.branch for e in leading] == list(step.join.branches)
+
+
 def _unreachable(workflow: Workflow) -> Iterator[str]:
     seen = {workflow.start.name}
     pending = [workflow.start]
@@ -193,6 +228,11 @@ def _interface_problems(workflow: Workflow, branches: set[str]) -> Iterator[str]
                 f"input {item.name!r} has type {item.type!r}, "
                 f"which is none of {', '.join(INPUT_TYPES)}"
             )
+        elif not item.required and not fits(item.type, item.default):
+            yield (
+                f"input {item.name!r} is {item.type}, but its default is "
+                f"{item.default!r}"
+            )
     for output in workflow.outputs:
         if output.variable.startswith("state."):
             yield f"output {output.name!r}: write the variable without 'state.'"
@@ -201,5 +241,3 @@ def _interface_problems(workflow: Workflow, branches: set[str]) -> Iterator[str]
                 f"output {output.name!r} reads branch {output.branch!r}, "
                 "which no edge starts"
             )
-
-

@@ -1,0 +1,1 @@
+"""The engine: executions, branches and activities as actors on a log."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from actorflow.errors import UnrecordableError
 from actorflow.model import events as ev
 from actorflow.model.events import Failure
@@ -15,13 +14,7 @@ from actorflow.runtime.binding import BoundActivity, Call
 from actorflow.runtime.bridge import ActorBridge
 from actorflow.runtime.context import ActivityContext, AskSignal, RecordValue
 from actorflow.runtime.executors import Began, Job, Left, Raised, Returned
-from actorflow.runtime.messages import (
-    Ended,
-    Rang,
-    Reported,
-    Requested,
-    TimedOut,
-)
+from actorflow.runtime.messages import Ended, Rang, Reported, Requested, TimedOut
 from actorflow.runtime.run import Run, RunActor
 
 
@@ -166,7 +159,7 @@ class ActivityActor(RunActor):
             self._deadline = None
 
     def _began(self, message: Began) -> None:
-        if self._is_current(message.job):
+        if self._is_current(message.job) and self._timeout is not None:
             after = self.run.services.timers.after
             tell = self.actor_ref.put
             self._deadline = after(self._timeout, tell, TimedOut(message.job))
@@ -182,16 +175,16 @@ class ActivityActor(RunActor):
         if not self._is_current(message.job):
             return
         self._over()
-        self._fail(message.error)
+        self._attempt_failed(message.error)
 
     def _timed_out(self, message: TimedOut) -> None:
         if self._job is None or not self._is_current(message.job):
             return
         self.run.services.executors.abandon(self._job)
         self._over()
-        self._fail(TimeoutError(f"no result within {self._timeout:g} s"))
+        self._attempt_failed(TimeoutError(f"no result within {self._timeout:g} s"))
 
-    def _fail(self, error: BaseException) -> None:
+    def _attempt_failed(self, error: BaseException) -> None:
         activation = self._activation
         if activation is None:
             return
@@ -284,5 +277,3 @@ class ActivityActor(RunActor):
 def retry_of(step_retry: tuple[Retry, ...], bound: BoundActivity) -> tuple[Retry, ...]:
     """Return the policies that hold: a step's own replace the activity's."""
     return step_retry or bound.activity.retry
-
-

@@ -80,7 +80,9 @@ class Bells:
     def ring_all(self) -> None:
         """Anything may have changed: another process wrote, or this runtime ends."""
         with self._lock:
-            bells = [b for d in (self._status, self._events) for bs in d.values() for b in bs]
+            bells = [
+                b for d in (self._status, self._events) for bs in d.values() for b in bs
+            ]
         self._ring(bells)
 
     def _ring(self, bells: Any) -> None:

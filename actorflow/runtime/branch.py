@@ -43,17 +43,17 @@ class BranchActor(RunActor):
         elif branch.target is not None:
             self._enter(self.run.workflow.step(branch.target))
         else:
-            self._go_on(self.run.workflow.step(branch.step or ""))
+            self._choose(self.run.workflow.step(branch.step or ""))
 
     # -- from a step to the next -------------------------------------------------------
 
-    def _go_on(self, step: Step) -> None:
+    def _choose(self, step: Step) -> None:
         """Choose the edges to follow after *step*."""
         branch = self._branch
         try:
             edges = rules.follow(step, self.run.state, branch, self._expressions)
         except Exception as error:  # noqa: BLE001 - a condition may raise anything
-            self._fail(self._failure(error, step))
+            self._branch_failed(self._described(error, step))
             return
         if not rules.is_move(branch, edges):
             self._hand_over(edges)
@@ -92,7 +92,7 @@ class BranchActor(RunActor):
             started = evolve(started, kind="activity")
         self.run.record(
             (address, started),
-            (address, ev.ActivationFailed(self._failure(error, step))),
+            (address, ev.ActivationFailed(self._described(error, step))),
         )
         self._step_failed(self.run.state.activations[address])
 
@@ -138,14 +138,14 @@ class BranchActor(RunActor):
 
     # -- handing over ------------------------------------------------------------------
 
-    def _fail(self, failure: Failure) -> None:
+    def _branch_failed(self, failure: Failure) -> None:
         self.run.record_one(self.address, ev.BranchFailed(failure))
         self._hand_over()
 
     def _hand_over(self, edges: list[Edge] | None = None) -> None:
         self.run.tell(EXECUTION, Arrived(self.address, edges))
 
-    def _failure(self, error: BaseException, step: Step) -> Failure:
+    def _described(self, error: BaseException, step: Step) -> Failure:
         return failure_of(error, address=f"{self.address}/{step.name}", node=step.name)
 
     @property

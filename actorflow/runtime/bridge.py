@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from actorflow.actors.future import PooledFuture
+from actorflow.actors.future import PooledFuture, current
 from actorflow.actors.ref import PooledRef
 from actorflow.model.events import ProgressReported, ValueEmitted
 from actorflow.runtime.executors import Job
@@ -27,6 +27,8 @@ class ActorBridge:
 
     async def acall(self, request: Any) -> Any:
         """Do the same from asyncio."""
+        if current.waiter is not None:  # who keeps the world turning is on this thread
+            return self.call(request)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
 
@@ -38,7 +40,9 @@ class ActorBridge:
 
     def report(self, what: str, *details: Any) -> None:
         """Tell something nobody waits for."""
-        event = ProgressReported(*details) if what == "progress" else ValueEmitted(*details)
+        event = (
+            ProgressReported(*details) if what == "progress" else ValueEmitted(*details)
+        )
         self._ref.put(Reported(event))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -130,7 +130,9 @@ class ActivityContext:
 
     def _to_record(self, key: str, value: Any, fn: Any) -> RecordValue:
         hint = return_hint(fn)
-        return RecordValue(key, self._values.to_data(value, hint, path=f"record({key!r})"))
+        return RecordValue(
+            key, self._values.to_data(value, hint, path=f"record({key!r})")
+        )
 
     def _keep(self, key: str, data: Any) -> None:
         self._history[key] = data
@@ -180,9 +182,9 @@ class ActivityContext:
         message = None if detail is None else str(detail)
         self._report("progress", None, None, message)
 
-    def emit(self, value: Any) -> Awaitable[None] | None:
+    def emit(self, value: Any) -> None:
         """Yield *value* upward, to whoever reads `emitted()`."""
-        return self._report("emit", self._values.to_data(value, path="emit"))
+        self._report("emit", self._values.to_data(value, path="emit"))
 
     def _report(self, *what: Any) -> None:
         bridge: Any = self._live()

@@ -28,6 +28,7 @@ from actorflow.log.port import EventLog, Stream, StreamRow, Write
 from actorflow.model import events as ev
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Data, Failure
+from actorflow.model.fold import apply
 from actorflow.model.rules import Fact
 from actorflow.model.state import ENDED, ExecutionState
 from actorflow.runtime.execution import ExecutionActor
@@ -127,7 +128,11 @@ class Wake:
 
 
 class Directory(PooledActor):
-    """Executions by id; the only actor that loads and unloads them."""
+    """Executions by id; the only actor that loads and unloads them.
+
+    Args:
+        shared: other processes may use the log, so it must be watched.
+    """
 
     def __init__(
         self,
@@ -138,7 +143,7 @@ class Directory(PooledActor):
         passivate_after: float,
         max_resting: int,
         renew_every: float,
-        poll: bool,
+        shared: bool,
     ) -> None:
         super().__init__()
         self._services = services
@@ -147,7 +152,8 @@ class Directory(PooledActor):
         self._passivate_after = passivate_after
         self._max_resting = max_resting
         self._renew_every = renew_every
-        self._polls = poll
+        self._shared = shared
+        self._sweeping = False
         self._runs: dict[str, tuple[Run, PooledRef[Any]]] = {}
         self._loading: dict[str, list[Command]] = {}
         self._starting: dict[Stream, list[Start]] = {}
@@ -161,14 +167,14 @@ class Directory(PooledActor):
         """Take over what dead processes left running; then keep watch."""
         self._recover()
         self._schedule_wake()
-        timers, tell = self._services.timers, self.actor_ref.put
-        timers.after(self._renew_every, tell, Renew())
-        timers.after(self._passivate_after / 2, tell, Sweep())
-        if self._polls:
+        if self._shared:
+            self._later(Renew(), self._renew_every)
             self._poll()
 
     def on_receive(self, message: Any) -> None:
         """One method per message."""
+        if self._services.closing:
+            return
         getattr(self, f"_on_{type(message).__name__.lower()}")(message)
 
     # -- starting ----------------------------------------------------------------------
@@ -211,7 +217,9 @@ class Directory(PooledActor):
         elif start.on_conflict == "fail":
             start.reply.set_exception(ExecutionExistsError(start.id))
         elif not _compatible(start.workflow, workflow, fingerprint):
-            start.reply.set_exception(_mismatch(start.id, start.workflow, workflow, fingerprint))
+            start.reply.set_exception(
+                _mismatch(start.id, start.workflow, workflow, fingerprint)
+            )
         else:
             self._services.writer.then((start.reply.set, start.id))
 
@@ -257,6 +265,7 @@ class Directory(PooledActor):
                 self._release(run.stream)
         elif status in RESTING and run.state.status in RESTING:
             self._resting[run.id] = self._services.clock.monotonic()
+            self._sweep_later()
             while len(self._resting) > self._max_resting:
                 self._passivate(next(iter(self._resting)))
         else:
@@ -280,15 +289,19 @@ class Directory(PooledActor):
     def _release(self, stream: Stream) -> None:
         self._services.writer.append(Write(stream, release=True))
 
+    def _sweep_later(self) -> None:
+        if self._resting and not self._sweeping:
+            self._sweeping = True
+            self._later(Sweep(), self._passivate_after / 2)
+
     def _on_sweep(self, _: Sweep) -> None:
+        self._sweeping = False
         limit = self._services.clock.monotonic() - self._passivate_after
         for execution_id, since in list(self._resting.items()):
             if since > limit:
                 break
             self._passivate(execution_id)
-        self._services.timers.after(
-            self._passivate_after / 2, self.actor_ref.put, Sweep()
-        )
+        self._sweep_later()
 
     # -- loading -----------------------------------------------------------------------
 
@@ -445,7 +458,9 @@ class Directory(PooledActor):
             self._set_wake(upcoming)
         elif rows:
             # Others are due as well: look again when these have been claimed.
-            self._services.writer.call(lambda: None, lambda *_: self._later(Wake(), 0.01))
+            self._services.writer.call(
+                lambda: None, lambda *_: self._later(Wake(), 0.01)
+            )
 
     def _later(self, message: Any, seconds: float) -> None:
         self._services.timers.after(seconds, self.actor_ref.put, message)
@@ -482,7 +497,7 @@ def fold(log: EventLog, stream: int, until: int | None = None) -> ExecutionState
     """Replay a stream."""
     state = ExecutionState()
     for recorded in log.read(stream, until=until):
-        state.apply(recorded)
+        apply(state, recorded)
     return state
 
 
@@ -521,4 +536,3 @@ def _mismatch(
 def _log_error(_: Any, error: Exception | None) -> None:
     if error is not None:
         logger.warning("cannot renew the lease: %s", error)
-

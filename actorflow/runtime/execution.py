@@ -39,7 +39,7 @@ class ExecutionActor(RunActor):
         if isinstance(message, Arrived):
             self._arrived(self.run.state.branches[message.branch], message.edges)
         elif isinstance(message, Command):
-            self._obey(message)
+            self._do(message)
         elif not isinstance(message, Settle):
             logger.warning("%s does not understand %r", self.run.id, message)
         self._conclude()
@@ -107,13 +107,13 @@ class ExecutionActor(RunActor):
 
     # -- commands from outside ---------------------------------------------------------
 
-    def _obey(self, command: Command) -> None:
+    def _do(self, command: Command) -> None:
         """Do what was asked; answer when it is durable, or say why not."""
         self.run.inbound -= 1
         if command.inbox is not None:
             self.run.consume(command.inbox)
         try:
-            getattr(self, f"_{command.name}")(**command.data)
+            getattr(self, f"do_{command.name}")(**command.data)
         except Exception as error:
             if command.reply is not None:
                 self.run.after_durable(command.reply.set_exception, error)
@@ -130,7 +130,9 @@ class ExecutionActor(RunActor):
         if outcome is not None:
             raise ExecutionEndedError(self.run.id, outcome)
 
-    def _signal(self, topic: str, payload: Any = None, key: str | None = None) -> None:
+    def do_signal(
+        self, topic: str, payload: Any = None, key: str | None = None
+    ) -> None:
         self._must_be_open()
         if key is not None and key in self.run.state.signal_keys:
             return
@@ -143,7 +145,7 @@ class ExecutionActor(RunActor):
             if isinstance(event, ev.WaitEnded):
                 self.run.settle(address)
 
-    def _pause(self, branch: str | None = None, reason: str | None = None) -> None:
+    def do_pause(self, branch: str | None = None, reason: str | None = None) -> None:
         self._must_be_open()
         self._must_exist(branch)
         state = self.run.state
@@ -152,7 +154,7 @@ class ExecutionActor(RunActor):
             self.run.record(("", ev.ExecutionPaused(branch, reason)))
             self.run.settle_all()
 
-    def _resume(self, branch: str | None = None) -> None:
+    def do_resume(self, branch: str | None = None) -> None:
         self._must_be_open()
         self._must_exist(branch)
         state = self.run.state
@@ -170,12 +172,12 @@ class ExecutionActor(RunActor):
         if branch is not None and branch not in self.run.state.branches:
             raise BranchNotFoundError(self.run.id, branch)
 
-    def _cancel(self, reason: str | None = None) -> None:
+    def do_cancel(self, reason: str | None = None) -> None:
         self._must_be_open()
         self.run.record(("", ev.ExecutionCancelled(reason)))
         self._end()
 
-    def _retry(self) -> None:
+    def do_retry(self) -> None:
         outcome = self.run.state.outcome
         if outcome != "failed":
             status = outcome or self.run.state.status
@@ -184,18 +186,16 @@ class ExecutionActor(RunActor):
         self.run.record(*rules.answers(self.run.state))
         self._wake_branches()
 
-    def _wake(self) -> None:
+    def do_wake(self) -> None:
         """Do what is owed; being in memory is enough for that."""
 
-    def _give_up(self, failure: ev.Failure) -> None:
+    def do_give_up(self, failure: ev.Failure) -> None:
         self.run.record(("", ev.ExecutionFailed(failure)))
         self._end()
 
-    def _restart(self, started: Sequence[Fact]) -> None:
+    def do_restart(self, started: Sequence[Fact]) -> None:
         if self.run.state.outcome is None:
             self.run.record(("", ev.ExecutionCancelled("restarted")))
         self.run.stop_children()
         self.run.record(*started)
         self._wake_branches()
-
-

@@ -26,7 +26,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     for f in (abs, all, any, bool, float, int, len, max, min, round, sorted, str, sum)
 }
 _CONSTANTS = {"True": True, "False": False, "None": None}
-_CONSTANTS |= {"true": True, "false": False, "null": None}
+_CONSTANTS |= {"true": True, "false": False, "TRUE": True, "FALSE": False, "null": None}
 
 
 class Values(Protocol):
@@ -98,7 +98,9 @@ def compiled(source: str) -> ast.AST:
         ExpressionError: it is no expression, or uses what expressions may not.
     """
     if len(source) > MAX_LENGTH:
-        raise ExpressionError(source[:60] + "...", f"longer than {MAX_LENGTH} characters")
+        raise ExpressionError(
+            source[:60] + "...", f"longer than {MAX_LENGTH} characters"
+        )
     try:
         tree = ast.parse(source.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -223,7 +225,7 @@ class Expressions:
         if callable(template):
             template = template(self.view(scope))
             return self._values.to_data(template, path="input")
-        filled = self._fill(template, self._names(scope))
+        filled = _plain(self._fill(template, self._names(scope)))
         return self._values.to_data(filled, path="parameters")
 
     def items(self, over: Any, scope: Scope) -> list[Data]:
@@ -277,6 +279,15 @@ def _interpolate(text: str, names: Mapping[str, Any]) -> Any:
         for part in parts_of(text)
     ]
     return "".join("" if value is None else str(value) for value in values)
+
+
+def _plain(value: Any) -> Any:
+    """Return *value* with views, which an expression may yield whole, as mappings."""
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_plain(entry) for entry in value)
+    return value
 
 
 def _as_items(value: Any) -> list[Any]:

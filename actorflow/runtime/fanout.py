@@ -70,7 +70,11 @@ class MapActor(RunActor):
     def _start_items(self, fan: Fan) -> None:
         room = fan.room
         # Without a limit of the definition's, many are started by one event.
-        if fan.limit is None and room < WINDOW // 2 and fan.next + room < len(fan.items):
+        if (
+            fan.limit is None
+            and room < WINDOW // 2
+            and fan.next + room < len(fan.items)
+        ):
             return
         while room > 0 and fan.redo:
             room -= 1

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from actorflow.errors import (
-    ExecutionCancelled,
-    ExecutionFailed,
-)
+from actorflow.errors import ExecutionCancelled, ExecutionFailed
 from actorflow.log.port import StreamRow
 from actorflow.model import events as ev
 from actorflow.model.events import Failure, Recorded
@@ -107,7 +111,9 @@ class ExecutionHandle:
         """
         return self._wait_for((*ENDED, *RESTING), timeout)
 
-    def _wait_for(self, statuses: Sequence[str], timeout: float | None) -> ExecutionResult:
+    def _wait_for(
+        self, statuses: Sequence[str], timeout: float | None
+    ) -> ExecutionResult:
         runtime = self._runtime
         clock = runtime.clock
         end = None if timeout is None else clock.monotonic() + timeout
@@ -173,7 +179,9 @@ class ExecutionHandle:
 
     # -- steering ----------------------------------------------------------------------
 
-    def signal(self, topic: str, payload: Any = None, *, key: str | None = None) -> None:
+    def signal(
+        self, topic: str, payload: Any = None, *, key: str | None = None
+    ) -> None:
         """See `Runtime.signal`."""
         self._runtime.signal(self.id, topic, payload, key=key)
 
@@ -278,16 +286,16 @@ def _output(result: ExecutionResult) -> Any:
     if result.status == "completed":
         return result.output
     if result.status == "cancelled":
-        raise ExecutionCancelled(result.id, result.error and result.error.message)
+        reason = result.error.message if result.error else None
+        raise ExecutionCancelled(result.id, reason)
     raise ExecutionFailed(result.id, result.error)
 
 
 def _still(row: StreamRow, timeout: float | None) -> str:
     within = "" if timeout is None else f" within {timeout:g} s"
     waits = ", ".join(
-        str(wait.get("topic") or wait.get("reason") or wait["kind"]) for wait in row.waits
+        str(wait.get("topic") or wait.get("reason") or wait["kind"])
+        for wait in row.waits
     )
     waiting = f"; it waits for {waits}" if waits else ""
     return f"execution {row.name!r} has not ended{within}: it is {row.status}{waiting}"
-
-

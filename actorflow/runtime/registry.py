@@ -14,21 +14,12 @@ from actorflow.model.definition import (
     Step,
     Workflow,
     as_activity,
-    node_name,
 )
 from actorflow.model.events import Data
+from actorflow.model.validation import fits
 from actorflow.runtime.binding import signature_of
 from actorflow.runtime.expressions import compiled, parts_of, sources_in
 from actorflow.runtime.services import Activities
-
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "string": str,
-    "integer": int,
-    "number": (int, float),
-    "boolean": bool,
-    "object": Mapping,
-    "array": (list, tuple),
-}
 
 
 def as_workflow(definition: Any) -> Workflow:
@@ -54,7 +45,8 @@ def _single_step(activity: Activity[..., Any]) -> Workflow:
     inputs = [
         Input(name) if name in signature.required else Input(name, default=default)
         for name in signature.names
-        if _recordable(default := parameters[name].default) or name in signature.required
+        if _recordable(default := parameters[name].default)
+        or name in signature.required
     ]
     step = Step(
         activity.name,
@@ -69,9 +61,7 @@ def _recordable(default: Any) -> bool:
     return default is None or isinstance(default, str | int | float | bool)
 
 
-def bind(
-    workflow: Workflow, activities: Activities
-) -> None:
+def bind(workflow: Workflow, activities: Activities) -> None:
     """Make the activities of *workflow* known, and check that all fits together.
 
     Raises:
@@ -79,23 +69,20 @@ def bind(
     """
     problems: list[str] = []
     for step in workflow.steps:
-        node = step.node
-        if node is not None and not isinstance(node, str):
-            try:
-                activities.add(node)
-            except DefinitionError as error:
-                problems += error.problems
-        problems += [f"step {step.name!r}: {p}" for p in _step_problems(step, activities)]
+        if step.node is not None and not isinstance(step.node, str):
+            activities.add(step.node)
+        problems += [
+            f"step {step.name!r}: {problem}"
+            for problem in _step_problems(step, activities)
+        ]
     if problems:
         raise DefinitionError(workflow.name, problems)
 
 
 def _step_problems(step: Step, activities: Activities) -> Iterable[str]:
-    if step.node is not None and node_name(step.node) not in activities:
-        yield (
-            f"activity {node_name(step.node)!r} is not known; "
-            "pass it in `activities=` of the runtime"
-        )
+    unknown = activities.problem(step.node) if isinstance(step.node, str) else None
+    if unknown is not None:
+        yield unknown
     elif step.node is not None:
         yield from _call_problems(step, activities)
     yield from _expression_problems(step)
@@ -154,7 +141,9 @@ def input_data(
     given |= kwargs
     there = ", ".join(names) or "none"
     problems += [
-        f"unknown input {name!r}; there are: {there}" for name in given if name not in names
+        f"unknown input {name!r}; there are: {there}"
+        for name in given
+        if name not in names
     ]
     for item in workflow.inputs:
         if item.name not in given and item.required:
@@ -173,10 +162,7 @@ def input_data(
 
 
 def _type_problem(item: Input, value: Any) -> list[str]:
-    wanted = _TYPES.get(item.type)
-    if wanted is None or value is None and not item.required:
-        return []
-    wrong_bool = isinstance(value, bool) and item.type in ("integer", "number")
-    if isinstance(value, wanted) and not wrong_bool:
+    required_null = value is None and item.required and item.type != "any"
+    if fits(item.type, value) and not required_null:
         return []
     return [f"input {item.name!r} must be {item.type}, not {type(value).__name__}"]

@@ -15,6 +15,7 @@ from actorflow.actors.ref import PooledRef
 from actorflow.log.port import Stream, Summary, Write
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Event, Recorded
+from actorflow.model.fold import apply
 from actorflow.model.rules import Fact
 from actorflow.model.state import ExecutionState, Wait
 from actorflow.runtime.messages import Settle
@@ -74,7 +75,7 @@ class Run:
         if now is None:
             now = self.services.clock.time()
         recorded = Recorded(stream.head, now, address, event)
-        self.state.apply(recorded)
+        apply(self.state, recorded)
         self._facts.append(recorded)
 
     def consume(self, inbox: int) -> None:
@@ -86,7 +87,7 @@ class Run:
         if self._facts:
             self._effects.append((call, *args))
         else:
-            self.services.writer.then((call, *args))
+            self.services.writer.then((call, *args), stream=self.stream)
 
     def commit(self) -> None:
         """End a turn: what it recorded will go into the log, whole."""
@@ -216,10 +217,10 @@ class RunActor(PooledActor):
 
     def on_receive(self, message: Any) -> None:
         """Handle one message, then hand what was recorded to the log."""
-        if isinstance(message, Stop):
+        run = self.run
+        if isinstance(message, Stop) or run.services.closing:
             self.leave()
             return
-        run = self.run
         try:
             self.handle(message)
             if run._facts or run._consumed:  # noqa: SLF001 - two halves of one

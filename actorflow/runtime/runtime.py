@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
@@ -28,7 +27,7 @@ from actorflow.log.memory import MemoryLog
 from actorflow.log.port import EventLog, StreamRow
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model import events as ev
-from actorflow.model.definition import Workflow, as_activity
+from actorflow.model.definition import Workflow, node_name
 from actorflow.model.events import Failure, Outcome, Recorded
 from actorflow.model.state import ENDED, ExecutionState
 from actorflow.runtime import registry
@@ -94,7 +93,7 @@ class Runtime:
     ) -> None:
         self._closed = False
         self._failure: Exception | None = None
-        self.codec = codec or Codec()
+        self.codec = codec or getattr(log, "codec", None) or Codec()
         _teach(self.codec)
         self.definitions: dict[str, Workflow] = {}
         self._activities = Activities(self.codec)
@@ -134,7 +133,7 @@ class Runtime:
             passivate_after=passivate_after,
             max_resting=max_resting,
             renew_every=LEASE / 3,
-            poll=not self.is_virtual,
+            shared=not self.is_virtual,
         )
 
     def _open(self, log: str | Path | EventLog, durability: Durability) -> EventLog:
@@ -154,8 +153,13 @@ class Runtime:
 
     def _define(self, definitions: Iterable[Any], activities: Iterable[Any]) -> None:
         problems: list[str] = []
+        names: set[str] = set()
         for node in activities:
-            problems += _problems_of(self._activities.add, as_activity(node))
+            problems += _problems_of(self._activities.add, node)
+            name = node_name(node)
+            if name in names:
+                problems.append(f"two of `activities=` are named {name!r}; rename one")
+            names.add(name)
         for definition in definitions:
             problems += _problems_of(self._add_definition, definition)
         if problems:
@@ -208,7 +212,7 @@ class Runtime:
         workflow = self._workflow(definition)
         data = registry.input_data(workflow, args, inputs, self.codec)
         wanted = self.codec.to_data(dict(attributes or {}), path="attributes")
-        execution_id = execution_id or f"{workflow.name}-{secrets.token_hex(8)}"
+        execution_id = execution_id or self._new_id(workflow)
         self._ask(
             lambda reply: Start(
                 workflow, execution_id, data, wanted, on_conflict, reply
@@ -224,6 +228,9 @@ class Runtime:
                 raise DefinitionError(definition, [problem])
             return self.definitions[definition]
         return self._add_definition(definition)
+
+    def _new_id(self, workflow: Workflow) -> str:
+        return f"{workflow.name}-{self._services.random.getrandbits(80):020x}"
 
     def get(self, execution_id: str) -> ExecutionHandle:
         """Return the handle of an execution.
@@ -250,7 +257,9 @@ class Runtime:
             before: the last row of the previous page.
             limit: rows a page at most.
         """
-        cursor = (before.created_at, before.id) if isinstance(before, StreamRow) else None
+        cursor = (
+            (before.created_at, before.id) if isinstance(before, StreamRow) else None
+        )
         return self.log.rows(
             KIND, status=status, type=workflow, where=where, before=cursor, limit=limit
         )
@@ -258,7 +267,12 @@ class Runtime:
     # -- steering ----------------------------------------------------------------------
 
     def signal(
-        self, execution_id: str, topic: str, payload: Any = None, *, key: str | None = None
+        self,
+        execution_id: str,
+        topic: str,
+        payload: Any = None,
+        *,
+        key: str | None = None,
     ) -> None:
         """Send a message to an execution; return when it cannot be lost any more.
 
@@ -291,9 +305,7 @@ class Runtime:
 
     def _command(self, execution_id: str, name: str, **data: Any) -> None:
         given = {key: value for key, value in data.items() if value is not None}
-        self._ask(
-            lambda reply: Route(execution_id, Command(name, given, None, reply))
-        )
+        self._ask(lambda reply: Route(execution_id, Command(name, given, None, reply)))
 
     def _ask(self, message: Callable[[PooledFuture[Any]], Any]) -> Any:
         """Send to the directory; wait for the reply, which comes when it is durable."""
@@ -356,9 +368,12 @@ class Runtime:
             row.status,
             output,
             error,
-            started_at=row.created_at,
+            started_at=self._started_at(row),
             finished_at=last.time,
         )
+
+    def _started_at(self, row: StreamRow) -> float:
+        return next(iter(self.log.read(row.id, until=1))).time
 
     # -- for handles -------------------------------------------------------------------
 
@@ -387,11 +402,11 @@ class Runtime:
     # -- called by the actors ----------------------------------------------------------
 
     def _changed(self, run: Run, status: str) -> None:
-        self._directory.tell(Changed(run, status))
+        self._directory.put(Changed(run, status))
         self.bells.ring_status(run.id)
 
     def _crashed(self, run: Run, error: Exception) -> None:
-        self._directory.tell(Crashed(run, error))
+        self._directory.put(Crashed(run, error))
 
     def _log_failed(self, error: Exception) -> None:
         self._failure = error if isinstance(error, LogError) else LogError(str(error))
@@ -403,7 +418,7 @@ class Runtime:
         """Stop cleanly; what was running goes on when the log is opened again."""
         if self._closed:
             return
-        self._closed = True
+        self._closed = self._services.closing = True
         self._executors.close()
         self._system.stop()
         self.log.close()

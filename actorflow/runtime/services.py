@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -13,9 +13,8 @@ from actorflow.actors.clock import Clock
 from actorflow.actors.system import ActorSystem
 from actorflow.actors.timers import Timers
 from actorflow.actors.writer import LogWriter
-from actorflow.errors import DefinitionError
 from actorflow.log.codec import Codec
-from actorflow.model.definition import Activity, as_activity, node_name
+from actorflow.model.definition import Activity, as_activity
 from actorflow.runtime.bells import Bells
 from actorflow.runtime.binding import BoundActivity
 from actorflow.runtime.collector import Collector
@@ -92,46 +91,40 @@ class RateLimits:
 
 
 class Activities:
-    """Activities by name, each bound once."""
+    """Activities, each bound once; by name where a graph names them."""
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
-        self._bound: dict[str, BoundActivity] = {}
+        self._by_name: dict[str, BoundActivity] = {}
+        self._by_node: dict[Any, BoundActivity] = {}
+        self._ambiguous: set[str] = set()
 
-    def add(self, node: Any) -> None:
-        """Make a node known by its name.
-
-        Raises:
-            DefinitionError: another node has that name.
-        """
+    def add(self, node: Any) -> BoundActivity:
+        """Make a node known: itself, and by its name."""
         activity = as_activity(node)
-        known = self._bound.get(activity.name)
-        if known is not None:
-            if known.activity.fn is not activity.fn:
-                problem = (
-                    f"two activities are named {activity.name!r}: {known.activity.fn} "
-                    f"and {activity.fn}; give one another name with `name=`"
-                )
-                raise DefinitionError(activity.name, [problem])
-            return
-        self._codec.trust(activity.fn.__module__)
-        self._bound[activity.name] = self._bind(activity)
+        bound = self._by_node.get(node) or self._bind(activity)
+        self._by_node[node] = bound
+        known = self._by_name.setdefault(activity.name, bound)
+        if known.activity.fn is not activity.fn:
+            self._ambiguous.add(activity.name)
+        return bound
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._bound
-
-    def __iter__(self) -> Iterable[str]:
-        return iter(self._bound)
+    def problem(self, name: str) -> str | None:
+        """Return why nothing, or not one thing, has that name."""
+        if name in self._ambiguous:
+            return f"several activities are named {name!r}; name one with `name=`"
+        if name not in self._by_name:
+            return f"activity {name!r} is not known; pass it in `activities=`"
+        return None
 
     def bound(self, node: Any) -> BoundActivity:
         """Return the bound activity that a step names, or is given."""
-        name = node_name(node)
-        known = self._bound[name]
-        if isinstance(node, Activity) and node is not known.activity:
-            return self._bind(node)
-        return known
+        if isinstance(node, str):
+            return self._by_name[node]
+        return self._by_node.get(node) or self.add(node)
 
     def _bind(self, activity: Activity[..., Any]) -> BoundActivity:
+        self._codec.trust(activity.fn.__module__)
         bound = BoundActivity(activity, self._codec)
         for hint in bound.signature.hints.values():
             self._codec.learn(hint)
@@ -148,6 +141,7 @@ class Services:
         publish: called with an execution's id and its events when they are durable.
         random: the one source of chance (jitter).
         owner: the id under which this process owns streams.
+        closing: the runtime is about to end; nothing further is begun.
     """
 
     system: ActorSystem
@@ -161,6 +155,7 @@ class Services:
     crashed: Callable[[Any, Exception], None]
     publish: Callable[[str, Any], None] | None = None
     bells: Bells = field(factory=Bells)
+    closing: bool = False
     random: Random = field(factory=Random)
     expressions: Expressions = field(init=False)
     limits: RateLimits = field(init=False)

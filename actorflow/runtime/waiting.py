@@ -44,7 +44,9 @@ class WaitActor(RunActor):
     def _finish(self, activation: Activation) -> None:
         answer = (activation.answers or {}).get(0)
         if answer is not None and answer.timed_out:
-            self.run.record_one(self.address, ev.ActivationFailed(self._too_late(activation)))
+            self.run.record_one(
+                self.address, ev.ActivationFailed(self._too_late(activation))
+            )
         else:
             result = answer.payload if answer is not None else None
             self.run.record_one(self.address, ev.ActivationCompleted(result))

@@ -1,0 +1,26 @@
+"""For tests of your own: virtual time, simulation, faults, the contract of a log."""
+
+from actorflow.actors.clock import VirtualClock
+from actorflow.actors.manual import ManualDispatcher
+from actorflow.testing.faults import Crash, CrashingLog
+from actorflow.testing.log_contract import EventLogContract
+from actorflow.testing.runtimes import runtime
+from actorflow.testing.simulation import (
+    CrashReport,
+    End,
+    Simulation,
+    SimulationError,
+)
+
+__all__ = [
+    "Crash",
+    "CrashReport",
+    "CrashingLog",
+    "End",
+    "EventLogContract",
+    "ManualDispatcher",
+    "Simulation",
+    "SimulationError",
+    "VirtualClock",
+    "runtime",
+]

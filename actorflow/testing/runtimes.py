@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from actorflow.actors.manual import ManualDispatcher
 from actorflow.log.port import EventLog
 from actorflow.runtime.runtime import Runtime
 from actorflow.runtime.services import Executors
+from actorflow.testing.lockstep import LockstepExecutors
 
 
 @contextmanager
@@ -20,6 +21,7 @@ def runtime(
     log: EventLog | str = ":memory:",
     seed: int | None = None,
     clock: VirtualClock | None = None,
+    executors: Callable[[ManualDispatcher], Executors] = LockstepExecutors,
     **settings: Any,
 ) -> Iterator[Runtime]:
     """Give a runtime in which everything runs on the calling thread.
@@ -34,6 +36,7 @@ def runtime(
         log: another log, say one that an earlier runtime wrote.
         seed: shuffles who is next, reproducibly.
         clock: shared by runtimes that follow each other.
+        executors: makes what runs activities; by default they take turns with the rest.
         settings: anything else `Runtime` takes.
     """
     clock = clock or VirtualClock()
@@ -44,7 +47,7 @@ def runtime(
         activities,
         clock=clock,
         dispatcher=dispatcher,
-        executors=Executors.inline(),
+        executors=executors(dispatcher),
         **settings,
     )
     dispatcher.run_until_idle()

@@ -47,7 +47,7 @@ def boom() -> None:
 
 
 def answering(result: Any, name: str = "answer") -> af.Activity:
-    """Make an activity that returns *result*."""
+    """Make an activity called *name* that returns *result*."""
     return af.activity(name=name)(lambda: result)
 
 

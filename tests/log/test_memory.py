@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from actorflow.log.memory import MemoryLog, MemoryStore
+from actorflow.log.memory import MemoryLog
+from actorflow.log.memory_store import MemoryStore
 from actorflow.testing.log_contract import EventLogContract, OpenLog
 
 

@@ -1,4 +1,4 @@
-"""The log in an SQLite file keeps the contract, and what only a file can promise."""
+"""The log in an SQLite file keeps the contract."""
 
 from __future__ import annotations
 
@@ -7,8 +7,19 @@ from typing import Any
 
 import pytest
 
+from actorflow.errors import OwnedError
+from actorflow.log.port import EventLog
 from actorflow.log.sqlite import SQLiteLog
-from actorflow.testing.log_contract import EventLogContract, OpenLog
+from actorflow.testing.log_contract import (
+    EventLogContract,
+    OpenLog,
+    Ticker,
+    created,
+    done,
+    row_of,
+    seqs,
+    write,
+)
 
 
 class TestSQLiteLog(EventLogContract):
@@ -22,3 +33,78 @@ class TestSQLiteLog(EventLogContract):
             return SQLiteLog(tmp_path / "log.db", **options)
 
         return open_log
+
+    def test_the_file_remembers(self, open_log: OpenLog) -> None:
+        """What was written is there when the file is opened again."""
+        first = open_log()
+        stream = created(first)
+        first.close()
+        second = open_log()
+
+        assert second.claim("execution", "one").epoch > 1
+        assert seqs(second, stream) == [1]
+        second.close()
+
+    def test_killed_owner_is_replaced_at_once(
+        self, log: EventLog, open_log: OpenLog, clock: Ticker
+    ) -> None:
+        """The lock of a dead process is free, so nobody waits for its lease."""
+        dead = open_log(clock=clock, lease=1000.0)
+        created(dead)
+        self.kill(dead)
+
+        assert log.claim("execution", "one").epoch > 1
+
+    def test_hung_owner_holds_until_its_lease_has_run_out(
+        self, log: EventLog, open_log: OpenLog, clock: Ticker
+    ) -> None:
+        """A process that hangs keeps its lock; only time gives its streams away."""
+        hung = open_log(clock=clock, lease=10.0)
+        created(hung)
+        clock.advance(9.0)
+        with pytest.raises(OwnedError):
+            log.claim("execution", "one")
+        clock.advance(2.0)
+
+        assert log.claim("execution", "one").epoch > 1
+        hung.close()
+
+    def test_hung_owner_that_comes_back_keeps_what_nobody_took(
+        self, log: EventLog, open_log: OpenLog, clock: Ticker
+    ) -> None:
+        """One claim of a hung owner's streams does not cost it the others."""
+        hung = open_log(clock=clock, lease=10.0)
+        taken, kept = created(hung, "taken"), created(hung, "kept")
+        clock.advance(11.0)
+        log.claim("execution", "taken")
+        hung.renew()
+        batch = [write(taken, done()), write(kept, done())]
+        hung.write(batch)
+
+        assert [each.error is None for each in batch] == [False, True]
+        assert row_of(log, kept).owner == hung.owner.id
+        hung.close()
+
+    def test_nothing_is_left_beside_the_file(
+        self, open_log: OpenLog, tmp_path: Path
+    ) -> None:
+        """After the last one has closed, the log is one file."""
+        logs = [open_log(), open_log()]
+        created(logs[0])
+        for log in logs:
+            log.close()
+
+        assert [path.name for path in tmp_path.iterdir()] == ["log.db"]
+
+    def test_side_file_of_the_dead_is_removed(
+        self, open_log: OpenLog, tmp_path: Path
+    ) -> None:
+        """Whoever comes next tidies up after a killed process."""
+        dead = open_log()
+        created(dead)
+        self.kill(dead)
+        left = {path.name for path in tmp_path.glob("*-owner-*")}
+        open_log().close()
+
+        assert left == {f"log.db-owner-{dead.owner.id}"}
+        assert list(tmp_path.glob("*-owner-*")) == []

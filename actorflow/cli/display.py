@@ -1,0 +1,206 @@
+"""Showing an execution while it moves: a picture that changes, or a line per step."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from actorflow.cli import output
+from actorflow.cli.opening import clock
+from actorflow.cli.plain import lasting
+from actorflow.cli.showing import details, error_name
+from actorflow.cli.timeline import Entry, Timeline
+from actorflow.model import events as ev
+from actorflow.model.events import Recorded
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.live import Live
+    from rich.table import Table
+
+SHOWN = 16
+"""Steps in the picture; those that are not over come first."""
+TENTHS = 10
+
+
+class Display(Protocol):
+    """Is told every event, on any thread, and shows what it likes."""
+
+    timeline: Timeline
+
+    def take(self, recorded: Recorded) -> None:
+        """Take in one event."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+        ...
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the last picture standing."""
+        ...
+
+
+def display_for(execution_id: str, *, silent: bool) -> Display:
+    """Return the display that fits whoever reads standard error."""
+    if silent:
+        return Silent()
+    if output.is_terminal(err=True):
+        return Picture(execution_id)
+    return Lines()
+
+
+class Silent:
+    """Shows nothing."""
+
+    def __init__(self) -> None:
+        self.timeline = Timeline()
+
+    def take(self, recorded: Recorded) -> None:
+        """Take in one event."""
+        self.timeline.take(recorded)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class Lines(Silent):
+    """Writes a line when a step begins, waits, fails or ends, and for every tenth."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._tenths: dict[str, int] = {}
+
+    def take(self, recorded: Recorded) -> None:
+        """Take in one event; write what is worth a line."""
+        with self._lock:
+            entry = self.timeline.take(recorded)
+            text = self._line(entry, recorded) if entry else None
+            if text:
+                started = self.timeline.started or recorded.time
+                output.tell(f"+{recorded.time - started:.3f}s {text}")
+
+    def _line(self, entry: Entry, recorded: Recorded) -> str | None:
+        event, address = recorded.event, recorded.address
+        if address != entry.address:
+            return self._item_line(entry, address, event)
+        took = lasting(entry.seconds(recorded.time))
+        if isinstance(event, ev.ActivationStarted):
+            many = "" if entry.total is None else f", {entry.total} items"
+            return f"{address} started{many}"
+        if isinstance(event, ev.WaitStarted):
+            return f"{address} waits for {entry.waits_for}"
+        if isinstance(event, ev.AttemptFailed):
+            return f"{address} attempt {event.attempt} failed: {event.error.message}"
+        if isinstance(event, ev.ActivationFailed):
+            return f"{address} failed after {took}: {event.error.message}"
+        if isinstance(event, ev.ActivationCompleted):
+            return f"{address} completed in {took}"
+        return None
+
+    def _item_line(self, entry: Entry, address: str, event: Any) -> str | None:
+        if isinstance(event, ev.ActivationFailed):
+            return f"{address} failed: {event.error.message}"
+        over, total = entry.done + entry.failed, entry.total or 1
+        tenth = over * TENTHS // total
+        if over == total or tenth == self._tenths.get(entry.address, 0):
+            return None
+        self._tenths[entry.address] = tenth
+        return f"{entry.address} {over} of {total} items"
+
+
+class Picture(Silent):
+    """Keeps a table of the steps on the terminal, drawn again as they move."""
+
+    def __init__(self, execution_id: str) -> None:
+        super().__init__()
+        self._id = execution_id
+        self._lock = threading.Lock()
+        self._live: Live | None = None
+
+    def take(self, recorded: Recorded) -> None:
+        """Take in one event; it is seen the next time the picture is drawn."""
+        with self._lock:
+            self.timeline.take(recorded)
+
+    def __enter__(self) -> Self:
+        from rich.live import Live
+
+        self._live = Live(
+            console=output.console(err=True),
+            get_renderable=self._draw,
+            refresh_per_second=10,
+            redirect_stdout=False,
+        )
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def _draw(self) -> RenderableType:
+        from rich.console import Group
+        from rich.text import Text
+
+        with self._lock:
+            timeline = self.timeline
+            now = clock.time()
+            title = Text(f"{self._id}  {timeline.workflow}  ", style="bold")
+            title.append(timeline.status, style=output.COLOURS.get(timeline.status))
+            if timeline.started is not None:
+                lasted = (timeline.ended or now) - timeline.started
+                title.append(f"  {lasting(lasted)}", style="dim")
+            return Group(title, self._steps(timeline, now))
+
+    def _steps(self, timeline: Timeline, now: float) -> Table:
+        from rich.table import Table
+
+        grid = Table.grid(padding=(0, 2))
+        for _ in range(4):
+            grid.add_column(no_wrap=True)
+        for entry in _worth_showing(timeline):
+            status = output.COLOURS.get(entry.status, "")
+            grid.add_row(
+                f" [{status}]{output.MARKS.get(entry.status, '?')}[/]",
+                entry.address.replace("[", r"\["),
+                f"[dim]{lasting(entry.seconds(now))}[/]",
+                self._detail(entry),
+            )
+        return grid
+
+    def _detail(self, entry: Entry) -> RenderableType:
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        if entry.error is not None and entry.status == "failed":
+            return Text(f"{error_name(entry.error)}: {entry.error.message}", style="red")
+        if entry.total is None or not entry.is_open:
+            return Text(details(entry), style="dim")
+        row = Table.grid(padding=(0, 1))
+        row.add_row(
+            ProgressBar(total=entry.total, completed=entry.done + entry.failed, width=30),
+            Text(details(entry), style="dim"),
+        )
+        return row
+
+
+def _worth_showing(timeline: Timeline) -> list[Entry]:
+    """Return what is not over and, as far as there is room, what was last."""
+    running = [entry for entry in timeline.entries if entry.is_open][:SHOWN]
+    room = SHOWN - len(running)
+    over = [entry for entry in timeline.entries if not entry.is_open]
+    kept = {id(entry) for entry in (*running, *(over[-room:] if room else ()))}
+    return [entry for entry in timeline.entries if id(entry) in kept]
+

@@ -1,0 +1,145 @@
+"""Recorded values and events as plain JSON, and the small texts that people read.
+
+A reading command knows none of the classes that a log's owner recorded, and needs to
+know none: a recorded value says itself what it is.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from actorflow.cli.settings import Settings
+from actorflow.log.codec import Codec
+from actorflow.log.port import StreamRow
+from actorflow.log.stdtypes import TAG
+from actorflow.model.events import Data, Failure, Recorded
+
+_PAIRS = {"dict", "ordereddict", "counter", "defaultdict"}
+
+
+class PlainValues:
+    """Stands where a codec is asked for values, and gives plain JSON instead."""
+
+    def to_data(self, value: Any, hint: Any = Any, *, path: str = "value") -> Data:
+        """Write a value down."""
+        return Codec().to_data(value, hint, path=path)
+
+    def from_data(self, data: Data, hint: Any = Any, *, path: str = "value") -> Any:  # noqa: ARG002
+        """Return *data* without the tags that tell Python's types."""
+        return plain(data)
+
+
+def plain(data: Data) -> Data:
+    """Return a recorded value as JSON without the tags that tell Python's types."""
+    if isinstance(data, list):
+        return [plain(item) for item in data]
+    if not isinstance(data, Mapping):
+        return data
+    if TAG not in data:
+        return {key: plain(value) for key, value in data.items()}
+    return _untagged(data[TAG], plain(data.get("v")))
+
+
+def _untagged(tag: Any, value: Data) -> Data:
+    if tag in _PAIRS and isinstance(value, list):
+        return {_key(key): item for key, item in value}
+    if tag == "int" and isinstance(value, str):
+        return int(value, 16)
+    if tag == "timedelta" and isinstance(value, list):
+        days, seconds, micros = value
+        return dt.timedelta(days, seconds, micros).total_seconds()
+    return value
+
+
+def _key(key: Data) -> str:
+    return key if isinstance(key, str) else json.dumps(key, ensure_ascii=False)
+
+
+def event_document(recorded: Recorded, codec: Codec) -> dict[str, Any]:
+    """Return an event as it stands in the log: exactly, tags and all."""
+    tag, text = codec.encode(recorded.event)
+    return {
+        "seq": recorded.seq,
+        "time": timestamp(recorded.time),
+        "address": recorded.address,
+        "type": tag,
+        "data": json.loads(text),
+    }
+
+
+def row_document(row: StreamRow) -> dict[str, Any]:
+    """Return what lists know of an execution."""
+    return {
+        "id": row.name,
+        "workflow": row.type,
+        "status": row.status,
+        "events": row.head,
+        "waits": list(row.waits),
+        "wake_at": timestamp(row.wake_at),
+        "attributes": dict(row.attributes),
+        "fingerprint": row.fingerprint,
+        "created_at": timestamp(row.created_at),
+        "updated_at": timestamp(row.updated_at),
+    }
+
+
+def failure_document(failure: Failure | None) -> dict[str, Any] | None:
+    """Return a failure with everything that is known of it."""
+    if failure is None:
+        return None
+    return {
+        "type": failure.type,
+        "message": failure.message,
+        "address": failure.address,
+        "node": failure.node,
+        "exceptions": list(failure.exceptions),
+        "details": plain(failure.details),
+        "traceback": failure.traceback,
+        "causes": [failure_document(cause) for cause in failure.causes],
+    }
+
+
+def timestamp(seconds: float | None) -> str | None:
+    """Return a time as programs read it."""
+    if seconds is None:
+        return None
+    moment = dt.datetime.fromtimestamp(seconds, tz=dt.UTC)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def when(seconds: float) -> str:
+    """Return a time as people here read it."""
+    moment = dt.datetime.fromtimestamp(seconds, tz=dt.UTC).astimezone()
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def lasting(seconds: float) -> str:
+    """Return a duration in the two units that matter."""
+    if seconds < 0.0995:
+        return f"{seconds * 1000:.1f} ms" if seconds < 0.01 else f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for size, unit, rest in ((86_400, "d", "h"), (3600, "h", "m"), (60, "m", "s")):
+        if whole >= size:
+            smaller = {"h": 3600, "m": 60, "s": 1}[rest]
+            return f"{whole // size} {unit} {whole % size // smaller} {rest}"
+    return f"{whole} s"
+
+
+def short(data: Data, width: int = 60) -> str:
+    """Return a value in one line of at most *width* characters."""
+    text = json.dumps(plain(data), ensure_ascii=False, default=str)
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def moved_by(row: StreamRow, wait: Mapping[str, Any], settings: Settings) -> str | None:
+    """Return the command that ends a wait, or None if only time does."""
+    if wait["kind"] == "signal":
+        return settings.command("signal", row.name, str(wait.get("topic")), "null")
+    if wait["kind"] == "pause":
+        return settings.command("resume", row.name)
+    return None

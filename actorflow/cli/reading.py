@@ -1,0 +1,201 @@
+"""Commands that look into the log: list, show, events, watch, state, export."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import click
+
+from actorflow.cli import output
+from actorflow.cli.arguments import pairs
+from actorflow.cli.failures import USAGE, Refusal
+from actorflow.cli.opening import KIND, clock, log_to_read, row_of
+from actorflow.cli.plain import (
+    PlainValues,
+    event_document,
+    failure_document,
+    lasting,
+    row_document,
+    short,
+    timestamp,
+    when,
+)
+from actorflow.cli.settings import Settings, common, pass_settings
+from actorflow.cli.showing import show_document, show_text
+from actorflow.cli.watching import watch
+from actorflow.log.port import StreamRow
+from actorflow.log.sqlite import SQLiteLog
+from actorflow.model.events import Recorded
+from actorflow.runtime.checkpoint import Checkpoint, checkpoint_of
+from actorflow.runtime.directory import fold
+
+STATUSES = ("running", "suspended", "paused", "completed", "failed", "cancelled")
+
+
+@click.command("list")
+@click.option(
+    "--status", multiple=True, type=click.Choice(STATUSES), help="Only these statuses."
+)
+@click.option("--workflow", metavar="NAME", help="Only executions of this workflow.")
+@click.option(
+    "--where",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Only those with this search attribute; JSON, else text.",
+)
+@click.option("--limit", default=50, show_default=True, help="So many at most.")
+@common
+@pass_settings
+def list_(
+    settings: Settings,
+    status: tuple[str, ...],
+    workflow: str | None,
+    where: tuple[str, ...],
+    limit: int,
+) -> None:
+    """List executions, newest first."""
+    wanted = pairs(where, "--where")
+    for key, value in wanted.items():
+        if isinstance(value, list | dict):
+            problem = f"--where {key}: search attributes are text, numbers, true or null"
+            raise Refusal(problem, USAGE)
+    with log_to_read(settings) as log:
+        rows = log.rows(
+            KIND, status=list(status) or None, type=workflow, where=wanted, limit=limit
+        )
+    if settings.json:
+        output.document([row_document(row) for row in rows])
+    elif not rows:
+        output.say("no executions" if not (status or workflow or where) else "none match")
+    else:
+        names = ("id", "workflow", "status", ">events", "started", ">last", "waits for")
+        output.table(names, [_list_row(row) for row in rows])
+
+
+def _list_row(row: StreamRow) -> tuple[str, ...]:
+    waits = [str(w.get("topic") or w.get("reason") or w["kind"]) for w in row.waits[:3]]
+    more = f" and {len(row.waits) - 3} more" if len(row.waits) > 3 else ""
+    return (
+        row.name,
+        row.type,
+        output.coloured(row.status),
+        str(row.head),
+        when(row.created_at),
+        f"{lasting(max(0.0, clock.time() - row.updated_at))} ago",
+        ", ".join(waits) + more,
+    )
+
+
+@click.command()
+@click.argument("execution_id", metavar="ID")
+@common
+@pass_settings
+def show(settings: Settings, execution_id: str) -> None:
+    """Show how far an execution has come, and what it waits for."""
+    with log_to_read(settings) as log:
+        if settings.json:
+            output.document(show_document(log, row_of(log, execution_id)))
+        else:
+            show_text(settings, log, row_of(log, execution_id))
+
+
+@click.command()
+@click.argument("execution_id", metavar="ID")
+@click.option("--after", default=0, metavar="N", help="Only events after the Nth.")
+@click.option(
+    "--type",
+    "types",
+    multiple=True,
+    metavar="T",
+    help="Only these types: `wait.started`, or `wait` for all of that kind.",
+)
+@common
+@pass_settings
+def events(
+    settings: Settings, execution_id: str, after: int, types: tuple[str, ...]
+) -> None:
+    """Show what has happened to an execution, in order."""
+    with log_to_read(settings) as log:
+        row = row_of(log, execution_id)
+        start = row.created_at
+        for recorded in log.read(row.id, after=after, until=row.head):
+            entry = event_document(recorded, log.codec)
+            if types and not _is_wanted(entry["type"], types):
+                continue
+            if settings.json:
+                output.line(entry)
+            else:
+                output.say(event_line(recorded, entry, start))
+
+
+def _is_wanted(tag: str, types: tuple[str, ...]) -> bool:
+    return any(tag == each or tag.startswith(f"{each}.") for each in types)
+
+
+def event_line(recorded: Recorded, entry: dict[str, Any], start: float) -> str:
+    """Return an event as one line, as wide as the terminal at most."""
+    seconds = f"+{recorded.time - start:.3f}"
+    head = f"{recorded.seq:>5}  {seconds:>9}  {entry['type']:<20}  {recorded.address:<22}"
+    width = shutil.get_terminal_size().columns if output.is_terminal() else 400
+    data = short(entry["data"], max(20, width - len(head) - 3)) if entry["data"] else ""
+    colour = {"failed": "red", "completed": "green"}.get(entry["type"].split(".")[1])
+    return f"{click.style(head, fg=colour)}  {click.style(data, dim=True)}".rstrip()
+
+
+@click.command()
+@click.argument("execution_id", metavar="ID")
+@click.option("--at", type=int, metavar="N", help="After the Nth event, not the last.")
+@common
+@pass_settings
+def state(settings: Settings, execution_id: str, at: int | None) -> None:
+    """Show the checkpoint of an execution: branches, variables, waits, signals."""
+    with log_to_read(settings) as log:
+        row = row_of(log, execution_id)
+        if at is not None and not 1 <= at <= row.head:
+            problem = f"execution {execution_id!r} has events 1 to {row.head}, no {at}"
+            raise Refusal(problem, USAGE)
+        folded = fold(log, row.id, row.head if at is None else at)
+    output.pretty(_checkpoint(checkpoint_of(execution_id, folded, PlainValues())))
+
+
+def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
+    tree = attrs.asdict(checkpoint, recurse=True)
+    tree["error"] = failure_document(checkpoint.error)
+    for branch, view in checkpoint.branches.items():
+        tree["branches"][branch]["error"] = failure_document(view.error)
+    for part in (*tree["activations"].values(), *tree["waits"].values()):
+        part["until"] = timestamp(part["until"])
+    tree["started_at"] = timestamp(checkpoint.started_at)
+    tree["finished_at"] = timestamp(checkpoint.finished_at)
+    return tree
+
+
+@click.command()
+@click.argument("execution_id", metavar="ID")
+@common
+@pass_settings
+def export(settings: Settings, execution_id: str) -> None:
+    """Write the whole stream of an execution as JSON lines: what it is, then events."""
+    with log_to_read(settings) as log:
+        for entry in _exported(log, row_of(log, execution_id)):
+            output.line(entry)
+
+
+def _exported(log: SQLiteLog, row: StreamRow) -> Iterator[dict[str, Any]]:
+    yield {
+        "actorflow": "stream",
+        "format": 1,
+        "kind": row.kind,
+        "name": row.name,
+        "type": row.type,
+        "fingerprint": row.fingerprint,
+        "head": row.head,
+    }
+    for recorded in log.read(row.id, until=row.head):
+        yield event_document(recorded, log.codec)
+
+
+COMMANDS = (list_, show, events, watch, state, export)

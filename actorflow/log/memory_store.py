@@ -1,0 +1,183 @@
+"""What is in a log in memory, and what a transaction does to it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+from attrs import define, evolve, field
+
+from actorflow.errors import StreamNotFoundError
+from actorflow.log.batch import (
+    Change,
+    Draft,
+    EventRow,
+    Plan,
+    Tail,
+    judge,
+    micros,
+    seconds,
+)
+from actorflow.log.port import InboxRow, StreamRow, Summary
+
+SNAPSHOTS_KEPT = 3
+
+
+@define
+class Opening:
+    """One owner: its label, its lease, and whether it was killed."""
+
+    label: str
+    expires_at: float
+    killed: bool = False
+
+
+@define(eq=False)
+class Stored:
+    """One stream: its row, whose JSON is kept as text, and its events."""
+
+    row: StreamRow
+    waits: str = "[]"
+    attributes: str = "{}"
+    events: list[EventRow] = field(factory=list)
+    snapshots: dict[int, tuple[str, str]] = field(factory=dict)
+
+    def seen(self) -> StreamRow:
+        """Return the row as a reader gets it."""
+        waits, attributes = orjson.loads(self.waits), orjson.loads(self.attributes)
+        return evolve(self.row, waits=waits, attributes=attributes)
+
+    def summarise(self, summary: Summary) -> None:
+        """Change the row as a write says."""
+        at = summary.wake_at
+        self.row = evolve(
+            self.row,
+            status=summary.status,
+            wake_at=None if at is None else seconds(micros(at)),
+            fingerprint=summary.fingerprint or self.row.fingerprint,
+        )
+        self.waits = orjson.dumps(list(summary.waits), default=dict).decode()
+        if summary.attributes is not None:
+            self.attributes = orjson.dumps(dict(summary.attributes)).decode()
+
+    def keep(self, seq: int, format_: str, text: str) -> None:
+        """Keep a snapshot, and drop the oldest."""
+        self.snapshots[seq] = (format_, text)
+        for old in sorted(self.snapshots)[:-SNAPSHOTS_KEPT]:
+            del self.snapshots[old]
+
+
+@define(eq=False)
+class Posted:
+    """One command in the inbox, whose JSON is kept as text."""
+
+    row: InboxRow
+    stream: int
+    data: str
+
+
+@define(eq=False)
+class MemoryStore:
+    """What several `MemoryLog`s share, as processes share a file."""
+
+    lock: threading.RLock = field(factory=threading.RLock)
+    streams: dict[int, Stored] = field(factory=dict)
+    names: dict[tuple[str, str], int] = field(factory=dict)
+    posted: dict[int, Posted] = field(factory=dict)
+    owners: dict[int, Opening] = field(factory=dict)
+    commits: dict[int, int] = field(factory=dict)
+    last_stream: int = 0
+    last_posted: int = 0
+    last_owner: int = 0
+
+    def lives(self, owner: int | None, now: float) -> bool:
+        """Return whether *owner* holds what it owns."""
+        opening = self.owners.get(owner or 0)
+        return opening is not None and not opening.killed and opening.expires_at > now
+
+    def find(self, kind: str, name: str) -> Stored:
+        """Return a stream that has to be there."""
+        id_ = self.names.get((kind, name))
+        if id_ is None:
+            raise StreamNotFoundError(kind, name)
+        return self.streams[id_]
+
+    def plan(self, drafts: Sequence[Draft]) -> Plan:
+        """Decide which writes are allowed."""
+        return judge(
+            drafts,
+            tails=dict(self._tails(drafts)),
+            taken={
+                (each.write.stream.kind, each.write.stream.name)
+                for each in drafts
+                if (each.write.stream.kind, each.write.stream.name) in self.names
+            },
+            next_id=self.last_stream + 1,
+        )
+
+    def _tails(self, drafts: Sequence[Draft]) -> Iterator[tuple[int, Tail]]:
+        for each in drafts:
+            stored = self.streams.get(each.write.stream.id or 0)
+            if stored is not None:
+                row = stored.row
+                yield row.id, Tail(row.id, row.head, row.epoch)
+
+    def apply(self, change: Change, owner: int, now: float) -> None:
+        """Store what the transaction does to one stream."""
+        if change.created:
+            self._create(change, owner, now)
+        stored = self.streams[change.tail.id]
+        stored.events += change.rows
+        stored.row = evolve(stored.row, head=change.tail.head, updated_at=now)
+        if change.summary is not None:
+            stored.summarise(change.summary)
+        if change.release:
+            stored.row = evolve(stored.row, owner=None)
+
+    def _create(self, change: Change, owner: int, now: float) -> None:
+        hold, id_ = change.stream, change.tail.id
+        row = StreamRow(
+            id=id_,
+            kind=hold.kind,
+            name=hold.name,
+            type=hold.type,
+            head=0,
+            epoch=1,
+            owner=str(owner),
+            status="",
+            wake_at=None,
+            waits=(),
+            attributes={},
+            fingerprint=None,
+            created_at=now,
+            updated_at=now,
+        )
+        self.streams[id_] = Stored(row)
+        self.names[hold.kind, hold.name] = self.last_stream = id_
+
+    def take(self, stored: Stored, owner: int) -> StreamRow:
+        """Give a stream to *owner*, under a new epoch."""
+        epoch = stored.row.epoch + 1
+        stored.row = evolve(stored.row, owner=str(owner), epoch=epoch)
+        return stored.row
+
+    def committed(self, owner: int) -> None:
+        """Count a transaction of *owner*, for the others to notice."""
+        self.commits[owner] = self.commits.get(owner, 0) + 1
+
+
+def matches(row: StreamRow, where: Mapping[str, Any]) -> bool:
+    """Return whether the search attributes of *row* are equal, as JSON, to *where*."""
+    for key, value in where.items():
+        if not (value is None or isinstance(value, (bool, int, float, str))):
+            raise TypeError(f"where[{key!r}] must be text, a number, a bool or None")
+    return all(
+        key in row.attributes and _equal(row.attributes[key], value)
+        for key, value in where.items()
+    )
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)

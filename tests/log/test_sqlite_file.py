@@ -1,0 +1,528 @@
+"""What a log in a file promises beyond the contract: the file guards itself."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import frozen
+
+from actorflow.errors import (
+    LogCorruptError,
+    LogUnavailableError,
+    LogVersionError,
+    NotALogError,
+)
+from actorflow.log import connection
+from actorflow.log.port import Snapshot, Stream, Summary, Write
+from actorflow.log.sqlite import SQLiteLog
+from actorflow.model.events import Recorded
+from actorflow.testing.log_contract import create, created, done, hold, seqs, write
+
+
+@frozen
+class Deposited:
+    """An event of a user's actor."""
+
+    amount: int
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the log is."""
+    return tmp_path / "log.db"
+
+
+@pytest.fixture
+def log(path: Path) -> Iterator[SQLiteLog]:
+    """A log that gives up on others' locks soon."""
+    with SQLiteLog(path, busy_timeout=0.05) as log:
+        yield log
+
+
+@pytest.fixture
+def stream(log: SQLiteLog) -> Stream:
+    """A stream with ten events."""
+    stream = created(log)
+    log.write([write(stream, *map(done, range(9)))])
+    return stream
+
+
+def tamper(path: Path, *statements: str) -> None:
+    """Change the file as no log would."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def damage(path: Path, *statements: str) -> None:
+    """Change the file behind its guards."""
+    triggers = ("event_is_never_updated", "event_is_deleted_only_by_retention")
+    tamper(path, *(f"DROP TRIGGER {each}" for each in triggers), *statements)
+
+
+class TestGuards:
+    """The database keeps its own promises."""
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE event SET data = '{}'",
+            "DELETE FROM event",
+            "DELETE FROM event WHERE seq = 10",
+            "UPDATE event SET seq = 99 WHERE seq = 10",
+        ],
+    )
+    def test_events_are_facts(
+        self, path: Path, log: SQLiteLog, stream: Stream, statement: str
+    ) -> None:
+        """The database refuses to rewrite history."""
+        with pytest.raises(sqlite3.IntegrityError, match="events are facts"):
+            tamper(path, statement)
+
+        assert seqs(log, stream) == list(range(1, 11))
+
+    @pytest.mark.parametrize("seq", [10, 0, -1])
+    def test_numbers_are_unique_and_positive(
+        self, path: Path, stream: Stream, seq: int
+    ) -> None:
+        """The database refuses a second event of the same number, and number zero."""
+        with pytest.raises(sqlite3.IntegrityError):
+            tamper(
+                path,
+                "INSERT INTO event (stream, seq, address, type, time, data, checksum) "
+                f"VALUES ({stream.id}, {seq}, '', 'x', 0, '{{}}', 0)",
+            )
+
+    def test_retention_is_deliberate(
+        self, path: Path, log: SQLiteLog, stream: Stream
+    ) -> None:
+        """Events go when a transaction says first that it is retention."""
+        tamper(
+            path,
+            "BEGIN IMMEDIATE",
+            "INSERT INTO retention (id, reason) VALUES (1, 'test')",
+            f"DELETE FROM event WHERE stream = {stream.id}",
+            f"DELETE FROM stream WHERE id = {stream.id}",
+            "DELETE FROM retention",
+            "COMMIT",
+        )
+
+        assert log.find("execution", "one") is None
+        assert list(log.diagnose()) == []
+
+    def test_views_are_for_people(
+        self, path: Path, log: SQLiteLog, stream: Stream
+    ) -> None:
+        """The views show names and times that people can read."""
+        with closing(sqlite3.connect(path)) as connection:
+            executions = connection.execute("SELECT id, events, owner FROM execution")
+            events = connection.execute("SELECT stream, seq, time, type FROM history")
+
+            assert executions.fetchall() == [("one", 10, log.owner.label)]
+            assert events.fetchall()[1] == (
+                "one",
+                2,
+                "2023-11-14T22:13:22.000Z",
+                "activation.completed",
+            )
+
+
+class TestDamage:
+    """What was changed behind the log's back is noticed."""
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            """data = '{"result":6}'""",
+            "address = 'main/x'",
+            "type = 'value.emitted'",
+            "time = time + 1",
+            "checksum = checksum + 1",
+        ],
+    )
+    def test_changed_event(
+        self, path: Path, log: SQLiteLog, stream: Stream, change: str
+    ) -> None:
+        """Reading stops at an event that is not what was written."""
+        damage(path, f"UPDATE event SET {change} WHERE seq = 4")
+        assert stream.id is not None
+        reader = log.read(stream.id)
+        before = [next(reader).seq for _ in range(3)]
+
+        with pytest.raises(LogCorruptError) as caught:
+            next(reader)
+
+        assert before == [1, 2, 3]
+        assert (caught.value.stream, caught.value.seq) == ("one", 4)
+
+    @pytest.mark.parametrize("seq", [1, 5, 10])
+    def test_missing_event(
+        self, path: Path, log: SQLiteLog, stream: Stream, seq: int
+    ) -> None:
+        """A gap is noticed at the start, in the middle and at the end."""
+        damage(path, f"DELETE FROM event WHERE seq = {seq}")
+        assert stream.id is not None
+
+        with pytest.raises(LogCorruptError) as caught:
+            list(log.read(stream.id))
+
+        assert caught.value.seq == seq
+
+    def test_damaged_snapshot_is_passed_over(
+        self, path: Path, log: SQLiteLog, stream: Stream
+    ) -> None:
+        """An older sound snapshot serves as well."""
+        for n in (11, 12):
+            log.write([write(stream, done(), snapshot=Snapshot(n, "v", n))])
+        tamper(path, "UPDATE snapshot SET data = '13' WHERE seq = 12")
+
+        assert stream.id is not None
+        assert log.snapshot(stream.id) == Snapshot(11, "v", 11)
+
+    def test_overwritten_page(self, path: Path) -> None:
+        """A page of noise in the file is an error of the log, never a wrong event."""
+        with SQLiteLog(path) as log:
+            stream = created(log)
+            log.write([write(stream, *(done("x" * 3000) for _ in range(200)))])
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2 : len(content) // 2 + 4096] = b"\xa5" * 4096
+        path.write_bytes(content)
+
+        with SQLiteLog(path) as log:
+            assert stream.id is not None
+            with pytest.raises(LogCorruptError):
+                list(log.read(stream.id))
+            assert any(each.severity == "error" for each in log.diagnose())
+
+
+class TestStrangers:
+    """What is not a log of ours is left alone."""
+
+    def test_no_database(self, path: Path) -> None:
+        """A file that is no database is refused, and stays as it is."""
+        path.write_bytes(b"once upon a time " * 100)
+        before = path.read_bytes()
+
+        with pytest.raises(NotALogError):
+            SQLiteLog(path)
+
+        assert path.read_bytes() == before
+
+    @pytest.mark.parametrize(
+        "statement", ["CREATE TABLE t (x)", "PRAGMA application_id = 42"]
+    )
+    def test_database_of_another_application(self, path: Path, statement: str) -> None:
+        """A database of something else is refused, and stays as it is."""
+        tamper(path, statement)
+        before = path.read_bytes()
+
+        with pytest.raises(NotALogError):
+            SQLiteLog(path)
+
+        assert path.read_bytes() == before
+
+    def test_empty_file(self, path: Path) -> None:
+        """An empty file becomes a log."""
+        path.touch()
+
+        with SQLiteLog(path) as log:
+            assert created(log).lost is None
+
+    def test_newer_log(self, path: Path) -> None:
+        """A log that a newer actorflow has migrated is refused."""
+        SQLiteLog(path).close()
+        tamper(path, "PRAGMA user_version = 99")
+
+        with pytest.raises(LogVersionError, match="99"):
+            SQLiteLog(path)
+
+    @pytest.mark.parametrize("name", ["", "no/such/directory/log.db"])
+    def test_impossible_place(self, tmp_path: Path, name: str) -> None:
+        """A place where no file can be is an unavailable log."""
+        with pytest.raises(LogUnavailableError):
+            SQLiteLog(tmp_path / name)
+
+
+class TestReadOnly:
+    """Opening only to read."""
+
+    def test_reads(self, path: Path, log: SQLiteLog, stream: Stream) -> None:
+        """A reader sees what is there, beside a writer."""
+        with SQLiteLog(path, read_only=True) as reader:
+            assert seqs(reader, stream) == list(range(1, 11))
+            assert [row.name for row in reader.rows("execution")] == ["one"]
+
+    @pytest.mark.parametrize(
+        "use",
+        [
+            pytest.param(lambda log: log.write([create(hold("two"))]), id="write"),
+            pytest.param(lambda log: log.claim("execution", "one"), id="claim"),
+            pytest.param(
+                lambda log: log.claim_abandoned("execution", status="s", limit=1),
+                id="claim_abandoned",
+            ),
+            pytest.param(lambda log: log.renew(), id="renew"),
+            pytest.param(
+                lambda log: log.post("execution", "one", "signal", {}), id="post"
+            ),
+        ],
+    )
+    def test_writes_nothing(
+        self, path: Path, log: SQLiteLog, stream: Stream, use: Any
+    ) -> None:
+        """A reader cannot change anything."""
+        with (
+            SQLiteLog(path, read_only=True) as reader,
+            pytest.raises(LogUnavailableError, match="read only"),
+        ):
+            use(reader)
+
+    def test_creates_nothing(self, path: Path) -> None:
+        """Reading a log that is not there does not make one."""
+        with pytest.raises(LogUnavailableError):
+            SQLiteLog(path, read_only=True)
+
+        assert not path.exists()
+
+    def test_is_no_owner(self, path: Path, log: SQLiteLog) -> None:
+        """A reader leaves no trace among the owners."""
+        with SQLiteLog(path, read_only=True), closing(sqlite3.connect(path)) as raw:
+            (owners,) = raw.execute("SELECT count(*) FROM owner").fetchone()
+
+        assert owners == 1
+
+
+class TestTrouble:
+    """When the file cannot be written, nothing is lost and nothing is torn."""
+
+    def test_locked_by_another(
+        self, path: Path, log: SQLiteLog, stream: Stream
+    ) -> None:
+        """A lock held too long is transient, and the batch may be tried again."""
+        batch = [write(stream, done("a")), create(hold("two"))]
+        with closing(sqlite3.connect(path, isolation_level=None)) as blocker:
+            blocker.execute("BEGIN IMMEDIATE")
+            with pytest.raises(LogUnavailableError) as caught:
+                log.write(batch)
+
+        assert caught.value.transient
+        assert [(w.error, w.stream.lost) for w in batch] == [(None, None)] * 2
+        assert batch[1].stream.id is None
+        log.write(batch)
+        assert seqs(log, stream) == list(range(1, 12))
+        assert batch[1].stream.id is not None
+
+    def test_full_disk(self, log: SQLiteLog, stream: Stream) -> None:
+        """A full disk refuses a batch whole; with room again, it goes in."""
+        raw = log._for_writing().connection()
+        (pages,) = raw.execute("PRAGMA page_count").fetchone()
+        raw.execute(f"PRAGMA max_page_count = {pages + 3}")
+        batch = [
+            write(stream, done("small")),
+            create(hold("two"), done("x" * 100_000), summary=Summary("running")),
+        ]
+        with pytest.raises(LogUnavailableError, match="full") as caught:
+            log.write(batch)
+
+        assert not caught.value.transient
+        assert [(w.error, w.stream.lost) for w in batch] == [(None, None)] * 2
+        assert seqs(log, stream) == list(range(1, 11))
+        assert list(log.diagnose()) == []
+        raw.execute("PRAGMA max_page_count = 1073741823")
+        log.write(batch)
+        assert seqs(log, stream) == list(range(1, 12))
+        assert list(log.diagnose()) == []
+
+    def test_write_protected(self, log: SQLiteLog, stream: Stream) -> None:
+        """A file that cannot be written is an error that trying again does not help."""
+        log._for_writing().connection().execute("PRAGMA query_only = ON")
+
+        with pytest.raises(LogUnavailableError) as caught:
+            log.write([write(stream, done())])
+
+        assert not caught.value.transient
+        assert seqs(log, stream) == list(range(1, 11))
+        log._for_writing().connection().execute("PRAGMA query_only = OFF")
+
+    def test_interrupted_write(
+        self, log: SQLiteLog, stream: Stream, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A write that is broken off leaves nothing behind, and no lock."""
+        monkeypatch.setattr(log._writing, "_store_rest", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            log.write([write(stream, done())])
+        stream.head -= 1
+        monkeypatch.undo()
+        log.write([write(stream, done())])
+
+        assert seqs(log, stream) == list(range(1, 12))
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+class TestPlans:
+    """What is asked often is found by an index."""
+
+    @pytest.mark.parametrize(
+        "use",
+        [
+            pytest.param(lambda log: list(log.read(1, after=5, until=9)), id="read"),
+            pytest.param(lambda log: log.find("execution", "one"), id="find"),
+            pytest.param(lambda log: log.snapshot(1, until=5), id="snapshot"),
+            pytest.param(lambda log: log.rows("execution", before=(5.0, 6)), id="rows"),
+            pytest.param(
+                lambda log: log.rows("execution", status="failed", before=(5.0, 6)),
+                id="rows by status",
+            ),
+            pytest.param(lambda log: log.due("execution", now=5.0, limit=9), id="due"),
+            pytest.param(lambda log: log.next_wake("execution"), id="next_wake"),
+            pytest.param(lambda log: log.inbox(after=5), id="inbox"),
+            pytest.param(
+                lambda log: log.claim_abandoned("execution", status="x", limit=9),
+                id="claim_abandoned",
+            ),
+            pytest.param(
+                lambda log: log.post("execution", "one", "signal", {}), id="post"
+            ),
+            pytest.param(
+                lambda log: log.write([create(hold("a")), create(hold("b"))]),
+                id="create",
+            ),
+            pytest.param(
+                lambda log: log.write(
+                    [
+                        Write(
+                            Stream("execution", "one", "flow", 1, 10, 1),
+                            [Recorded(11, 0.0, "", done())],
+                            Summary("completed"),
+                            consumed=[1, 2],
+                            snapshot=Snapshot(11, "v", {}),
+                        )
+                    ]
+                ),
+                id="write",
+            ),
+        ],
+    )
+    def test_no_scan(
+        self,
+        path: Path,
+        stream: Stream,
+        monkeypatch: pytest.MonkeyPatch,
+        use: Callable[[SQLiteLog], Any],
+    ) -> None:
+        """No statement walks a whole table, or sorts what an index has in order."""
+        told: list[str] = []
+
+        def connect(*args: Any, **options: Any) -> sqlite3.Connection:
+            opened = connection.connect(*args, **options)
+            opened.set_trace_callback(told.append)
+            return opened
+
+        monkeypatch.setattr("actorflow.log.sqlite.connect", connect)
+        with SQLiteLog(path) as log:
+            del told[:]
+            use(log)
+            asked = [
+                s for s in told if re.match(r"\s*(SELECT|UPDATE|INSERT|DELETE)", s)
+            ]
+        with closing(sqlite3.connect(path)) as raw:
+            plans = [raw.execute(f"EXPLAIN QUERY PLAN {s}").fetchall() for s in asked]
+        steps = [step for plan in plans for *_, step in plan]
+
+        assert asked
+        assert not [
+            step
+            for step in steps
+            if re.search(r"SCAN (event|stream|inbox|snapshot)\b|TEMP B-TREE", step)
+        ]
+
+
+class TestCare:
+    """Diagnosis and backup."""
+
+    def test_healthy_log(self, log: SQLiteLog, stream: Stream) -> None:
+        """A sound log has no findings."""
+        log.write([write(stream, done(), snapshot=Snapshot(11, "v", {}))])
+
+        assert list(log.diagnose()) == []
+
+    @pytest.mark.parametrize(
+        ("statement", "finding"),
+        [
+            ("UPDATE event SET data = '1' WHERE seq = 4", ("error", "one", 4)),
+            ("DELETE FROM event WHERE seq = 4", ("error", "one", 4)),
+            ("DELETE FROM event WHERE seq = 10", ("error", "one", None)),
+            ("UPDATE stream SET head = 11", ("error", "one", None)),
+            ("UPDATE snapshot SET data = '1'", ("warning", "one", 10)),
+            ("UPDATE snapshot SET seq = 99", ("error", "one", 99)),
+            ("INSERT INTO retention VALUES (1, 'oops')", ("error", None, None)),
+            (
+                "INSERT INTO inbox VALUES (9, 77, 'signal', '{}', NULL, 0)",
+                ("error", None, None),
+            ),
+            ("UPDATE stream SET owner = 77", ("error", None, None)),
+        ],
+    )
+    def test_findings(
+        self,
+        path: Path,
+        log: SQLiteLog,
+        stream: Stream,
+        statement: str,
+        finding: tuple[str, str | None, int | None],
+    ) -> None:
+        """Each kind of damage is found, and said where."""
+        log.write([write(stream, snapshot=Snapshot(10, "v", {}))])
+        damage(path, statement)
+        found = {(each.severity, each.stream, each.seq) for each in log.diagnose()}
+
+        assert finding in found
+
+    def test_missing_guard(self, path: Path, log: SQLiteLog) -> None:
+        """A log whose triggers were dropped says so."""
+        damage(path)
+
+        assert [each.message for each in log.diagnose()] == [
+            "the trigger 'event_is_never_updated' is missing",
+            "the trigger 'event_is_deleted_only_by_retention' is missing",
+        ]
+
+    def test_dead_owner_is_noted(self, path: Path, log: SQLiteLog) -> None:
+        """What a killed process left is told, and is no error."""
+        dead = SQLiteLog(path, owner_label="worker 7")
+        created(dead)
+        dead.abandon()
+        (finding,) = log.diagnose()
+
+        assert finding.severity == "note"
+        assert "worker 7" in finding.message
+        assert "1 streams" in finding.message
+
+    def test_unknown_events_are_a_warning(self, path: Path, log: SQLiteLog) -> None:
+        """Events of classes that are not known here are counted by type."""
+        log.codec.register_event(Deposited)
+        log.write([create(hold(), Deposited(1), Deposited(2))])
+        with SQLiteLog(path) as other:
+            (finding,) = other.diagnose()
+
+        assert finding.severity == "warning"
+        assert "2 events of type 'Deposited'" in finding.message
+
+    def test_backup(self, tmp_path: Path, log: SQLiteLog, stream: Stream) -> None:
+        """A backup is a sound log with the same events, which nobody owns."""
+        log.backup(tmp_path / "copy.db")
+        with SQLiteLog(tmp_path / "copy.db") as copy:
+            row = copy.find("execution", "one")
+            assert row is not None
+            assert row.owner is None
+            assert seqs(copy, stream) == list(range(1, 11))
+            assert list(copy.diagnose()) == []
