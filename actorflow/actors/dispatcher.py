@@ -216,26 +216,28 @@ class ThreadDispatcher:
         current.waiter = self
         get, throughput = self._ready.get, self._throughput
         now = SystemClock.monotonic
-        turns = idle_turns = 0
+        turns, idle_turns, ended = 0, 0, now()
         runnable: Runnable | None
         while True:
             try:
                 runnable = get(False)
             except Empty:
                 runnable = self._idle.pop() or self._wait()
-                idle_turns = 0
+                idle_turns, ended = 0, now()
             if runnable is None:
                 if self._superfluous():
                     return
                 self.timers.run_due()
+                ended = now()
                 continue
-            began = now()
             runnable.turn(throughput)
-            if (seconds := now() - began) > LONG_TURN:
-                _warn(runnable, seconds)
+            began, ended = ended, now()
+            if ended - began > LONG_TURN:
+                _warn(runnable, ended - began)
             turns += 1
             if not turns % _TIMER_TURNS:
                 idle_turns = self._look_around(idle_turns)
+                ended = now()
 
     def _look_around(self, idle_turns: int) -> int:
         """See to timers and to the idle although there is more urgent work."""

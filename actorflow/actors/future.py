@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import sys
 import threading
 from _thread import allocate_lock
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, NoReturn, Protocol, TypeVar
 
@@ -106,6 +108,16 @@ class PooledFuture(Future[T]):
         if self._outcome is not None:
             self._call_back()
 
+    def __await__(self) -> Generator[Any, None, T]:
+        """Wait without blocking the running asyncio loop, where Pykka's would."""
+        loop = None if self._waiter is not None else asyncio._get_running_loop()  # noqa: SLF001 - None where the public one raises
+        if loop is not None and self._get_hook is None and self._outcome is None:
+            yield from _bridge(self, loop).__await__()
+        value: T = self.get()
+        return value
+
+    __iter__ = __await__
+
     def wait_by(self, waiter: Waiter) -> None:
         """Let whoever waits for this future do it by *waiter*."""
         self._waiter = waiter
@@ -148,6 +160,24 @@ class PooledFuture(Future[T]):
             assert self._get_hook is not None
             self._hook_result = (self._get_hook(timeout),)
         return self._hook_result[0]
+
+
+def _bridge(
+    future: PooledFuture[Any], loop: asyncio.AbstractEventLoop
+) -> asyncio.Future[None]:
+    """Return a future of *loop* that is done when *future* is."""
+    waiting = loop.create_future()
+
+    def finish() -> None:
+        if not waiting.done():  # it may have been cancelled
+            waiting.set_result(None)
+
+    def wake(_: PooledFuture[Any]) -> None:
+        with suppress(RuntimeError):  # the loop has been closed meanwhile
+            loop.call_soon_threadsafe(finish)
+
+    future.when_done(wake)
+    return waiting
 
 
 def _raise(

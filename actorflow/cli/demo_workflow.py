@@ -84,32 +84,14 @@ class Report:
 def list_sources(root: str, ledger: str, ctx: af.ActivityContext) -> list[str]:
     """Return every Python file under *root*, by its path from there."""
     note(ledger, ctx)
-    found = (path.relative_to(root) for path in Path(root).rglob("*.py"))
-    return sorted(str(path) for path in found if not NOT_OURS & set(path.parts))
+    return sources_in(root)
 
 
 @af.activity(executor="process")  # parsing is pure Python: threads would take turns
 def read_module(root: str, path: str, ledger: str, ctx: af.ActivityContext) -> Module:
     """Parse one file and count what is in it."""
     note(ledger, ctx)
-    source = (Path(root) / path).read_bytes()
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return Module(path, parses=False)
-    nodes = list(ast.walk(tree))
-    functions = [node for node in nodes if isinstance(node, FUNCTIONS)]
-    sizes = [Function(f.name, path, f.lineno, length_of(f)) for f in functions]
-    return Module(
-        path,
-        parses=True,
-        lines=len(source.splitlines()),
-        functions=len(functions),
-        classes=sum(isinstance(node, ast.ClassDef) for node in nodes),
-        imports=tuple(sorted(set(imported_by(nodes)))),
-        longest=max(sizes, key=rank, default=None),
-    )
+    return module_at(root, path)
 
 
 @af.activity
@@ -118,12 +100,7 @@ def measure_packages(
 ) -> list[Package]:
     """Return the number and the size of the files of every top-level package."""
     note(ledger, ctx)
-    count: Counter[str] = Counter()
-    size: Counter[str] = Counter()
-    for path in files:
-        count[package_of(path)] += 1
-        size[package_of(path)] += (Path(root) / path).stat().st_size
-    return [Package(name, count[name], size[name]) for name in sorted(count)]
+    return packages_of(root, files)
 
 
 @af.activity
@@ -206,6 +183,44 @@ def note(ledger: str, ctx: af.ActivityContext) -> None:
         os.write(descriptor, f"{ctx.address}\n".encode())
     finally:
         os.close(descriptor)
+
+
+def sources_in(root: str) -> list[str]:
+    """Return every Python file under *root* that came with it, by its path from there."""
+    found = (path.relative_to(root) for path in Path(root).rglob("*.py"))
+    return sorted(str(path) for path in found if not NOT_OURS & set(path.parts))
+
+
+def module_at(root: str, path: str) -> Module:
+    """Return what one file has in it."""
+    source = (Path(root) / path).read_bytes()
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Module(path, parses=False)
+    nodes = list(ast.walk(tree))
+    functions = [node for node in nodes if isinstance(node, FUNCTIONS)]
+    sizes = [Function(f.name, path, f.lineno, length_of(f)) for f in functions]
+    return Module(
+        path,
+        parses=True,
+        lines=len(source.splitlines()),
+        functions=len(functions),
+        classes=sum(isinstance(node, ast.ClassDef) for node in nodes),
+        imports=tuple(sorted(set(imported_by(nodes)))),
+        longest=max(sizes, key=rank, default=None),
+    )
+
+
+def packages_of(root: str, files: Sequence[str]) -> list[Package]:
+    """Return the number and the size of the files of every top-level package."""
+    count: Counter[str] = Counter()
+    size: Counter[str] = Counter()
+    for path in files:
+        count[package_of(path)] += 1
+        size[package_of(path)] += (Path(root) / path).stat().st_size
+    return [Package(name, count[name], size[name]) for name in sorted(count)]
 
 
 def report_of(modules: Sequence[Module], packages: Sequence[Package]) -> Report:

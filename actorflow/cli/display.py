@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
+    from actorflow.runtime.handle import ExecutionHandle
+
 SHOWN = 16
 """Steps in the picture; those that are not over come first."""
 TENTHS = 10
@@ -40,6 +42,38 @@ class Display(Protocol):
     def __exit__(self, *_: object) -> None:
         """Leave the last picture standing."""
         ...
+
+
+class Feed:
+    """Carries events to a display, in order and without gaps.
+
+    The runtime tells of new events only, on a thread of its own; what was before comes
+    from the log. The timeline leaves out what comes twice.
+    """
+
+    def __init__(self) -> None:
+        self.id: str | None = None
+        self._display: Display | None = None
+        self._lock = threading.Lock()
+
+    def take(self, execution_id: str, recorded: Recorded) -> None:
+        """Take in an event as the runtime tells of it."""
+        with self._lock:
+            if self._display is not None and execution_id == self.id:
+                self._display.take(recorded)
+
+    def show_on(self, display: Display, handle: ExecutionHandle) -> None:
+        """Show what has been so far, and from now on everything."""
+        with self._lock:
+            self.id, self._display = handle.id, display
+        self.catch_up(handle)
+
+    def catch_up(self, handle: ExecutionHandle) -> None:
+        """Show what the log has and the runtime has not told of yet."""
+        with self._lock:
+            if self._display is not None:
+                for recorded in handle.history():
+                    self._display.take(recorded)
 
 
 def display_for(execution_id: str, *, silent: bool) -> Display:
@@ -73,17 +107,15 @@ class Lines(Silent):
 
     def __init__(self) -> None:
         super().__init__()
-        self._lock = threading.Lock()
         self._tenths: dict[str, int] = {}
 
     def take(self, recorded: Recorded) -> None:
         """Take in one event; write what is worth a line."""
-        with self._lock:
-            entry = self.timeline.take(recorded)
-            text = self._line(entry, recorded) if entry else None
-            if text:
-                started = self.timeline.started or recorded.time
-                output.tell(f"+{recorded.time - started:.3f}s {text}")
+        entry = self.timeline.take(recorded)
+        text = self._line(entry, recorded) if entry else None
+        if text:
+            started = self.timeline.started or recorded.time
+            output.tell(f"+{recorded.time - started:.3f}s {text}")
 
     def _line(self, entry: Entry, recorded: Recorded) -> str | None:
         event, address = recorded.event, recorded.address

@@ -16,6 +16,7 @@ from actorflow.log.codec import Codec
 from actorflow.log.port import StreamRow
 from actorflow.log.stdtypes import TAG
 from actorflow.model.events import Data, Failure, Recorded
+from actorflow.model.state import ExecutionState
 
 _PAIRS = {"dict", "ordereddict", "counter", "defaultdict"}
 
@@ -136,10 +137,34 @@ def short(data: Data, width: int = 60) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def moved_by(row: StreamRow, wait: Mapping[str, Any], settings: Settings) -> str | None:
-    """Return the command that ends a wait, or None if only time does."""
+def wait_documents(state: ExecutionState) -> list[dict[str, Any]]:
+    """Return what an execution waits for, as programs read it."""
+    return [
+        {
+            "address": address,
+            "kind": wait.kind,
+            "topic": wait.topic,
+            "reason": wait.reason,
+            "until": timestamp(state.activations[address].until),
+        }
+        for address, wait in state.waits.items()
+    ]
+
+
+def wait_texts(
+    settings: Settings, execution_id: str, wait: Mapping[str, Any]
+) -> tuple[str, str | None]:
+    """Return what a wait is for, and the command that ends it if one does."""
+    until = f" until {_local(wait['until'])}" if wait["until"] else ""
     if wait["kind"] == "signal":
-        return settings.command("signal", row.name, str(wait.get("topic")), "null")
+        how = settings.command("signal", execution_id, wait["topic"], "null")
+        return f"{wait['address']} waits for signal {wait['topic']}{until}", how
     if wait["kind"] == "pause":
-        return settings.command("resume", row.name)
-    return None
+        why = f": {wait['reason']}" if wait["reason"] else ""
+        how = settings.command("resume", execution_id)
+        return f"{wait['address']} is paused{why}", how
+    return f"{wait['address']} sleeps{until}", None
+
+
+def _local(stamp: str) -> str:
+    return when(dt.datetime.fromisoformat(stamp).timestamp())

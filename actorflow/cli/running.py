@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
 
 from actorflow.cli import output
 from actorflow.cli.arguments import pairs
-from actorflow.cli.display import Display, display_for
+from actorflow.cli.display import Feed, display_for
 from actorflow.cli.failures import GENERAL, INTERRUPTED, RESTS
-from actorflow.cli.outcome import result_document, result_text
+from actorflow.cli.outcome import go_on_with, result_document, result_text
 from actorflow.cli.patience import settled
 from actorflow.cli.settings import Settings, common, pass_settings
 from actorflow.cli.targets import HELP, Target, load_target
-from actorflow.errors import (
-    DefinitionMismatch,
-    ExecutionCancelled,
-    ExecutionFailed,
-    ExecutionNotFoundError,
-)
-from actorflow.log.port import StreamRow
-from actorflow.model.events import Recorded
-from actorflow.runtime.handle import ExecutionHandle, ExecutionResult
+from actorflow.errors import DefinitionMismatch, ExecutionNotFoundError
+from actorflow.runtime.handle import ExecutionHandle
 from actorflow.runtime.runtime import Runtime
 
+EXITS = {"completed": 0, "suspended": RESTS, "paused": RESTS}
+
+target_argument = click.argument("target")
 activities_option = click.option(
     "--activities",
     multiple=True,
-    metavar="MODULE[:NAME,...]",
+    metavar="MODULE[:NAME,..]",
     help="Where the activities are that the graph only names.",
 )
 
 
 @click.command(epilog=HELP)
-@click.argument("target")
+@target_argument
 @click.option(
     "-i",
     "--input",
@@ -64,61 +58,133 @@ activities_option = click.option(
     "--wait", is_flag=True, help="Stay until the end, through sleeps and waits."
 )
 @click.option(
-    "--threads", default=8, show_default=True, help="How many activities run at once."
+    "--threads",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    help="How many activities may run at once.",
 )
 @click.option(
     "--durability",
     type=click.Choice(["full", "process"]),
     default="full",
     show_default=True,
-    help="What it survives: a power cut, or the death of the process.",
+    help="What the log survives: a power cut, or the death of the process.",
 )
 @common
 @click.pass_context
 @pass_settings
-def run(
-    settings: Settings,
-    ctx: click.Context,
-    target: str,
-    inputs: tuple[str, ...],
-    execution_id: str | None,
-    attributes: tuple[str, ...],
-    activities: tuple[str, ...],
-    wait: bool,  # noqa: FBT001 - click passes every option by name
-    threads: int,
-    durability: Any,
-) -> None:
+def run(settings: Settings, ctx: click.Context, target: str, **options: Any) -> None:
     """Run a workflow until it ends, or until only the outside can move it.
 
-    Exit code 0: completed; 1: failed or cancelled; 3: suspended or paused.
+    Exit code 0: completed; 1: failed or cancelled; 3: suspended or paused, and then
+    it says what would move it.
     """
-    found = load_target(target, activities)
-    given, attached = pairs(inputs, "-i"), pairs(attributes, "-a")
-    feed = _Feed()
-    with (
-        Runtime(
-            settings.db,
-            definitions=[found.definition],
-            activities=found.activities,
-            threads=threads,
-            durability=durability,
-            on_event=feed.take,
-        ) as runtime,
-        _stopped_by_hand(settings, ctx, found, feed),
-    ):
-        handle = _begin(runtime, found, execution_id, given, attached)
-        feed.id = handle.id
-        with display_for(handle.id, silent=settings.json) as display:
-            feed.show_on(display, runtime.history(handle.id))
-            result = _await(runtime, handle, to_the_end=wait)
-        result = runtime.result_of(runtime.row(handle.id))
-        row = runtime.row(handle.id)
-        document = result_document(runtime, result)
+    found = load_target(target, options["activities"])
+    feed = Feed()
+    try:
+        document = _run(settings, found, feed, options)
+    except KeyboardInterrupt:
+        if feed.id:
+            again = go_on_with(settings, found, feed.id)
+            output.tell(f"stopped; nothing is lost. Go on with: {again}")
+        ctx.exit(INTERRUPTED)
     if settings.json:
         output.document(document)
     else:
-        result_text(settings, found, row, document)
-    ctx.exit(_EXITS.get(result.status, GENERAL))
+        result_text(settings, found, document)
+    ctx.exit(EXITS.get(document["status"], GENERAL))
 
 
-_EXITS = {"completed": 0, "suspended": RESTS, "paused": RESTS}
+def _run(
+    settings: Settings, found: Target, feed: Feed, options: dict[str, Any]
+) -> dict[str, Any]:
+    inputs = pairs(options["inputs"], "-i")
+    attributes = pairs(options["attributes"], "-a")
+    with Runtime(
+        settings.db,
+        definitions=[found.definition],
+        activities=found.activities,
+        threads=options["threads"],
+        durability=options["durability"],
+        on_event=feed.take,
+    ) as runtime:
+        handle = _begin(runtime, found, options["execution_id"], inputs, attributes)
+        with display_for(handle.id, silent=settings.json) as display:
+            feed.show_on(display, handle)
+            settled(runtime, handle, to_the_end=options["wait"])
+            feed.catch_up(handle)
+        return result_document(runtime, runtime.row(handle.id))
+
+
+def _begin(
+    runtime: Runtime,
+    found: Target,
+    execution_id: str | None,
+    inputs: dict[str, Any],
+    attributes: dict[str, Any],
+) -> ExecutionHandle:
+    """Start an execution, or find it; who goes on need not repeat its inputs."""
+    if execution_id is not None and not inputs:
+        try:
+            return _found_again(runtime, found, execution_id)
+        except ExecutionNotFoundError:
+            pass
+    return runtime.start(
+        found.definition, execution_id=execution_id, attributes=attributes, **inputs
+    )
+
+
+def _found_again(runtime: Runtime, found: Target, execution_id: str) -> ExecutionHandle:
+    row, wanted = runtime.row(execution_id), found.workflow
+    prints = (wanted.fingerprint, *wanted.compatible_with)
+    if row.type != wanted.name or row.fingerprint not in prints:
+        raise DefinitionMismatch(
+            execution_id,
+            f"{row.type!r} (fingerprint {row.fingerprint})",
+            f"{wanted.name!r} (fingerprint {wanted.fingerprint})",
+        )
+    return runtime.get(execution_id)
+
+
+@click.command(epilog=HELP)
+@target_argument
+@common
+@pass_settings
+def graph(settings: Settings, target: str) -> None:
+    """Draw a workflow as a Mermaid flowchart."""
+    workflow = load_target(target).workflow
+    text = workflow.to_mermaid()
+    if settings.json:
+        output.document({"workflow": workflow.name, "mermaid": text})
+    else:
+        output.say(text.rstrip("\n"))
+
+
+@click.command(epilog=HELP)
+@target_argument
+@activities_option
+@common
+@pass_settings
+def validate(settings: Settings, target: str, activities: tuple[str, ...]) -> None:
+    """Check a workflow, its activities and its expressions; run nothing."""
+    found = load_target(target, activities)
+    with Runtime(
+        ":memory:", definitions=[found.definition], activities=found.activities
+    ):
+        workflow = found.workflow
+    steps = f"{len(workflow.steps)} step{'s' * (len(workflow.steps) != 1)}"
+    if settings.json:
+        output.document(
+            {
+                "workflow": workflow.name,
+                "fingerprint": workflow.fingerprint,
+                "steps": [step.name for step in workflow.steps],
+                "inputs": [item.name for item in workflow.inputs],
+            }
+        )
+    else:
+        output.say(f"{workflow.name}: {steps}, no problems")
+
+
+COMMANDS = (run, graph, validate)

@@ -10,11 +10,12 @@ from actorflow.cli.opening import clock, keepers
 from actorflow.cli.plain import (
     failure_document,
     lasting,
-    moved_by,
     plain,
     row_document,
     short,
     timestamp,
+    wait_documents,
+    wait_texts,
     when,
 )
 from actorflow.cli.settings import Settings
@@ -52,7 +53,7 @@ def show_document(log: SQLiteLog, row: StreamRow) -> dict[str, Any]:
     label, alive = keeper_of(log, row)
     return {
         **row_document(row),
-        "waits": _wait_documents(state),
+        "waits": wait_documents(state),
         "inputs": plain(state.inputs),
         "output": plain(state.output),
         "error": failure_document(state.error or state.failing),
@@ -71,19 +72,6 @@ def show_document(log: SQLiteLog, row: StreamRow) -> dict[str, Any]:
         },
         "steps": [_step_document(entry) for entry in timeline.entries],
     }
-
-
-def _wait_documents(state: ExecutionState) -> list[dict[str, Any]]:
-    return [
-        {
-            "address": address,
-            "kind": wait.kind,
-            "topic": wait.topic,
-            "reason": wait.reason,
-            "until": timestamp(state.activations[address].until),
-        }
-        for address, wait in state.waits.items()
-    ]
 
 
 def _step_document(entry: Entry) -> dict[str, Any]:
@@ -196,15 +184,13 @@ def _show_waits(settings: Settings, row: StreamRow, state: ExecutionState) -> No
     if not state.waits:
         return
     output.heading("waits")
-    rows = []
-    for address, wait in list(state.waits.items())[:WAITS]:
-        until = state.activations[address].until
-        what = f"signal {wait.topic}" if wait.topic else (wait.reason or wait.kind)
-        how = moved_by(row, {"kind": wait.kind, "topic": wait.topic}, settings)
-        rows.append((address, what, f"until {when(until)}" if until else "", how or ""))
-    output.table(("address", "for", "", "moved by"), rows, indent=2)
-    if len(state.waits) > WAITS:
-        output.say(f"  and {len(state.waits) - WAITS} more", dim=True)
+    waits = wait_documents(state)
+    for what, how in (wait_texts(settings, row.name, wait) for wait in waits[:WAITS]):
+        output.say(f"  {what}")
+        if how:
+            output.say(f"      {how}", dim=True)
+    if len(waits) > WAITS:
+        output.say(f"  and {len(waits) - WAITS} more", dim=True)
 
 
 def _show_error(error: Failure) -> None:

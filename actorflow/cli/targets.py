@@ -34,9 +34,11 @@ class Target:
 
     Attributes:
         text: as it was typed, so that a hint can repeat it.
+        options: likewise, what has to be typed with it.
     """
 
     text: str
+    options: tuple[str, ...]
     definition: Any
     workflow: Workflow
     activities: tuple[Any, ...]
@@ -50,15 +52,16 @@ def load_target(text: str, activities: Iterable[str] = ()) -> Target:
         DefinitionError: it is nothing that can be executed.
     """
     given = [node for each in activities for node in _activities_of(each)]
+    options = tuple(f"--activities={each}" for each in activities)
     place, _, name = text.rpartition(":") if _has_name(text) else (text, "", "")
     if Path(place).suffix in GRAPHS:
         workflow = _load_graph(place)
-        return Target(text, workflow, workflow, tuple(given))
+        return Target(text, options, workflow, workflow, tuple(given))
     module = _import(place)
     definition = _named(module, name, text) if name else _only_workflow(module, text)
     workflow = as_workflow(definition)
     given += _mentioned(workflow, module, given)
-    return Target(text, definition, workflow, tuple(given))
+    return Target(text, options, definition, workflow, tuple(given))
 
 
 def _has_name(text: str) -> bool:

@@ -10,20 +10,25 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from attrs import define, evolve, field
+import orjson
+from attrs import define, evolve, field, frozen
 
 from actorflow.errors import (
     FencedError,
     LogCorruptError,
+    LogUnavailableError,
     StreamExistsError,
     StreamNotFoundError,
     UnreadableError,
+    UnrecordableError,
 )
 from actorflow.log.codec import Codec
 from actorflow.log.port import Stream, Summary, Write
 from actorflow.model.events import Recorded
+
+T = TypeVar("T")
 
 EventRow = tuple[int, str, str, int, str, int]
 """seq, address, type, time, data, checksum: an event as it is stored."""
@@ -76,12 +81,24 @@ class Tail:
     epoch: int
 
 
+@frozen
+class SummaryRow:
+    """A summary as it is stored: times in microseconds, mappings as JSON."""
+
+    status: str
+    wake_at: int | None
+    waits: str
+    attributes: str | None
+    fingerprint: str | None
+
+
 @define(eq=False)
 class Draft:
-    """A write with its events encoded, or why they cannot be."""
+    """A write with what it stores encoded, or why it cannot be."""
 
     write: Write
     rows: list[EventRow]
+    summary: SummaryRow | None = None
     error: Exception | None = None
 
 
@@ -93,7 +110,7 @@ class Change:
     tail: Tail
     created: bool = False
     rows: list[EventRow] = field(factory=list)
-    summary: Summary | None = None
+    summary: SummaryRow | None = None
     release: bool = False
 
 
@@ -124,13 +141,35 @@ def _drafted(write: Write, codec: Codec) -> Draft:
         if write.create:
             write.stream.name.encode()
         rows = [event_row(each, codec) for each in write.events]
+        summary = None if write.summary is None else _summary_row(write.summary)
+    except LogUnavailableError:
+        raise
     except Exception as error:  # noqa: BLE001 - one writer's mistake stays its own
-        return Draft(write, [], error)
+        return Draft(write, [], error=error)
     if len(rows) > 1:
         first = rows[0][0]
         if [row[0] for row in rows] != list(range(first, first + len(rows))):
-            return Draft(write, [], ValueError(f"a gap in the events after {first}"))
-    return Draft(write, rows)
+            gap = ValueError(f"a gap in the events after {first}")
+            return Draft(write, [], error=gap)
+    return Draft(write, rows, summary)
+
+
+def _summary_row(summary: Summary) -> SummaryRow:
+    attributes = summary.attributes
+    return SummaryRow(
+        status=summary.status,
+        wake_at=None if summary.wake_at is None else micros(summary.wake_at),
+        waits=_json("waits", list(summary.waits)),
+        attributes=None if attributes is None else _json("attributes", attributes),
+        fingerprint=summary.fingerprint,
+    )
+
+
+def _json(path: str, value: Any) -> str:
+    try:
+        return orjson.dumps(value, default=dict).decode()
+    except TypeError as error:
+        raise UnrecordableError(path, str(error)) from None
 
 
 def judge(
@@ -172,8 +211,8 @@ class _Judge:
         if draft.rows:
             change.rows += draft.rows
             change.tail.head = draft.rows[-1][0]
-        if write.summary is not None:
-            change.summary = _merged(change.summary, write.summary)
+        if draft.summary is not None:
+            change.summary = _merged(change.summary, draft.summary)
         change.release = change.release or write.release
         self.plan.accepted.append(draft)
 
@@ -215,11 +254,16 @@ class _Judge:
         return self.plan.changes.setdefault(id(hold), change)
 
 
-def _merged(before: Summary | None, after: Summary) -> Summary:
+def _merged(before: SummaryRow | None, after: SummaryRow) -> SummaryRow:
     if before is None:
         return after
     return evolve(
         after,
-        attributes=before.attributes if after.attributes is None else after.attributes,
-        fingerprint=after.fingerprint or before.fingerprint,
+        attributes=given(after.attributes, before.attributes),
+        fingerprint=given(after.fingerprint, before.fingerprint),
     )
+
+
+def given(new: T | None, old: T | None) -> T | None:
+    """Return *new*, or *old* if nothing new is given."""
+    return old if new is None else new

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import orjson
 from attrs import frozen
 
-from actorflow.errors import UnreadableError, UnrecordableError
+from actorflow.errors import LogUnavailableError, UnreadableError, UnrecordableError
 from actorflow.log.classes import KnownClasses, is_record
 from actorflow.log.encoders import Encoders, place
 from actorflow.log.eventhooks import Hooks, model_hooks, user_hooks
@@ -40,6 +40,8 @@ class PayloadCodec(Protocol):
 
     Covers events, snapshots and the arguments of inbox commands. What lists and
     searches need (names, types, statuses, waits, search attributes) stays readable.
+    Either way may raise `LogUnavailableError` if trying again may help; whatever else
+    it raises means that this payload cannot be recorded, or read.
 
     Attributes:
         name: written beside every payload, and checked before decoding it.
@@ -233,7 +235,14 @@ class Codec:
             payload = orjson.dumps(data, option=_OPTIONS)
         except TypeError as error:
             raise UnrecordableError(path, str(error)) from None
-        return payload.decode() if self._payload is None else self._seal(payload)
+        if self._payload is None:
+            return payload.decode()
+        try:
+            return self._seal(self._payload, payload)
+        except LogUnavailableError:
+            raise
+        except Exception as error:
+            raise UnrecordableError(path, f"its payload codec: {error}") from error
 
     def loads(self, text: str, *, path: str = "value") -> Data:
         """Return the JSON tree that was stored as *text*."""
@@ -241,14 +250,15 @@ class Codec:
             data = orjson.loads(text)
             if text.startswith(_ENCRYPTED):
                 data = orjson.loads(self._unseal(data))
-        except ValueError as error:
+        except LogUnavailableError:
+            raise
+        except Exception as error:
             raise UnreadableError(path, f"not a readable payload: {error}") from error
         return data
 
-    def _seal(self, payload: bytes) -> str:
-        assert self._payload is not None
-        stored = base64.b64encode(self._payload.encode(payload)).decode()
-        return orjson.dumps({"$enc": self._payload.name, "v": stored}).decode()
+    def _seal(self, codec: PayloadCodec, payload: bytes) -> str:
+        stored = base64.b64encode(codec.encode(payload)).decode()
+        return orjson.dumps({"$enc": codec.name, "v": stored}).decode()
 
     def _unseal(self, sealed: Mapping[str, Any]) -> bytes:
         name = None if self._payload is None else self._payload.name

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import attrs
@@ -18,6 +19,8 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from actorflow.log.classes import build, field_names, resolve_hints
 from actorflow.model.events import Data, Failure
+
+_CONVERTER = Converter(detailed_validation=False)
 
 
 @frozen
@@ -73,9 +76,9 @@ def _read_failure(data: dict[str, Any], _: Any) -> Failure:
     )
 
 
-def model_hooks(cls: type[Any]) -> Hooks:
+@cache
+def model_hooks(cls: Any) -> Hooks:
     """Return hooks for an event of the model, whose fields are JSON trees already."""
-    converter = Converter(detailed_validation=False)
     hints = resolve_hints(cls)
     out: dict[str, Any] = {}
     back: dict[str, Any] = {}
@@ -84,10 +87,10 @@ def model_hooks(cls: type[Any]) -> Hooks:
         out[field.name] = override(unstruct_hook=_write_failure if nested else identity)
         back[field.name] = override(struct_hook=_read_failure if nested else _as_is)
     structure = make_dict_structure_fn(
-        cls, converter, _cattrs_detailed_validation=False, **back
+        cls, _CONVERTER, _cattrs_detailed_validation=False, **back
     )
     return Hooks(
-        make_dict_unstructure_fn(cls, converter, _cattrs_omit_if_default=True, **out),
+        make_dict_unstructure_fn(cls, _CONVERTER, _cattrs_omit_if_default=True, **out),
         lambda data: structure(data, cls),
     )
 

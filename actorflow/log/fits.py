@@ -9,6 +9,7 @@ import typing
 import uuid
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from enum import Enum
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -78,8 +79,24 @@ def strict(accepted: tuple[type[Any], ...]) -> Hook:
     return fit
 
 
+def primitive(base: type[Any]) -> Hook:
+    """A value of *base* fits; where a subclass is asked for, it is made of one."""
+    fits_base = strict(PRIMITIVES[base])
+
+    def fit(value: Any, hint: Any) -> Any:
+        if hint is base:
+            return fits_base(value, hint)
+        if issubclass(hint, Enum):
+            return enum(value, hint)
+        return value if isinstance(value, hint) else hint(fits_base(value, base))
+
+    return fit
+
+
 def parsed(value: Any, hint: Any) -> Any:
     """What a person wrote fits if it can be read as *hint*."""
+    if issubclass(hint, Enum):
+        return enum(value, hint)
     if isinstance(value, hint):
         return value
     if type(value) is str and hint in TEXT:

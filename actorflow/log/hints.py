@@ -59,8 +59,9 @@ class Shaper:
         self._converter = converter = Converter(
             structure_fallback_factory=_other, forbid_extra_keys=True
         )
-        for cls, accepted in fits.PRIMITIVES.items():
-            converter.register_structure_hook(cls, strict(accepted))
+        # These are found for subclasses too, enums among them: see there.
+        for cls in fits.PRIMITIVES:
+            converter.register_structure_hook(cls, fits.primitive(cls))
         for cls in {**fits.TEXT, **fits.NUMBER}:
             converter.register_structure_hook(cls, fits.parsed)
         for predicate, factory in (
@@ -161,6 +162,9 @@ class Shaper:
         return fit
 
     def _named(self, value: Mapping[str, Any], cls: Any) -> Any:
+        for name in value:
+            if name not in cls._fields:
+                raise ValueError(f"{cls.__qualname__} has no field {name!r}")
         return cls(**self._fields(cls, value))
 
     def _fields(self, cls: Any, value: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,10 +54,12 @@ class MemoryLog:
         self._clock, self._lease = clock, lease
         self._closed = False
         with store.lock:
+            store.bury()
             store.last_owner += 1
             self._id = store.last_owner
             self._label = owner_label or f"memory:{self._id}"
             store.owners[self._id] = Opening(self._label, clock() + lease)
+            store.committed(self._id)
         self._seen = self._others()
 
     # -- writing --
@@ -77,7 +79,8 @@ class MemoryLog:
                 if each.write.snapshot is not None:
                     stored = store.streams[plan.changes[id(each.write.stream)].tail.id]
                     self._keep(stored, each.write.snapshot)
-            store.committed(self._id)
+            if plan.accepted:
+                store.committed(self._id)
         plan.settle()
 
     def _keep(self, stored: Stored, snapshot: Snapshot) -> None:
@@ -95,6 +98,7 @@ class MemoryLog:
             if owner != self._id and store.lives(owner, self._clock()):
                 raise OwnedError(name, store.owners[owner or 0].label)
             row = store.take(stored, self._id)
+            store.bury()
             store.committed(self._id)
             return Stream(kind, name, row.type, row.id, row.head, row.epoch)
 
@@ -105,7 +109,9 @@ class MemoryLog:
             free = [s for s in self._abandoned(kind) if s.row.status == status][:limit]
             for stored in free:
                 store.take(stored, self._id)
-            store.committed(self._id)
+            store.bury()
+            if free:
+                store.committed(self._id)
             return [stored.seen() for stored in free]
 
     def _abandoned(self, kind: str) -> list[Stored]:
@@ -271,10 +277,9 @@ class MemoryLog:
     def close(self) -> None:
         """See `EventLog.close`."""
         with self.store.lock:
-            if not self._closed and self.store.owners.pop(self._id, None) is not None:
-                for stored in self.store.streams.values():
-                    if stored.row.owner == str(self._id):
-                        stored.row = evolve(stored.row, owner=None)
+            if not self._closed:
+                if self._id in self.store.owners:
+                    self.store.forget(self._id)
                 self.store.committed(self._id)
             self._closed = True
 

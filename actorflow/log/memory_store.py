@@ -15,12 +15,13 @@ from actorflow.log.batch import (
     Draft,
     EventRow,
     Plan,
+    SummaryRow,
     Tail,
+    given,
     judge,
-    micros,
     seconds,
 )
-from actorflow.log.port import InboxRow, StreamRow, Summary
+from actorflow.log.port import InboxRow, StreamRow
 
 SNAPSHOTS_KEPT = 3
 
@@ -49,18 +50,17 @@ class Stored:
         waits, attributes = orjson.loads(self.waits), orjson.loads(self.attributes)
         return evolve(self.row, waits=waits, attributes=attributes)
 
-    def summarise(self, summary: Summary) -> None:
+    def summarise(self, summary: SummaryRow) -> None:
         """Change the row as a write says."""
         at = summary.wake_at
         self.row = evolve(
             self.row,
             status=summary.status,
-            wake_at=None if at is None else seconds(micros(at)),
-            fingerprint=summary.fingerprint or self.row.fingerprint,
+            wake_at=None if at is None else seconds(at),
+            fingerprint=given(summary.fingerprint, self.row.fingerprint),
         )
-        self.waits = orjson.dumps(list(summary.waits), default=dict).decode()
-        if summary.attributes is not None:
-            self.attributes = orjson.dumps(dict(summary.attributes)).decode()
+        self.waits = summary.waits
+        self.attributes = given(summary.attributes, self.attributes) or "{}"
 
     def keep(self, seq: int, format_: str, text: str) -> None:
         """Keep a snapshot, and drop the oldest."""
@@ -162,6 +162,18 @@ class MemoryStore:
         epoch = stored.row.epoch + 1
         stored.row = evolve(stored.row, owner=str(owner), epoch=epoch)
         return stored.row
+
+    def bury(self) -> None:
+        """Forget killed owners, and free what they held."""
+        for id_ in [id_ for id_, opening in self.owners.items() if opening.killed]:
+            self.forget(id_)
+
+    def forget(self, owner: int) -> None:
+        """End an owner, and free what it held."""
+        del self.owners[owner]
+        for stored in self.streams.values():
+            if stored.row.owner == str(owner):
+                stored.row = evolve(stored.row, owner=None)
 
     def committed(self, owner: int) -> None:
         """Count a transaction of *owner*, for the others to notice."""

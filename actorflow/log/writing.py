@@ -9,13 +9,23 @@ from contextlib import suppress
 from typing import Any
 
 import orjson
+from attrs import astuple
 
 from actorflow.errors import UnrecordableError
 from actorflow.log import statements as sql
-from actorflow.log.batch import Change, Draft, Plan, Tail, draft, judge, micros
+from actorflow.log.batch import (
+    Change,
+    Draft,
+    Plan,
+    SummaryRow,
+    Tail,
+    draft,
+    judge,
+    micros,
+)
 from actorflow.log.codec import Codec
 from actorflow.log.connection import Writer
-from actorflow.log.port import Snapshot, Summary, Write
+from actorflow.log.port import Snapshot, Write
 
 SNAPSHOTS_KEPT = 3
 
@@ -122,24 +132,12 @@ def _rows(connection: sqlite3.Connection, text: str, argument: list[Any]) -> lis
 
 
 def _json(value: Any) -> str:
-    return orjson.dumps(value, default=dict).decode()
-
-
-def _summary_columns(summary: Summary | None) -> tuple[Any, ...]:
-    if summary is None:
-        return None, None, None, None, None
-    return (
-        summary.status,
-        None if summary.wake_at is None else micros(summary.wake_at),
-        _json(list(summary.waits)),
-        None if summary.attributes is None else _json(dict(summary.attributes)),
-        summary.fingerprint,
-    )
+    return orjson.dumps(value).decode()
 
 
 def _new_row(change: Change, owner: int, now: int) -> tuple[Any, ...]:
     hold, tail = change.stream, change.tail
-    status, wake_at, waits, attributes, print_ = _summary_columns(change.summary)
+    summary = change.summary or SummaryRow("", None, "[]", None, None)
     return (
         tail.id,
         hold.kind,
@@ -148,18 +146,18 @@ def _new_row(change: Change, owner: int, now: int) -> tuple[Any, ...]:
         tail.head,
         1,
         None if change.release else owner,
-        status or "",
-        wake_at,
-        waits or "[]",
-        attributes or "{}",
-        print_,
+        summary.status,
+        summary.wake_at,
+        summary.waits,
+        summary.attributes or "{}",
+        summary.fingerprint,
         now,
         now,
     )
 
 
 def _changed_row(change: Change, now: int) -> tuple[Any, ...]:
-    summary = _summary_columns(change.summary)
+    summary = (None,) * 5 if change.summary is None else astuple(change.summary)
     return (change.tail.id, change.tail.head, now, *summary, change.release)
 
 

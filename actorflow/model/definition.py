@@ -11,12 +11,15 @@ import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import WRAPPER_ASSIGNMENTS, cached_property
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from attrs import Factory, evolve, field, fields, frozen
 
 from actorflow.errors import DefinitionError
 from actorflow.model.policy import Catch, RateLimit, Retry, optional_seconds
+
+if TYPE_CHECKING:
+    from actorflow.model.files import Source
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -188,6 +191,15 @@ def node_name(node: Any) -> str:
     return str(getattr(node, "name", None) or _name_of(node))
 
 
+def node_kind(node: Any) -> str:
+    """Return what kind of node it is: ``activity`` or ``flow``."""
+    if isinstance(node, Workflow) or isinstance(
+        getattr(node, "workflow", None), Workflow
+    ):
+        return "flow"
+    return "activity"
+
+
 def _name_of(fn: Any) -> str:
     return str(getattr(fn, "__name__", None) or type(fn).__name__)
 
@@ -339,7 +351,88 @@ class Map:
     on_error: Literal["wait", "fail_fast", "continue"] = "wait"
 
 
-KINDS = ("activity", "map", "join", "wait_signal", "sleep", "pause")
+class _ByName:
+    """Parameters that take the inputs and variables of the same names."""
+
+    def __repr__(self) -> str:
+        return "BY_NAME"
+
+
+BY_NAME: Any = _ByName()
+
+
+@frozen(kw_only=True)
+class Parallel:
+    """Run several nodes at the same time; the result is a mapping by arm.
+
+    Attributes:
+        arms: what to run, by name.
+        parameters: what each is given, as in `Step`; by default inputs and variables
+            of the same names.
+        max_concurrency: how many arms may be active at once.
+        on_error: as in `Map`.
+    """
+
+    arms: Mapping[str, Any] = field(converter=_mapping)
+    parameters: Any = BY_NAME
+    max_concurrency: int | None = None
+    on_error: Literal["wait", "fail_fast", "continue"] = "wait"
+
+
+@frozen(kw_only=True)
+class Loop:
+    """Run a body again and again, at least once; each run is given the last result.
+
+    Attributes:
+        body: what to run; its one positional argument is the previous result.
+        until: when to stop: an expression over ``iteration`` (from 1), ``previous``
+            and ``result``, or a callable that is given these three.
+        initial: what the first run is given: an expression, or a callable that is
+            given the state.
+        max_iterations: stop then in any case; without it, 1,024 are an error.
+        on_max: ``end`` with the last result, or ``error``.
+    """
+
+    body: Any
+    until: Any = None
+    initial: Any = None
+    max_iterations: int | None = None
+    on_max: Literal["end", "error"] = "end"
+
+
+@frozen(kw_only=True)
+class Route:
+    """Run one of several nodes; the result is ``{"key": ..., "result": ...}``.
+
+    Attributes:
+        key: which: an expression, or a callable that is given the state. It is decided
+            once, and recorded.
+        choices: what to run, by key.
+        default: what to run for any other key; without it, another key is a failure.
+        parameters: as in `Parallel`.
+    """
+
+    key: Any
+    choices: Mapping[str, Any] = field(converter=_mapping)
+    default: Any = None
+    parameters: Any = BY_NAME
+
+
+KINDS = (
+    "activity",
+    "flow",
+    "map",
+    "parallel",
+    "loop",
+    "route",
+    "join",
+    "wait_signal",
+    "sleep",
+    "pause",
+    "decide",
+)
+RUNNING_KINDS = ("activity", "flow", "map", "parallel", "loop", "route")
+"""The kinds that run code, so that they can fail, and have a result."""
 
 
 @frozen
@@ -348,13 +441,19 @@ class Step:
 
     Attributes:
         activity: run it, by name or itself, with *parameters*.
+        flow: walk another graph, as one step of this one.
         map: fan out over items.
+        parallel: run several nodes at the same time.
+        loop: run a node again and again.
+        route: run one of several nodes.
         join: wait for other branches.
         wait_signal: wait for a message from outside.
         sleep: wait for so many seconds.
         pause: stop until somebody unpauses; the text says why.
+        decide: do nothing but choose among the edges.
         parameters: keyword arguments; strings are templates, also inside lists and
-            mappings. A callable is given the state and returns the mapping.
+            mappings. A callable is given the state and returns the mapping. `BY_NAME`
+            takes the inputs and variables of the parameters' names.
         store: the variable that takes the result.
         retry: policies that replace the activity's own.
         timeout: seconds for one attempt; replaces the activity's own.
@@ -366,11 +465,16 @@ class Step:
 
     name: str
     activity: Any = field(default=None, kw_only=True)
+    flow: Any = field(default=None, kw_only=True)
     map: Map | None = field(default=None, kw_only=True)
+    parallel: Parallel | None = field(default=None, kw_only=True)
+    loop: Loop | None = field(default=None, kw_only=True)
+    route: Route | None = field(default=None, kw_only=True)
     join: Join | None = field(default=None, kw_only=True)
     wait_signal: WaitSignal | None = field(default=None, kw_only=True)
     sleep: float | None = field(default=None, kw_only=True, converter=optional_seconds)
     pause: str | None = field(default=None, kw_only=True)
+    decide: bool | None = field(default=None, kw_only=True)
     parameters: Any = field(factory=dict, kw_only=True)
     store: str | None = field(default=None, kw_only=True)
     retry: tuple[Retry, ...] = field(default=(), kw_only=True, converter=_retries)
@@ -393,9 +497,19 @@ class Step:
         return self.kinds[0]
 
     @property
-    def node(self) -> Any:
-        """The activity it runs, for the kinds that run one."""
-        return self.map.activity if self.map else self.activity
+    def nodes(self) -> dict[str, Any]:
+        """The nodes it runs, by name: of the arm, of the choice, or of its own."""
+        if self.parallel:
+            return dict(self.parallel.arms)
+        if self.route:
+            others = {} if self.route.default is None else {"*": self.route.default}
+            return {**self.route.choices, **others}
+        one = self.activity or self.flow
+        if self.map:
+            one = self.map.activity
+        elif self.loop:
+            one = self.loop.body
+        return {} if one is None else {self.name: one}
 
 
 @frozen(eq=False, slots=False)
@@ -485,6 +599,38 @@ class Workflow:
 
         return mermaid(self)
 
+    @classmethod
+    def load(cls, source: Source) -> Workflow:
+        """Return the workflow in a YAML or JSON file, given by its path or open.
+
+        Raises:
+            DefinitionError: with all problems at once, each with its line.
+        """
+        from actorflow.model.files import load
+
+        return load(source)
+
+    @classmethod
+    def loads(cls, text: str, *, name: str = "<text>") -> Workflow:
+        """Return the workflow in *text*; *name* is what problems call it.
+
+        Raises:
+            DefinitionError: with all problems at once, each with its line.
+        """
+        from actorflow.model.files import loads
+
+        return loads(text, name=name)
+
+    def to_yaml(self) -> str:
+        """Return the workflow as a file that `load` reads.
+
+        Raises:
+            DefinitionError: it holds what a file cannot, such as a Python callable.
+        """
+        from actorflow.model.files import dump
+
+        return dump(self)
+
 
 def targets(step: Step) -> list[str]:
     """Return every step control may go to from *step*: edges, catches, timeouts."""
@@ -514,7 +660,7 @@ def _step_shape(step: Step) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "name": step.name,
         "kind": step.kind,
-        "node": node_name(step.node) if step.node else None,
+        "nodes": {name: _node_shape(node) for name, node in step.nodes.items()},
         "parameters": _text(step.parameters),
         "store": step.store,
         "edges": step.edges,
@@ -523,6 +669,13 @@ def _step_shape(step: Step) -> dict[str, Any]:
     }
     if step.map:
         shape["map"] = [_text(step.map.over), _text(step.map.parameters)]
+    if step.parallel:
+        shape["parallel"] = [_text(step.parallel.parameters)]
+    if step.loop:
+        loop = step.loop
+        shape["loop"] = [_text(loop.until), _text(loop.initial), loop.max_iterations]
+    if step.route:
+        shape["route"] = [_text(step.route.key), _text(step.route.parameters)]
     if step.join:
         shape["join"] = [step.join.branches, step.join.count, dict(step.join.mappings)]
     if step.wait_signal:
@@ -531,12 +684,19 @@ def _step_shape(step: Step) -> dict[str, Any]:
     return shape
 
 
+def _node_shape(node: Any) -> Any:
+    graph = node if isinstance(node, Workflow) else getattr(node, "workflow", None)
+    return graph.fingerprint if isinstance(graph, Workflow) else node_name(node)
+
+
 def _text(value: Any) -> Any:
     """Return a stand-in for *value* that is the same in every process."""
     if isinstance(value, Mapping):
         return {str(key): _text(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [_text(entry) for entry in value]
+    if value is BY_NAME:
+        return "BY_NAME"
     if callable(value):
         return f"<{getattr(value, '__qualname__', type(value).__qualname__)}>"
     return value

@@ -7,6 +7,11 @@ from actorflow.model.definition import Edge, Step, Workflow
 _SHAPES = {
     "activity": ("[", "]"),
     "map": ("[[", "]]"),
+    "flow": ("[[", "]]"),
+    "parallel": ("[[", "]]"),
+    "loop": ("[[", "]]"),
+    "route": ("{", "}"),
+    "decide": ("{", "}"),
     "join": ("{{", "}}"),
     "wait_signal": ("([", "])"),
     "sleep": ("([", "])"),

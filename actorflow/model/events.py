@@ -221,6 +221,14 @@ class ActivationStarted:
 
 
 @frozen
+class FlowStarted:
+    """A flow inside the execution began to walk its own graph."""
+
+    inputs: dict[str, Data] = field(factory=dict)
+    variables: dict[str, Data] = field(factory=dict)
+
+
+@frozen
 class ItemsStarted:
     """Items *first* to *first + count - 1* of a map were entered."""
 
@@ -324,6 +332,7 @@ Event = (
     | BranchCompleted
     | BranchFailed
     | ActivationStarted
+    | FlowStarted
     | ItemsStarted
     | AttemptFailed
     | ActivationCompleted
@@ -353,6 +362,7 @@ TAGS: dict[str, type] = {
     "branch.completed": BranchCompleted,
     "branch.failed": BranchFailed,
     "activation.started": ActivationStarted,
+    "flow.started": FlowStarted,
     "items.started": ItemsStarted,
     "attempt.failed": AttemptFailed,
     "activation.completed": ActivationCompleted,

@@ -11,8 +11,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from attrs import fields
+
 from actorflow.model import events as ev
-from actorflow.model.events import Data, Recorded
+from actorflow.model.events import Data, Failure, Recorded
 from actorflow.model.state import (
     Activation,
     Answer,
@@ -20,8 +22,10 @@ from actorflow.model.state import (
     ExecutionState,
     Fan,
     Pause,
+    Result,
+    Scope,
     Wait,
-    item_index,
+    item_key,
     lookup,
     parent_of,
     with_path,
@@ -34,15 +38,22 @@ def apply(state: ExecutionState, recorded: Recorded) -> None:
     _APPLY[type(recorded.event)](state, recorded)
 
 
-# -- the execution -----------------------------------------------------------------
+# -- the execution ---------------------------------------------------------------------
 
 
 def _execution_started(state: ExecutionState, recorded: Recorded) -> None:
+    """Begin, or begin anew: a restarted execution keeps nothing but its log."""
     event: ev.ExecutionStarted = recorded.event
-    state.workflow, state.fingerprint = event.workflow, event.fingerprint
-    state.inputs, state.attributes = event.inputs, event.attributes
-    state.started_at = recorded.time
-    state.initial = event.variables
+    fresh = ExecutionState(
+        version=recorded.seq,
+        workflow=event.workflow,
+        fingerprint=event.fingerprint,
+        attributes=event.attributes,
+        started_at=recorded.time,
+        scope=Scope(event.inputs, event.variables),
+    )
+    for attribute in fields(ExecutionState):
+        setattr(state, attribute.name, getattr(fresh, attribute.name))
 
 
 def _execution_completed(state: ExecutionState, recorded: Recorded) -> None:
@@ -72,9 +83,9 @@ def _execution_paused(state: ExecutionState, recorded: Recorded) -> None:
     else:
         state.paused_branches[event.branch] = pause
     for activation in state.activations.values():
-        if activation.until is not None and activation.frozen is None:
-            if state.is_paused(activation.address):
-                activation.frozen = recorded.time
+        runs = activation.until is not None and activation.frozen is None
+        if runs and state.is_paused(activation.address):
+            activation.frozen = recorded.time
     state.weigh_all()
 
 
@@ -98,31 +109,48 @@ def _thaw(state: ExecutionState, activation: Activation, now: float) -> None:
         state.set_clock(activation, until, now)
 
 
-def _execution_retried(state: ExecutionState, recorded: Recorded) -> None:
-    state.outcome = state.finished_at = state.error = state.failing = None
-    for branch in state.branches.values():
+def _execution_retried(state: ExecutionState, _: Recorded) -> None:
+    state.outcome = state.finished_at = state.error = None
+    _rearm_scope(state, state.scope)
+    state.weigh_all()
+
+
+def _rearm_scope(state: ExecutionState, scope: Scope) -> None:
+    """Let what failed in a scope run again, and only that."""
+    scope.failing = None
+    for address in scope.branches.values():
+        branch = state.branches[address]
         if branch.status == "failed":
             branch.status, branch.error = "active", None
             failed = state.activations.get(branch.current or "")
-            if failed:
+            if failed is not None:
                 _rearm(state, failed)
-    state.weigh_all()
 
 
 def _rearm(state: ExecutionState, activation: Activation) -> None:
     activation.phase, activation.attempt, activation.error = "running", 1, None
-    fan = activation.fan
-    if fan is None:
-        return
+    if activation.scope is not None:
+        _rearm_scope(state, activation.scope)
+    if activation.fan is not None:
+        _rearm_items(state, activation, activation.fan)
+    for address in [a for a in state.activations if parent_of(a) == activation.address]:
+        child = state.activations[address]
+        if child.phase == "failed":  # of a loop, a route, a dynamic node
+            activation.open += 1
+            _rearm(state, child)
+
+
+def _rearm_items(state: ExecutionState, activation: Activation, fan: Fan) -> None:
     fan.redo, fan.failures = sorted(fan.failures), {}
     for index in fan.redo:
-        item = state.activations[f"{activation.address}[{index}]"]
-        item.phase, item.attempt, item.error = "queued", 1, None
+        item = state.activations[f"{activation.address}[{fan.key(index)}]"]
+        _rearm(state, item)
+        item.phase = "queued"
 
 
-def _execution_recovered(state: ExecutionState, recorded: Recorded) -> None:
+def _execution_recovered(state: ExecutionState, _: Recorded) -> None:
     for activation in state.activations.values():
-        if activation.phase == "running" and activation.fan is None:
+        if activation.phase == "running" and activation.kind == "activity":
             activation.phase = "interrupted"
             activation.interruptions += 1
             state.weigh(activation)
@@ -136,22 +164,39 @@ def _signal_received(state: ExecutionState, recorded: Recorded) -> None:
         state.signal_keys.add(event.key)
 
 
-# -- branches ----------------------------------------------------------------------
+# -- branches --------------------------------------------------------------------------
 
 
 def _branch_started(state: ExecutionState, recorded: Recorded) -> None:
     event: ev.BranchStarted = recorded.event
+    address = recorded.address
+    owner = state.part(parent_of(address))
+    scope = state.scope_of(owner.address)
     parent = state.branches.get(event.parent or "")
-    if parent:
+    if parent is not None:
         parent.forked = True
-    variables = parent.variables if parent else state.initial
-    branch = Branch(recorded.address, event.parent, dict(variables), event.step)
-    state.branches[branch.id] = branch
-    if parent and branch.id.startswith(f"{parent.id}-"):
-        number = branch.id[len(parent.id) + 1 :]
+        _count_fork(state, parent, address)
+    variables = parent.variables if parent else scope.variables
+    name = address.rpartition("/")[2]
+    branch = Branch(
+        address,
+        owner,
+        name=name,
+        variables=dict(variables),
+        target=event.step,
+    )
+    state.branches[address] = branch
+    scope.branches[name] = address
+    state.weigh(branch)
+    if isinstance(owner, Activation):
+        state.weigh(owner)
+
+
+def _count_fork(state: ExecutionState, parent: Branch, address: str) -> None:
+    if address.startswith(f"{parent.address}-"):
+        number = address[len(parent.address) + 1 :]
         if number.isdigit():
             state.forks = max(state.forks, int(number))
-    state.weigh(branch)
 
 
 def _branch_moved(state: ExecutionState, recorded: Recorded) -> None:
@@ -164,27 +209,23 @@ def _branch_diverted(state: ExecutionState, recorded: Recorded) -> None:
     event: ev.BranchDiverted = recorded.event
     branch = state.branches[recorded.address]
     if branch.current is not None:
-        _forget(state, branch.current)
+        state.drop(state.activations[branch.current])
         branch.current = None
     if event.store:
-        branch.variables[event.store] = {
-            "type": event.error.type,
-            "message": event.error.message,
-            "details": event.error.details,
-            "node": event.error.node,
-            "address": event.error.address,
-        }
+        branch.variables[event.store] = _caught(event.error)
     branch.target = event.step
     state.weigh(branch)
 
 
-def _forget(state: ExecutionState, address: str) -> None:
-    """Drop an activation that failed, and what is left of its items."""
-    activation = state.activations[address]
-    if activation.fan:
-        for index in activation.fan.failures:
-            state.drop(state.activations[f"{address}[{index}]"])
-    state.drop(activation)
+def _caught(error: Failure) -> Data:
+    """Return what a catch stores of a failure."""
+    return {
+        "type": error.type,
+        "message": error.message,
+        "details": error.details,
+        "node": error.node,
+        "address": error.address,
+    }
 
 
 def _branch_completed(state: ExecutionState, recorded: Recorded) -> None:
@@ -193,42 +234,75 @@ def _branch_completed(state: ExecutionState, recorded: Recorded) -> None:
     if branch.current is not None:  # a second arrival at a join ends there
         state.drop(state.activations[branch.current])
         branch.current = None
-    state.weigh(branch)
+    _branch_ended(state, branch)
 
 
 def _branch_failed(state: ExecutionState, recorded: Recorded) -> None:
     branch = state.branches[recorded.address]
     branch.status, branch.error = "failed", recorded.event.error
-    state.weigh(branch)
-    if state.failing is None:
-        state.failing = recorded.event.error
+    owner = branch.parent
+    scope = state.scope_of(owner.address if owner else "")
+    if scope.failing is None:
+        scope.failing = recorded.event.error
         state.weigh_all()
+    _branch_ended(state, branch)
 
 
-# -- activations -------------------------------------------------------------------
+def _branch_ended(state: ExecutionState, branch: Branch) -> None:
+    state.weigh(branch)
+    if isinstance(branch.parent, Activation):
+        state.weigh(branch.parent)
+
+
+# -- activations -----------------------------------------------------------------------
 
 
 def _activation_started(state: ExecutionState, recorded: Recorded) -> None:
     event: ev.ActivationStarted = recorded.event
-    branch = state.branches[parent_of(recorded.address)]
-    step = event.step or event.node
-    visit = branch.visits[step] = branch.visits.get(step, 0) + 1
+    parent = state.part(parent_of(recorded.address))
     activation = Activation(
         recorded.address,
-        event.kind,
-        event.node,
-        event.step,
-        event.input,
-        event.store,
-        visit,
+        parent,
+        kind=event.kind,
+        node=event.node,
+        step=event.step,
+        input=event.input,
+        store=event.store,
     )
-    if event.kind == "map":
+    if event.kind in ("map", "parallel"):
         activation.fan = _fan(event.input)
     elif event.kind == "join":
         activation.phase = "joining"
-    branch.step, branch.target, branch.current = step, None, activation.address
     state.activations[activation.address] = activation
-    state.weigh(branch)
+    if isinstance(parent, Branch):
+        step = event.step or event.node
+        activation.visit = parent.visits[step] = parent.visits.get(step, 0) + 1
+        parent.step, parent.target, parent.current = step, None, activation.address
+    elif isinstance(parent, Activation):
+        activation.visit = parent.visit
+        parent.open += 1
+        parent.count += 1
+    state.weigh(activation)
+    if not isinstance(parent, ExecutionState):
+        state.weigh(parent)
+
+
+def _fan(given: dict[str, Any]) -> Fan:
+    items = given["items"]
+    return Fan(
+        items,
+        given.get("names"),
+        [(kind, node) for kind, node in given["bodies"]],
+        given["limit"],
+        given["on_error"],
+        [None] * len(items),
+    )
+
+
+def _flow_started(state: ExecutionState, recorded: Recorded) -> None:
+    event: ev.FlowStarted = recorded.event
+    activation = state.activations[recorded.address]
+    activation.scope = Scope(event.inputs, event.variables)
     state.weigh(activation)
 
 
@@ -238,12 +312,11 @@ def _items_started(state: ExecutionState, recorded: Recorded) -> None:
     fan = parent.fan
     assert fan is not None
     for index in range(event.first, event.first + event.count):
-        address = f"{parent.address}[{index}]"
+        address = f"{parent.address}[{fan.key(index)}]"
         item = state.activations.get(address)
         if item is None:
-            item = Activation(
-                address, "activity", parent.node, None, None, None, parent.visit
-            )
+            kind, node = fan.body(index)
+            item = Activation(address, parent, kind=kind, node=node, visit=parent.visit)
             state.activations[address] = item
             fan.next = index + 1
         else:
@@ -265,33 +338,61 @@ def _attempt_failed(state: ExecutionState, recorded: Recorded) -> None:
 
 def _activation_completed(state: ExecutionState, recorded: Recorded) -> None:
     activation = state.activations[recorded.address]
+    parent, result = activation.parent, recorded.event.result
+    fan = activation.fan
+    if fan is not None:
+        result = _collected(fan)
     state.drop(activation)
-    result = recorded.event.result
-    fan_parent = state.fan_around(recorded.address)
-    if fan_parent and fan_parent.fan:
-        fan_parent.fan.results[item_index(recorded.address)] = result
-        fan_parent.fan.live -= 1
-        state.weigh(fan_parent)
-        return
-    branch = state.branches[parent_of(recorded.address)]
+    if isinstance(parent, Branch):
+        _step_completed(state, parent, activation, result)
+    elif isinstance(parent, Activation):
+        _child_completed(state, parent, activation, result)
+
+
+def _step_completed(
+    state: ExecutionState, branch: Branch, activation: Activation, result: Data
+) -> None:
     if activation.kind == "join":
         _merge(state, branch, activation.input["mappings"], result)
-    elif activation.fan:
-        result = _collected(activation.fan)
-        for index in activation.fan.failures:
-            state.drop(state.activations[f"{activation.address}[{index}]"])
     if activation.store:
         branch.variables[activation.store] = result
     branch.current = None
     state.weigh(branch)
 
 
+def _child_completed(
+    state: ExecutionState, parent: Activation, child: Activation, result: Data
+) -> None:
+    if parent.fan is not None:
+        parent.fan.results[parent.fan.index(item_key(child.address))] = result
+        parent.fan.live -= 1
+    else:
+        parent.open -= 1
+        if parent.results is None or parent.kind == "loop":
+            parent.results = {}
+        parent.results[child.address] = Result(result)
+    state.weigh(parent)
+
+
+def _collected(fan: Fan) -> Data:
+    """Return what a map or a parallel gives: a list, or a mapping by name."""
+    results = fan.results
+    if fan.on_error == "continue":
+        results = [
+            ev.outcome_data(result, fan.failures.get(index))
+            for index, result in enumerate(results)
+        ]
+    return results if fan.names is None else dict(zip(fan.names, results, strict=True))
+
+
 def _merge(
     state: ExecutionState, branch: Branch, mappings: dict[str, str], merged: list[str]
 ) -> None:
     """Write what a join took from the branches it *merged* over the variables."""
+    owner = branch.parent
+    scope = state.scope_of(owner.address if owner else "")
     for name in merged:
-        source = state.branches[name].variables
+        source = state.branches[scope.branches[name]].variables
         whole = True
         for path, dest in mappings.items():
             head, _, rest = path.partition(".")
@@ -301,7 +402,7 @@ def _merge(
             found, value = lookup(source, rest) if rest else (True, dict(source))
             if found:
                 branch.variables = with_path(branch.variables, dest, value)
-        if whole and name != branch.id:
+        if whole and name != branch.name:
             branch.variables = {**branch.variables, name: dict(source)}
 
 
@@ -311,15 +412,28 @@ def _activation_failed(state: ExecutionState, recorded: Recorded) -> None:
     activation.phase, activation.error = "failed", recorded.event.error
     state.set_clock(activation, None, recorded.time)
     state.weigh(activation)
-    parent = state.fan_around(recorded.address)
-    if parent and parent.fan:
-        parent.fan.failures[item_index(recorded.address)] = recorded.event.error
+    parent = activation.parent
+    if not isinstance(parent, Activation):
+        return
+    if parent.fan is not None:
+        index = parent.fan.index(item_key(recorded.address))
+        parent.fan.failures[index] = recorded.event.error
         parent.fan.live -= 1
-        state.weigh(parent)
+    else:
+        parent.open -= 1
+    state.weigh(parent)
 
 
 def _activation_cancelled(state: ExecutionState, recorded: Recorded) -> None:
-    state.drop(state.activations[recorded.address])
+    activation = state.activations[recorded.address]
+    state.drop(activation)
+    parent = activation.parent
+    if isinstance(parent, Activation):
+        if parent.fan is not None:
+            parent.fan.live -= 1
+        else:
+            parent.open -= 1
+        state.weigh(parent)
 
 
 def _value_recorded(state: ExecutionState, recorded: Recorded) -> None:
@@ -339,10 +453,6 @@ def _wait_started(state: ExecutionState, recorded: Recorded) -> None:
         state.topics.setdefault(event.topic, {})[recorded.address] = None
     state.set_clock(activation, event.deadline, recorded.time)
     state.weigh(activation)
-    parent = state.fan_around(recorded.address)
-    if parent and parent.fan:
-        parent.fan.waiting += 1
-        state.weigh(parent)
 
 
 def _wait_ended(state: ExecutionState, recorded: Recorded) -> None:
@@ -370,26 +480,12 @@ def _take(state: ExecutionState, topic: str, seq: int) -> Data:
 
 def _progress_reported(state: ExecutionState, recorded: Recorded) -> None:
     activation = state.activations.get(recorded.address)
-    if activation:
+    if activation is not None:
         activation.progress = recorded.event
 
 
-def _value_emitted(state: ExecutionState, recorded: Recorded) -> None:
+def _value_emitted(_: ExecutionState, __: Recorded) -> None:
     """Emitted values are for those who listen; they change nothing here."""
-
-
-def _fan(given: dict[str, Any]) -> Fan:
-    items = given["items"]
-    return Fan(items, given["limit"], given["on_error"], [None] * len(items))
-
-
-def _collected(fan: Fan) -> list[Data]:
-    if fan.on_error != "continue":
-        return fan.results
-    return [
-        ev.outcome_data(result, fan.failures.get(index))
-        for index, result in enumerate(fan.results)
-    ]
 
 
 _APPLY: dict[type, Callable[[ExecutionState, Recorded], None]] = {
@@ -408,6 +504,7 @@ _APPLY: dict[type, Callable[[ExecutionState, Recorded], None]] = {
     ev.BranchCompleted: _branch_completed,
     ev.BranchFailed: _branch_failed,
     ev.ActivationStarted: _activation_started,
+    ev.FlowStarted: _flow_started,
     ev.ItemsStarted: _items_started,
     ev.AttemptFailed: _attempt_failed,
     ev.ActivationCompleted: _activation_completed,

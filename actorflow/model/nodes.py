@@ -8,6 +8,7 @@ aliases) is refused here, before anything is built from it.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
 
@@ -17,6 +18,9 @@ MAX_SIZE = 1_048_576
 MAX_DEPTH = 64
 MAX_NODES = 100_000
 MAX_DIGITS = 100
+MAX_QUOTED = 60
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 Path = tuple[str | int, ...]
 """Keys and indices that lead to a value, from the top."""
@@ -27,6 +31,12 @@ class Place(NamedTuple):
 
     line: int
     column: int
+
+
+def place_at(text: str, position: int) -> Place:
+    """Return the place of the character at *position*."""
+    before = text[:position]
+    return Place(before.count("\n") + 1, position - before.rfind("\n"))
 
 
 class Fault(NamedTuple):
@@ -123,7 +133,7 @@ def spelled(path: Path) -> str:
 
 def short(text: str) -> str:
     """Return *text* no longer than a line of a message may bear."""
-    return text if len(text) <= 60 else text[:57] + "..."
+    return text if len(text) <= MAX_QUOTED else text[:MAX_QUOTED] + "..."
 
 
 @define(eq=False)
@@ -193,6 +203,8 @@ class Builder:
 
     def key(self, place: Place, text: str) -> None:
         """Take a key; its value is next."""
+        if _SURROGATE.search(text):
+            self._refuse("a key holds half of a character", place)
         here = self._open[-1]
         here.repeated = text in here.keys
         if here.repeated:
@@ -203,6 +215,9 @@ class Builder:
     def scalar(self, place: Place, value: Any, anchor: str | None = None) -> None:
         """Take a value that is neither list nor mapping."""
         self._spend(1, place)
+        if isinstance(value, str) and _SURROGATE.search(value):
+            self.fault("holds half of a character (a lone surrogate)", place)
+            value = UNREAD
         self._add(Node(place, value), anchor)
 
     def open(
@@ -237,6 +252,14 @@ class Builder:
         """Note that the value at hand is wrong, and go on."""
         path = tuple(part for here in self._open for part in here.part())
         self.faults.append(Fault(text, path, place))
+
+    def number(self, place: Place, text: str) -> Any:
+        """Return the number *text* is, or `UNREAD` if it is too large to be meant."""
+        try:
+            return number_of(text)
+        except ValueError as error:
+            self.fault(str(error), place)
+            return UNREAD
 
     def _add(self, node: Node, anchor: str | None) -> None:
         if anchor is not None:

@@ -23,7 +23,7 @@ DURATION = r"[0-9]+(?:\.[0-9]+)?(?:ms|[smhdw])"
 
 _PART = re.compile(DURATION)
 LONGEST = 1000 * 365 * 86_400.0
-"""Seconds nobody waits: what is longer is a mistake, and breaks clocks and calendars."""
+"""Seconds: what is longer is a mistake, and more than clocks and calendars hold."""
 
 
 def seconds(value: float | str | timedelta) -> float:
@@ -103,10 +103,12 @@ class Retry:
 
     def delay(self, attempt: int, chance: float) -> float:
         """Return the seconds to wait after *attempt* failed; *chance* is in [0, 1)."""
-        # The exponent is bounded first: 2.0 ** 1024 overflows a float.
-        delay = self.initial * self.factor ** min(attempt - 1, 64)
-        if self.max_delay is not None:
-            delay = min(delay, self.max_delay)
+        longest = LONGEST if self.max_delay is None else self.max_delay
+        try:
+            growth = float(self.factor) ** (attempt - 1)
+        except OverflowError:  # as 2.0 ** 1024 does
+            growth = LONGEST / self.initial if self.initial else 0.0
+        delay = min(self.initial * growth, longest)
         return delay * (1 + self.jitter * (2 * chance - 1))
 
     def covers(self, failure: Failure) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import NOTHING, Attribute, Factory, fields_dict, frozen
 
+from actorflow.model.containers import Nothing
 from actorflow.model.nodes import UNREAD, Node, short, spelled
 from actorflow.model.shapes import Schema, Shape, Where
 
@@ -61,10 +62,10 @@ class Record:
             if key in self.keys:
                 values[key] = self.keys[key][0].read(entry, where.at(key))
             else:
-                where.refuse(self._unknown(key, where), node.keys[key])
+                where.refuse(self._unknown(key, where), node.keys[key], key)
         for key, attribute in fields_dict(self.cls).items():
             if _required(attribute) and key in self.keys and key not in values:
-                where.refuse(f"needs a {key!r}", node.place)
+                where.refuse(f"needs a {key!r}", node.place, key)
         return {key: value for key, value in values.items() if value is not UNREAD}
 
     def _unknown(self, key: str, where: Where) -> str:
@@ -79,9 +80,10 @@ class Record:
         """Return the keys whose values are not the default."""
         attributes = fields_dict(self.cls)
         data = {}
-        for key, (shape, _) in self.keys.items():
+        for key in dict.fromkeys([*self.keys, *attributes]):
             entry = getattr(value, key)
             if not _is_default(entry, attributes[key], value):
+                shape = self.keys[key][0] if key in self.keys else Nothing()
                 data[key] = shape.write(entry, where.at(key))
         return data[self.bare] if self.bare and list(data) == [self.bare] else data
 
@@ -116,8 +118,4 @@ def _is_default(value: Any, attribute: Attribute[Any], owner: Any) -> bool:
         return False
     if isinstance(default, Factory):  # type: ignore[arg-type]
         default = default.factory(*([owner] if default.takes_self else []))
-    if attribute.converter is not None:
-        default = attribute.converter(default)
     return type(value) is type(default) and bool(value == default)
-
-

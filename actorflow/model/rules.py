@@ -12,7 +12,17 @@ from typing import Any, Protocol
 from attrs import evolve, field, frozen
 
 from actorflow.model import events as ev
-from actorflow.model.definition import Edge, Join, Step, Workflow, node_name
+from actorflow.model.definition import (
+    Edge,
+    Join,
+    Map,
+    Parallel,
+    Route,
+    Step,
+    Workflow,
+    node_kind,
+    node_name,
+)
 from actorflow.model.events import Data, Event, Failure
 from actorflow.model.policy import matches
 from actorflow.model.state import Activation, Branch, ExecutionState, lookup
@@ -22,7 +32,7 @@ Fact = tuple[str, Event]
 
 
 @frozen
-class Scope:
+class View:
     """What an expression can see."""
 
     inputs: Mapping[str, Data]
@@ -33,22 +43,35 @@ class Scope:
 class Evaluator(Protocol):
     """Judges expressions. Raises `ExpressionError`, or what a callable raises."""
 
-    def condition(self, when: Any, scope: Scope) -> bool:
+    def condition(self, when: Any, view: View) -> bool:
         """Return whether *when* holds."""
         ...
 
-    def data(self, template: Any, scope: Scope) -> Data:
+    def data(self, template: Any, view: View) -> Data:
         """Return *template* with its expressions replaced by their values."""
         ...
 
-    def items(self, over: Any, scope: Scope) -> list[Data]:
+    def value(self, source: Any, view: View) -> Data:
+        """Return the value of an expression, or what a callable returns, as data."""
+        ...
+
+    def arguments(self, node: Any, parameters: Any, view: View) -> Data:
+        """Return what *node* is to be called with."""
+        ...
+
+    def items(self, over: Any, view: View) -> list[Data]:
         """Return the items a map runs over."""
         ...
 
 
-def scope_of(state: ExecutionState, branch: Branch) -> Scope:
+def view_of(state: ExecutionState, branch: Branch) -> View:
     """Return what expressions of a branch see."""
-    return Scope(state.inputs, branch.variables)
+    return View(state.scope_of(owner_of(branch)).inputs, branch.variables)
+
+
+def owner_of(branch: Branch) -> str:
+    """Return the address of the flow a branch belongs to; ``""``, the execution."""
+    return branch.parent.address if branch.parent is not None else ""
 
 
 # --- edges ---------------------------------------------------------------------------
@@ -58,10 +81,10 @@ def follow(
     step: Step, state: ExecutionState, branch: Branch, evaluator: Evaluator
 ) -> list[Edge]:
     """Return the edges to take from *step*, in order."""
-    scope = scope_of(state, branch)
+    view = view_of(state, branch)
     taken = []
     for edge in step.next:
-        if edge.when is None or evaluator.condition(edge.when, scope):
+        if edge.when is None or evaluator.condition(edge.when, view):
             taken.append(edge)
             if step.edges == "first":
                 break
@@ -70,33 +93,41 @@ def follow(
 
 def is_move(branch: Branch, edges: Sequence[Edge]) -> bool:
     """Return whether the branch itself goes on, rather than ending or forking."""
-    return len(edges) == 1 and edges[0].branch in (None, branch.id)
+    return len(edges) == 1 and edges[0].branch in (None, branch.name)
 
 
 def fork(state: ExecutionState, branch: Branch, edges: Sequence[Edge]) -> list[Fact]:
     """Start a branch for every edge and complete the one they leave.
 
-    A name that a branch of this execution has already is a failure of the forking
-    branch: joins could not tell the two apart.
+    A name that a branch of this graph has already is a failure of the forking branch:
+    joins could not tell the two apart.
     """
+    owner = owner_of(branch)
+    taken = state.scope_of(owner).branches
     facts: list[Fact] = []
     forks = state.forks
     for edge in edges:
-        name = edge.branch
-        if name is None:
+        if edge.branch is None:
             forks += 1
-            name = f"{branch.id}-{forks}"
-        elif name in state.branches:
-            return [(branch.id, ev.BranchFailed(_taken(name, branch)))]
-        facts.append((name, ev.BranchStarted(edge.step, branch.id)))
-    return [*facts, (branch.id, ev.BranchCompleted())]
+            address = f"{branch.address}-{forks}"
+        elif edge.branch in taken:
+            return [(branch.address, ev.BranchFailed(_taken(edge.branch, branch)))]
+        else:
+            address = branch_address(owner, edge.branch)
+        facts.append((address, ev.BranchStarted(edge.step, branch.address)))
+    return [*facts, (branch.address, ev.BranchCompleted())]
+
+
+def branch_address(owner: str, name: str) -> str:
+    """Return the address of the branch *name* of the flow at *owner*."""
+    return f"{owner}/{name}" if owner else name
 
 
 def _taken(name: str, branch: Branch) -> Failure:
     return Failure(
         type="definition",
         message=f"a branch {name!r} was started before; branch names are used once",
-        address=branch.id,
+        address=branch.address,
         node=branch.step,
     )
 
@@ -112,41 +143,102 @@ def enter(
     now: float,
 ) -> list[Fact]:
     """Return what entering *step* records.  May raise what the evaluator raises."""
-    address = f"{branch.id}/{step.name}"
-    scope = scope_of(state, branch)
-    started = _started(step, scope, evaluator)
+    address = f"{branch.address}/{step.name}"
+    started = ev.ActivationStarted(step.kind, step.name, step.name, store=step.store)
+    started = _with_input(started, step, view_of(state, branch), evaluator)
     facts: list[Fact] = [(address, started)]
     if step.sleep is not None:
         facts.append((address, ev.WaitStarted(0, "time", deadline=now + step.sleep)))
     elif step.pause is not None:
         facts.append((address, ev.WaitStarted(0, "pause", reason=step.pause)))
     elif step.wait_signal is not None:
-        topic = str(started.input["topic"])
-        facts += wait_for_signal(
-            state, address, 0, topic, step.wait_signal.timeout, now
-        )
+        topic, timeout = str(started.input["topic"]), step.wait_signal.timeout
+        facts += wait_for_signal(state, address, 0, topic, timeout, now)
+    elif step.decide:
+        facts.append((address, ev.ActivationCompleted()))
     return facts
 
 
-def _started(step: Step, scope: Scope, evaluator: Evaluator) -> ev.ActivationStarted:
-    started = ev.ActivationStarted(step.kind, step.name, step.name, store=step.store)
-    if step.activity is not None:
-        given = evaluator.data(step.parameters, scope)
-        return evolve(started, node=node_name(step.activity), input=given)
+def _with_input(
+    started: ev.ActivationStarted, step: Step, view: View, evaluator: Evaluator
+) -> ev.ActivationStarted:
+    node = step.activity if step.activity is not None else step.flow
+    if node is not None:
+        given = evaluator.arguments(node, step.parameters, view)
+        return evolve(started, node=node_name(node), input=given)
     if step.map is not None:
-        given = {
-            "items": evaluator.items(step.map.over, scope),
-            "limit": step.map.max_concurrency,
-            "on_error": step.map.on_error,
-        }
-        return evolve(started, node=node_name(step.map.activity), input=given)
+        return evolve(started, input=_map_input(step.map, view, evaluator))
+    if step.parallel is not None:
+        return evolve(started, input=_parallel_input(step.parallel, view, evaluator))
+    if step.loop is not None:
+        return evolve(started, input={"initial": _initial(step, view, evaluator)})
+    if step.route is not None:
+        return evolve(started, input=_route_input(step.route, view, evaluator))
     if step.join is not None:
         return evolve(started, input={"mappings": dict(step.join.mappings)})
     if step.wait_signal is not None:
-        topic = evaluator.data(step.wait_signal.topic, scope)
+        topic = evaluator.data(step.wait_signal.topic, view)
         store = step.wait_signal.store or step.store
         return evolve(started, input={"topic": _topic(topic, step)}, store=store)
     return started
+
+
+def _map_input(fan: Map, view: View, evaluator: Evaluator) -> Data:
+    return {
+        "items": evaluator.items(fan.over, view),
+        "bodies": [[node_kind(fan.activity), node_name(fan.activity)]],
+        "limit": fan.max_concurrency,
+        "on_error": fan.on_error,
+    }
+
+
+def _parallel_input(parallel: Parallel, view: View, evaluator: Evaluator) -> Data:
+    arms = parallel.arms
+    return {
+        "items": [
+            evaluator.arguments(node, parallel.parameters, view)
+            for node in arms.values()
+        ],
+        "names": list(arms),
+        "bodies": [[node_kind(node), node_name(node)] for node in arms.values()],
+        "limit": parallel.max_concurrency,
+        "on_error": parallel.on_error,
+    }
+
+
+def _initial(step: Step, view: View, evaluator: Evaluator) -> Data:
+    """Return what a loop begins with: as told, or the variable it will fill, if any."""
+    loop = step.loop
+    if loop is not None and loop.initial is not None:
+        return evaluator.value(loop.initial, view)
+    return view.state.get(step.store or "")
+
+
+def _route_input(route: Route, view: View, evaluator: Evaluator) -> Data:
+    """Decide the route.
+
+    Raises:
+        KeyError: nothing is there for the key.
+    """
+    key = evaluator.value(route.key, view)
+    node = chosen(route, key)
+    return {"key": key, "arguments": evaluator.arguments(node, route.parameters, view)}
+
+
+def chosen(route: Route, key: Data) -> Any:
+    """Return the node that *key* leads to.
+
+    Raises:
+        LookupError: there is none, and no default.
+    """
+    for choice, node in route.choices.items():
+        if choice == key or str(choice) == str(key):
+            return node
+    if route.default is None:
+        there = ", ".join(repr(choice) for choice in route.choices)
+        msg = f"no route for {key!r}, and no default; there are: {there}"
+        raise LookupError(msg)
+    return route.default
 
 
 def _topic(topic: Data, step: Step) -> str:
@@ -207,11 +299,11 @@ def caught(step: Step, branch: Branch, failure: Failure) -> Fact:
     """Return where a branch goes after a failure: to a catch, or down."""
     wait = step.wait_signal
     if wait and wait.on_timeout and failure.type == "timeout":
-        return (branch.id, ev.BranchDiverted(wait.on_timeout, failure))
+        return (branch.address, ev.BranchDiverted(wait.on_timeout, failure))
     for catch in step.catch:
         if matches(failure, catch.on):
-            return (branch.id, ev.BranchDiverted(catch.goto, failure, catch.store))
-    return (branch.id, ev.BranchFailed(failure))
+            return (branch.address, ev.BranchDiverted(catch.goto, failure, catch.store))
+    return (branch.address, ev.BranchFailed(failure))
 
 
 def map_failure(activation: Activation) -> Failure | None:
@@ -230,112 +322,120 @@ def map_failure(activation: Activation) -> Failure | None:
 
 def arrive(state: ExecutionState, activation: Activation, branch: Branch) -> list[Fact]:
     """A branch reached a join where another waits already: it ends there."""
-    for other in state.activations.values():
-        if other.phase == "joining" and other.step == activation.step:
-            if other.address != activation.address:
-                return [(branch.id, ev.BranchCompleted())]
+    for other in _joining(state, owner_of(branch)):
+        if other.step == activation.step and other is not activation:
+            return [(branch.address, ev.BranchCompleted())]
     return []
 
 
-def satisfied_joins(workflow: Workflow, state: ExecutionState) -> Iterator[Fact]:
+def satisfied_joins(
+    workflow: Workflow, state: ExecutionState, owner: str
+) -> Iterator[Fact]:
     """Yield the completion of every join that has nothing left to wait for."""
-    for activation in state.activations.values():
-        if activation.phase == "joining" and activation.step:
-            join = workflow.step(activation.step).join
-            assert join is not None
-            waiter = activation.address.rpartition("/")[0]
-            merged = _merged(workflow, state, join, waiter)
-            if merged is not None:
-                yield (activation.address, ev.ActivationCompleted(merged))
+    for activation in _joining(state, owner):
+        join = workflow.step(activation.step or "").join
+        waiter = activation.parent
+        assert join is not None
+        assert isinstance(waiter, Branch)
+        merged = _merged(workflow, state, join, waiter)
+        if merged is not None:
+            yield (activation.address, ev.ActivationCompleted(merged))
+
+
+def _joining(state: ExecutionState, owner: str) -> Iterator[Activation]:
+    for branch in state.branches_in(owner):
+        activation = state.activations.get(branch.current or "")
+        if activation is not None and activation.phase == "joining":
+            yield activation
 
 
 def _merged(
-    workflow: Workflow, state: ExecutionState, join: Join, waiter: str
+    workflow: Workflow, state: ExecutionState, join: Join, waiter: Branch
 ) -> list[str] | None:
-    """Return the branches to merge, or None while the join must wait."""
-    if join.branches:
-        listed = [name for name in join.branches if name in state.branches]
-        done = [n for n in listed if n == waiter or _ended(state.branches[n])]
-        others = [name for name in done if name != waiter]
-        if join.count is not None and len(others) >= join.count:
-            return done
-        missing = [name for name in join.branches if name not in done]
-        if any(_may_come(workflow, state, name, waiter) for name in missing):
-            return None
+    """Return the names of the branches to merge, or None while the join must wait."""
+    branches = {b.name: b for b in state.branches_in(owner_of(waiter))}
+    if not join.branches:
+        return _merged_any(branches, join, waiter)
+    listed = [name for name in join.branches if name in branches]
+    done = [n for n in listed if n == waiter.name or _has_ended(branches[n])]
+    others = [name for name in done if name != waiter.name]
+    if join.count is not None and len(others) >= join.count:
         return done
-    ended = [b.id for b in state.branches.values() if _ended(b) and not b.forked]
+    missing = [name for name in join.branches if name not in done]
+    if any(_may_come(workflow, branches, name, waiter) for name in missing):
+        return None
+    return done
+
+
+def _merged_any(
+    branches: Mapping[str, Branch], join: Join, waiter: Branch
+) -> list[str] | None:
+    ended = [b.name for b in branches.values() if _has_ended(b) and not b.forked]
     if join.count is not None and len(ended) >= join.count:
         return ended
-    if any(_is_live(state, b) for b in state.branches.values() if b.id != waiter):
-        return None
-    return ended
+    active = (b for b in branches.values() if b.status == "active")
+    return None if any(b is not waiter for b in active) else ended
 
 
-def _ended(branch: Branch) -> bool:
+def _has_ended(branch: Branch) -> bool:
     return branch.status == "completed"
 
 
 def _may_come(
-    workflow: Workflow, state: ExecutionState, name: str, waiter: str
+    workflow: Workflow, branches: Mapping[str, Branch], name: str, waiter: Branch
 ) -> bool:
     """Return whether branch *name* is alive, or may still be started by one that is."""
-    if name in state.branches:
-        return state.branches[name].status != "completed"
+    if name in branches:
+        return not _has_ended(branches[name])
     return any(
         name in workflow.branches_after[branch.target or branch.step or ""]
-        for branch in state.branches.values()
-        if branch.id != waiter and _is_live(state, branch)
+        for branch in branches.values()
+        if branch is not waiter and branch.status == "active"
     )
-
-
-def _is_live(state: ExecutionState, branch: Branch) -> bool:
-    return branch.status == "active"
-
-
-def stuck_joins(state: ExecutionState) -> list[str]:
-    """Return joins that wait for each other, so that nothing can ever happen."""
-    active = [b for b in state.branches.values() if b.status == "active"]
-    joining = [
-        b.current
-        for b in active
-        if b.current and state.activations[b.current].phase == "joining"
-    ]
-    return joining if joining and len(joining) == len(active) else []
 
 
 # --- the end -------------------------------------------------------------------------
 
 
-def finish(workflow: Workflow, state: ExecutionState) -> list[Fact]:
-    """Return how the execution ends, if nothing is left to do."""
-    if state.busy or state.outcome:
-        return []
-    if state.failing is not None:
-        return [("", ev.ExecutionFailed(state.failing))]
-    if any(branch.status == "active" for branch in state.branches.values()):
-        stuck = stuck_joins(state)
-        return [("", ev.ExecutionFailed(_stuck(stuck)))] if stuck else []
-    return [("", _outcome(workflow, state))]
-
-
-def _stuck(joins: list[str]) -> Failure:
+def finish(
+    workflow: Workflow, state: ExecutionState, owner: str
+) -> Failure | Output | None:
+    """Return how the graph of *owner* ends: its `Failure` or its `Output`; or None."""
+    scope = state.scope_of(owner)
+    part = state.part(owner)
+    if part.busy_children or state.outcome:
+        return None
+    if scope.failing is not None:
+        return scope.failing
+    active = [b for b in state.branches_in(owner) if b.status == "active"]
+    if not active:
+        return _output(workflow, state, owner)
+    joining = [a.address for a in _joining(state, owner)]
+    if len(joining) < len(active):
+        return None
     return Failure(
         type="definition",
-        message=f"joins wait for each other and can never be satisfied: {joins}",
-        address=joins[0],
+        message=f"joins wait for each other and can never be satisfied: {joining}",
+        address=joining[0],
     )
 
 
-def _outcome(workflow: Workflow, state: ExecutionState) -> Event:
+@frozen
+class Output:
+    """What a graph gives when it has ended well."""
+
+    value: Data
+
+
+def _output(workflow: Workflow, state: ExecutionState, owner: str) -> Output | Failure:
+    branches = {branch.name: branch for branch in state.branches_in(owner)}
     if workflow.result is not None:
-        variables = state.branches["main"].variables
+        variables = branches["main"].variables
         whole = workflow.result == "*"
-        return ev.ExecutionCompleted(
-            dict(variables) if whole else variables.get(workflow.result)
-        )
+        return Output(dict(variables) if whole else variables.get(workflow.result))
     output: dict[str, Data] = {}
     for wanted in workflow.outputs:
-        branch = state.branches.get(wanted.branch)
+        branch = branches.get(wanted.branch)
         if branch is None:
             return _no_output(
                 f"output {wanted.name!r}: branch {wanted.branch!r} was never started"
@@ -347,8 +447,8 @@ def _outcome(workflow: Workflow, state: ExecutionState) -> Event:
                 f"{wanted.variable!r}"
             )
         output[wanted.name] = value
-    return ev.ExecutionCompleted(output)
+    return Output(output)
 
 
-def _no_output(message: str) -> Event:
-    return ev.ExecutionFailed(Failure(type="output", message=message))
+def _no_output(message: str) -> Failure:
+    return Failure(type="output", message=message)

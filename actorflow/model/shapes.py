@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from actorflow.model.nodes import (
     MAX_DEPTH,
+    MAX_DIGITS,
     UNREAD,
     Fault,
     Node,
@@ -39,10 +40,10 @@ class Where:
         """Return the place of a key or an item in here."""
         return Where((*self.path, part), self.faults)
 
-    def refuse(self, text: str, place: Place | None = None) -> Any:
-        """Note what is wrong here, and return `UNREAD`."""
+    def refuse(self, text: str, place: Place | None = None, *about: str) -> Any:
+        """Note what is wrong here, or with the key it is *about*; return `UNREAD`."""
         name = spelled(self.path) or "the workflow"
-        self.faults.append(Fault(f"{name} {text}", self.path, place))
+        self.faults.append(Fault(f"{name} {text}", (*self.path, *about), place))
         return UNREAD
 
 
@@ -78,7 +79,9 @@ class Text:
 
     def write(self, value: Any, where: Where) -> Any:
         """Return the text."""
-        return value if isinstance(value, str) else _unwritable(value, where, self.hint)
+        if isinstance(value, str):
+            return _clean(str.__str__(value), where)
+        return unwritable(value, where, self.hint)
 
     def schema(self) -> Schema:
         """Return the schema."""
@@ -107,14 +110,17 @@ class Number:
     whole: bool = False
 
     def read(self, node: Node, where: Where) -> Any:
-        """Return the number."""
-        wanted = int if self.whole else (int, float)
-        if node.value is UNREAD:
+        """Return the number; ``3.0`` is as whole as ``3``."""
+        value = node.value
+        if value is UNREAD:
             return UNREAD
-        if isinstance(node.value, wanted) and not isinstance(node.value, bool):
-            return node.value
+        if self.whole and isinstance(value, float) and value.is_integer():
+            return int(value)
+        wanted = int if self.whole else (int, float)
+        if isinstance(value, wanted) and not isinstance(value, bool):
+            return value
         number = "a whole number" if self.whole else "a number"
-        kind = str(node.value) if isinstance(node.value, float) else node.kind
+        kind = str(value) if isinstance(value, float) else node.kind
         return where.refuse(f"must be {number}, not {kind}", node.place)
 
     def write(self, value: Any, where: Where) -> Any:
@@ -177,141 +183,64 @@ class Choice:
 
 
 @frozen
+class Flag:
+    """``true``; what is not so is left out."""
+
+    def read(self, node: Node, where: Where) -> Any:
+        """Return True."""
+        if node.value is True or node.value is UNREAD:
+            return node.value
+        return where.refuse("must be true, or left out", node.place)
+
+    def write(self, value: Any, where: Where) -> Any:
+        """Return True."""
+        return value if value is True else unwritable(value, where)
+
+    def schema(self) -> Schema:
+        """Return the schema."""
+        return {"const": True}
+
+
+@frozen
 class Data:
     """Anything JSON can say."""
 
-    def read(self, node: Node, where: Where) -> Any:
+    def read(self, node: Node, where: Where) -> Any:  # noqa: ARG002
         """Return it."""
         return node.plain()
 
     def write(self, value: Any, where: Where) -> Any:
         """Return it, if it would come back as what it is."""
-        if len(where.path) > MAX_DEPTH:
+        if type(value) in (dict, list) and len(where.path) >= MAX_DEPTH:
             return where.refuse(f"is nested deeper than {MAX_DEPTH} levels")
         if type(value) is dict:
-            return _entries(value, where, self)
+            return entries_of(value, where, self)
         if type(value) is list:
             return [self.write(item, where.at(n)) for n, item in enumerate(value)]
         if type(value) is str:
             return _clean(value, where)
-        finite = type(value) is float and math.isfinite(value)
-        if value is None or type(value) in (bool, int) or finite:
+        if value is None or type(value) is bool or _is_plain_number(value):
             return value
-        return _unwritable(value, where)
+        return unwritable(value, where)
 
     def schema(self) -> Schema:
         """Return the schema."""
         return {}
 
 
-@frozen
-class Table:
-    """A mapping of text to values of one shape."""
-
-    of: Shape
-
-    def read(self, node: Node, where: Where) -> Any:
-        """Return the mapping."""
-        if node.value is UNREAD:
-            return UNREAD
-        if not isinstance(node.value, dict):
-            return where.refuse(f"must be a mapping, not {node.kind}", node.place)
-        items = node.value.items()
-        values = {key: self.of.read(value, where.at(key)) for key, value in items}
-        return {key: value for key, value in values.items() if value is not UNREAD}
-
-    def write(self, value: Any, where: Where) -> Any:
-        """Return the mapping."""
-        if not isinstance(value, Mapping):
-            return _unwritable(value, where)
-        return _entries(value, where, self.of)
-
-    def schema(self) -> Schema:
-        """Return the schema."""
-        return {"type": "object", "additionalProperties": self.of.schema()}
-
-
-@frozen
-class Several:
-    """A list; one entry may be written without the list, unless *strict*."""
-
-    of: Shape
-    strict: bool = False
-
-    def read(self, node: Node, where: Where) -> Any:
-        """Return the entries that could be read."""
-        if node.value is UNREAD:
-            return UNREAD
-        if isinstance(node.value, tuple):
-            entries = [
-                self.of.read(item, where.at(number))
-                for number, item in enumerate(node.value)
-            ]
-        elif self.strict or node.value is None:
-            return where.refuse(f"must be a list, not {node.kind}", node.place)
-        else:
-            entries = [self.of.read(node, where)]
-        return [entry for entry in entries if entry is not UNREAD]
-
-    def write(self, value: Any, where: Where) -> Any:
-        """Return the list."""
-        if not isinstance(value, list | tuple):
-            return _unwritable(value, where)
-        return [self.of.write(item, where.at(n)) for n, item in enumerate(value)]
-
-    def schema(self) -> Schema:
-        """Return the schema."""
-        entries = {"type": "array", "items": self.of.schema()}
-        return entries if self.strict else {"anyOf": [self.of.schema(), entries]}
-
-
-@frozen
-class Maybe:
-    """A shape, or null."""
-
-    of: Shape
-
-    def read(self, node: Node, where: Where) -> Any:
-        """Return the value, or None."""
-        return None if node.value is None else self.of.read(node, where)
-
-    def write(self, value: Any, where: Where) -> Any:
-        """Return the value."""
-        return None if value is None else self.of.write(value, where)
-
-    def schema(self) -> Schema:
-        """Return the schema."""
-        return {"anyOf": [self.of.schema(), {"type": "null"}]}
-
-
-@frozen
-class Items:
-    """An expression that gives items, or a list of them."""
-
-    def read(self, node: Node, where: Where) -> Any:
-        """Return the expression or the list."""
-        if isinstance(node.value, str | tuple) or node.value is UNREAD:
-            return node.plain()
-        message = f"must be an expression or a list, not {node.kind}"
-        return where.refuse(message, node.place)
-
-    def write(self, value: Any, where: Where) -> Any:
-        """Return it."""
-        if isinstance(value, str | list):
-            return Data().write(value, where)
-        return _unwritable(value, where)
-
-    def schema(self) -> Schema:
-        """Return the schema."""
-        return {"type": ["string", "array"]}
-
-
-def _entries(value: Mapping[Any, Any], where: Where, of: Shape) -> Any:
+def entries_of(value: Mapping[Any, Any], where: Where, of: Shape) -> Any:
+    """Return a mapping with text for keys, each value written as *of* says."""
     for key in value:
         if not isinstance(key, str):
             return where.refuse(f"has the key {key!r}; in a file, keys are text")
         _clean(key, where)
     return {key: of.write(entry, where.at(key)) for key, entry in value.items()}
+
+
+def _is_plain_number(value: Any) -> bool:
+    if type(value) is float:
+        return math.isfinite(value)
+    return type(value) is int and abs(value) < 10**MAX_DIGITS
 
 
 def _clean(text: str, where: Where) -> Any:
@@ -322,7 +251,8 @@ def _clean(text: str, where: Where) -> Any:
     return text
 
 
-def _unwritable(value: Any, where: Where, hint: str = "") -> Any:
+def unwritable(value: Any, where: Where, hint: str = "") -> Any:
+    """Refuse a value of Python's that a file has no form for."""
     if callable(value):
         name = getattr(value, "__qualname__", None) or type(value).__qualname__
         what = f"is {short(name)!r}, a Python callable, which a file cannot hold"

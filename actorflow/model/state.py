@@ -1,8 +1,10 @@
 """The state of one execution, as `fold.apply` makes it from events.
 
-What an execution still owes the world is a function of this state. A part *owes* when
-its actor can do something without anything from outside; `busy` counts the parts that
-owe, so that the status is known without looking at them all.
+It is a tree of parts: the execution, its branches, the activations they are in, and
+what those start in turn. What is still owed to the world is a function of this state.
+A part *owes* when its actor can do something without anything from outside; it is
+*busy* when it, or anything below it, owes. Each part counts its busy children, so the
+status of the whole is known without looking at all of it.
 """
 
 from __future__ import annotations
@@ -56,23 +58,76 @@ class Answer:
 
 
 @define
+class Part:
+    """A node of the tree.
+
+    Attributes:
+        parent: the part this one lies in; None for the execution.
+        owes: whether its actor can do something now.
+        busy_children: how many of its children are busy.
+    """
+
+    address: str
+    parent: Part | None = field(default=None, repr=False, eq=False)
+    owes: bool = False
+    busy_children: int = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything in it owes."""
+        return self.owes or self.busy_children > 0
+
+
+@define
+class Scope:
+    """A graph being walked: the execution's own, or that of a flow inside it.
+
+    Attributes:
+        inputs: what expressions see as ``inputs``.
+        variables: what its first branch begins with.
+        branches: addresses of its branches, by name.
+        failing: the failure that ends it as soon as nothing in it is busy.
+    """
+
+    inputs: dict[str, Data]
+    variables: dict[str, Data]
+    branches: dict[str, str] = field(factory=dict)
+    failing: Failure | None = None
+
+
+@define
 class Fan:
-    """The items of a map: which are done, which are active, which are still to start."""
+    """The items of a map, or the arms of a parallel: done, active, still to start.
+
+    Attributes:
+        items: what each is given.
+        names: of arms; None for items, which have numbers.
+        bodies: (kind, node) of each arm, or the one of all items.
+        redo: those to be started again before new ones.
+    """
 
     items: list[Data]
+    names: list[str] | None
+    bodies: list[tuple[str, str]]
     limit: int | None
     on_error: str
     results: list[Data]
     next: int = 0
     live: int = 0
-    waiting: int = 0
     failures: dict[int, Failure] = field(factory=dict)
     redo: list[int] = field(factory=list)
 
-    @property
-    def finished(self) -> bool:
-        """Whether no item is active and none will be started."""
-        return self.live == 0 and not self.startable
+    def body(self, index: int) -> tuple[str, str]:
+        """Return (kind, node) of an item."""
+        return self.bodies[0 if self.names is None else index]
+
+    def key(self, index: int) -> str:
+        """Return what stands between the brackets of an item's address."""
+        return str(index) if self.names is None else self.names[index]
+
+    def index(self, key: str) -> int:
+        """Return the index of an item, from what stands between the brackets."""
+        return int(key) if self.names is None else self.names.index(key)
 
     @property
     def startable(self) -> bool:
@@ -82,19 +137,45 @@ class Fan:
         return bool(self.redo) or self.next < len(self.items)
 
     @property
-    def room(self) -> int:
-        """How many more items may be active now.
-
-        An item that waits for the outside uses nothing, so it makes room, except
-        where one after the other was asked for.
-        """
-        if self.limit == 1:
-            return 1 - self.live
-        return (self.limit or WINDOW) - (self.live - self.waiting)
+    def finished(self) -> bool:
+        """Whether no item is active and none will be started."""
+        return self.live == 0 and not self.startable
 
 
 @define
-class Activation:
+class Result:
+    """What became of a child that was run on its own: a value, or a failure."""
+
+    value: Data = None
+    error: Failure | None = None
+
+
+@define
+class Branch(Part):
+    """One line of control, with its own variables.
+
+    Attributes:
+        name: unique in its scope; its address, in the execution's own.
+        status: ``active``, ``completed`` or ``failed``.
+        step: the step it is in, or was in last.
+        target: the step it will enter next, once that is decided.
+        current: the address of the activation it is in.
+        forked: whether other branches went on where it ended.
+    """
+
+    name: str = ""
+    variables: dict[str, Data] = field(factory=dict)
+    target: str | None = None
+    status: str = "active"
+    step: str | None = None
+    current: str | None = None
+    visits: dict[str, int] = field(factory=dict)
+    error: Failure | None = None
+    forked: bool = False
+
+
+@define
+class Activation(Part):
     """One entry into a node.
 
     Attributes:
@@ -105,18 +186,22 @@ class Activation:
         attempt: the try that is to be made, or is being made, from 1.
         until: when backoff or wait end by themselves.
         frozen: since when a pause has stopped that clock.
+        fan: of a map or a parallel.
+        scope: of a flow, once it has begun.
+        open: how many children run, of a loop, a route or a dynamic node.
+        count: how many iterations a loop has begun.
+        results: of its children that have ended, by address; a loop keeps the last.
         records: activity history.
         answers: ended waits, by ordinal.
         interruptions: how often a process died while it ran.
     """
 
-    address: str
-    kind: str
-    node: str
-    step: str | None
-    input: Data
-    store: str | None
-    visit: int
+    kind: str = "activity"
+    node: str = ""
+    step: str | None = None
+    input: Data = None
+    store: str | None = None
+    visit: int = 1
     phase: str = "running"
     attempt: int = 1
     until: float | None = None
@@ -124,66 +209,59 @@ class Activation:
     wait: Wait | None = None
     error: Failure | None = None
     fan: Fan | None = None
+    scope: Scope | None = None
+    open: int = 0
+    count: int = 0
+    results: dict[str, Result] | None = None
     interruptions: int = 0
-    busy: bool = False
     records: dict[str, Data] | None = None
     answers: dict[int, Answer] | None = None
     progress: ev.ProgressReported | None = None
 
+    @property
+    def room(self) -> int:
+        """How many more items may be active now, if this is a map or a parallel.
 
-@define
-class Branch:
-    """One line of control, with its own variables.
-
-    Attributes:
-        status: ``active``, ``completed`` or ``failed``.
-        step: the step it is in, or was in last.
-        target: the step it will enter next, once that is decided.
-        current: the address of the activation it is in.
-    """
-
-    id: str
-    parent: str | None
-    variables: dict[str, Data]
-    target: str | None
-    status: str = "active"
-    step: str | None = None
-    current: str | None = None
-    visits: dict[str, int] = field(factory=dict)
-    error: Failure | None = None
-    forked: bool = False
-    busy: bool = False
+        An item that only waits for the outside uses nothing, so it makes room, except
+        where one after the other was asked for.
+        """
+        fan = self.fan
+        assert fan is not None
+        if fan.limit == 1:
+            return 1 - fan.live
+        return (fan.limit or WINDOW) - self.busy_children
 
 
 def parent_of(address: str) -> str:
-    """Return the address of the branch or activation that *address* belongs to."""
-    cut = address.rindex("[" if address.endswith("]") else "/")
-    return address[:cut]
+    """Return the address of the branch or activation that *address* lies in."""
+    if address[-1] == "]":
+        return address[: address.rindex("[")]
+    slash = address.rfind("/")
+    at = address.find("@", slash + 1)
+    return address[: at if at >= 0 else max(slash, 0)]
 
 
-def item_index(address: str) -> int:
-    """Return n for ``...[n]``."""
-    return int(address[address.rindex("[") + 1 : -1])
+def item_key(address: str) -> str:
+    """Return the k of ``...[k]``."""
+    return address[address.rindex("[") + 1 : -1]
 
 
 @define
-class ExecutionState:
+class ExecutionState(Part):
     """Everything that is so after the events applied to it.
 
     Attributes:
         version: seq of the last event.
         outcome: how it ended, or None.
-        failing: the failure that will end it as soon as nothing is in flight.
         signals: received and not yet consumed, per topic, oldest first: (seq, payload).
         topics: addresses that wait for a signal, per topic, first come first served.
         forks: the counter that names branches.
-        busy: how many branches and activations owe something.
     """
 
+    address: str = ""
     version: int = 0
     workflow: str = ""
     fingerprint: str = ""
-    inputs: dict[str, Data] = field(factory=dict)
     attributes: dict[str, Data] = field(factory=dict)
     started_at: float = 0.0
     finished_at: float | None = None
@@ -191,7 +269,7 @@ class ExecutionState:
     output: Data = None
     error: Failure | None = None
     reason: str | None = None
-    failing: Failure | None = None
+    scope: Scope = field(factory=lambda: Scope({}, {}))
     branches: dict[str, Branch] = field(factory=dict)
     activations: dict[str, Activation] = field(factory=dict)
     waits: dict[str, Wait] = field(factory=dict)
@@ -201,18 +279,21 @@ class ExecutionState:
     paused: Pause | None = None
     paused_branches: dict[str, Pause] = field(factory=dict)
     forks: int = 0
-    busy: int = 0
-    initial: dict[str, Data] = field(factory=dict, repr=False)
     _deadlines: list[tuple[float, str]] = field(factory=list, eq=False, repr=False)
 
     # -- questions ---------------------------------------------------------------------
+
+    @property
+    def inputs(self) -> dict[str, Data]:
+        """What the caller gave."""
+        return self.scope.inputs
 
     @property
     def status(self) -> str:
         """The first that applies: how it ended, running, paused, suspended."""
         if self.outcome:
             return self.outcome
-        if self.busy or self.failing:
+        if self.busy_children or self.scope.failing:
             return "running"
         if self.paused or any(self._stopped()):
             return "paused"
@@ -241,6 +322,27 @@ class ExecutionState:
             heapq.heappop(heap)
         return None
 
+    def part(self, address: str) -> Branch | Activation | ExecutionState:
+        """Return what lives at *address*.
+
+        Raises:
+            KeyError: nothing does.
+        """
+        if not address:
+            return self
+        return self.branches.get(address) or self.activations[address]
+
+    def scope_of(self, owner: str) -> Scope:
+        """Return the scope of the execution (``""``) or of the flow at *owner*."""
+        scope = self.activations[owner].scope if owner else self.scope
+        assert scope is not None
+        return scope
+
+    def branches_in(self, owner: str) -> Iterator[Branch]:
+        """Yield the branches of the execution (``""``) or of the flow at *owner*."""
+        for address in self.scope_of(owner).branches.values():
+            yield self.branches[address]
+
     def is_paused(self, address: str) -> bool:
         """Whether a pause covers the branch that *address* lies in."""
         if self.paused is not None:
@@ -253,58 +355,116 @@ class ExecutionState:
     def is_halted(self, address: str) -> bool:
         """Whether nothing new may begin there: paused, failing or ended."""
         return (
-            self.failing is not None
-            or self.outcome is not None
+            self.outcome is not None
             or self.is_paused(address)
+            or self._is_failing(self.part(address))
         )
+
+    def _is_failing(self, part: Part | None) -> bool:
+        if self.scope.failing is not None:
+            return True
+        while part is not None:
+            if isinstance(part, Activation) and part.scope and part.scope.failing:
+                return True
+            part = part.parent
+        return False
 
     def _stopped(self) -> Iterator[bool]:
         for branch in self.branches.values():
-            yield branch.status == "active" and branch.id in self.paused_branches
+            yield branch.status == "active" and branch.address in self.paused_branches
         for wait in self.waits.values():
             yield wait.kind == "pause"
 
-    # -- keeping count, for the fold ----------------------------------------------------
+    # -- keeping count, for the fold ---------------------------------------------------
 
     def weigh(self, part: Branch | Activation) -> None:
-        """Recount whether *part* owes something."""
-        if isinstance(part, Branch):
-            owes = self._branch_owes(part)
+        """Look again whether *part* owes, and tell its ancestors if that matters."""
+        before = part.owes or part.busy_children > 0
+        if isinstance(part, Activation):
+            part.owes = self._activation_owes(part)
         else:
-            owes = self._activation_owes(part)
-        if owes != part.busy:
-            part.busy = owes
-            self.busy += 1 if owes else -1
+            part.owes = self._branch_owes(part)
+        after = part.owes or part.busy_children > 0
+        if before != after:
+            self._count(part, 1 if after else -1)
+
+    def _count(self, part: Part, change: int) -> None:
+        """Count *part* among, or no longer among, the busy children of its parent."""
+        parent = part.parent
+        if parent is None:
+            return
+        parent.busy_children += change
+        if isinstance(parent, ExecutionState):
+            return
+        was_busy = parent.owes or parent.busy_children - change > 0
+        if isinstance(parent, Activation):
+            parent.owes = self._activation_owes(parent)
+        is_busy = parent.owes or parent.busy_children > 0
+        if was_busy != is_busy:
+            self._count(parent, 1 if is_busy else -1)
 
     def _branch_owes(self, branch: Branch) -> bool:
         if branch.status != "active" or branch.current is not None:
             return False
-        return not self.is_halted(branch.id)
+        return not self.is_halted(branch.address)
 
     def _activation_owes(self, activation: Activation) -> bool:
         if activation.phase in ("backoff", "interrupted"):
             return not self.is_halted(activation.address)
         if activation.phase != "running":
             return False
-        fan = activation.fan
-        if fan is None or fan.finished:
+        if activation.fan is not None:
+            return self._fan_owes(activation, activation.fan)
+        if activation.scope is not None:
+            return self._flow_owes(activation, activation.scope)
+        # A loop or a route owes its next decision when no child of it runs.
+        return activation.open == 0
+
+    def _fan_owes(self, activation: Activation, fan: Fan) -> bool:
+        if fan.finished:
             return True
-        starts = fan.startable and fan.room > 0
+        starts = fan.startable and activation.room > 0
         return starts and not self.is_halted(activation.address)
 
+    def _flow_owes(self, activation: Activation, scope: Scope) -> bool:
+        """A flow has to begin, and to end; between, its branches do the work."""
+        if activation.busy_children:
+            return False
+        if scope.failing is not None:
+            return True
+        branches = self.branches_in(activation.address)
+        return all(branch.status != "active" for branch in branches)
+
     def weigh_all(self) -> None:
-        """Recount what every part owes; after a pause, say."""
-        for branch in self.branches.values():
-            self.weigh(branch)
+        """Look again at every part; after a pause, say."""
         for activation in self.activations.values():
             self.weigh(activation)
+        for branch in self.branches.values():
+            self.weigh(branch)
 
     def drop(self, activation: Activation) -> None:
-        """Forget an activation."""
-        self.stop_waiting(activation)
+        """Forget an activation, and everything in it."""
+        if activation.fan is not None or activation.scope is not None:
+            self._drop_children(activation)
+        if activation.wait is not None:
+            self.stop_waiting(activation)
         del self.activations[activation.address]
-        if activation.busy:
-            self.busy -= 1
+        if activation.owes or activation.busy_children > 0:
+            activation.owes, activation.busy_children = False, 0
+            self._count(activation, -1)
+
+    def _drop_children(self, activation: Activation) -> None:
+        if activation.scope is not None:
+            for branch in list(self.branches_in(activation.address)):
+                if branch.current is not None and branch.current in self.activations:
+                    self.drop(self.activations[branch.current])
+                del self.branches[branch.address]
+        fan = activation.fan
+        for index in range(fan.next if fan else 0):
+            assert fan is not None
+            item = self.activations.get(f"{activation.address}[{fan.key(index)}]")
+            if item is not None:
+                self.drop(item)
 
     def set_clock(self, activation: Activation, until: float | None, at: float) -> None:
         """Let the activation's clock ring at *until*; a pause freezes it *at* once."""
@@ -322,21 +482,12 @@ class ExecutionState:
         wait, activation.wait = activation.wait, None
         if wait is None:
             return
-        address = activation.address
-        del self.waits[address]
+        del self.waits[activation.address]
         if wait.topic is not None:
             waiting = self.topics[wait.topic]
-            del waiting[address]
+            del waiting[activation.address]
             if not waiting:
                 del self.topics[wait.topic]
-        parent = self.fan_around(address)
-        if parent and parent.fan:
-            parent.fan.waiting -= 1
-            self.weigh(parent)
-
-    def fan_around(self, address: str) -> Activation | None:
-        """Return the map that *address* is an item of, if it is one."""
-        return self.activations[parent_of(address)] if address[-1] == "]" else None
 
 
 def lookup(variables: dict[str, Data], path: str) -> tuple[bool, Data]:
@@ -355,7 +506,5 @@ def with_path(tree: dict[str, Data], path: str, value: Data) -> dict[str, Data]:
     if not rest:
         return {**tree, head: value}
     inner = tree.get(head)
-    return {
-        **tree,
-        head: with_path(inner if isinstance(inner, dict) else {}, rest, value),
-    }
+    inner = inner if isinstance(inner, dict) else {}
+    return {**tree, head: with_path(inner, rest, value)}

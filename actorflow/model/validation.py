@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from actorflow.model.definition import (
     KINDS,
+    RUNNING_KINDS,
     Activity,
     Step,
     Workflow,
@@ -83,8 +84,8 @@ def _name_problems(workflow: Workflow) -> Iterator[str]:
             yield "branch name 'main' is taken by the first branch"
         elif not _NAME.fullmatch(branch):
             yield f"branch name {branch!r} may not contain / [ ] # @"
-        stem, _, number = branch.rpartition("-")
-        if number.isdigit() and (stem == "main" or stem in named):
+        stem, _, suffix = branch.rpartition("-")
+        if suffix.isdigit() and (stem == "main" or stem in named):
             yield (
                 f"branch name {branch!r} is one that unnamed branches of {stem!r} get; "
                 "choose another"
@@ -101,7 +102,7 @@ def _kind_problems(step: Step) -> Iterator[str]:
 
 
 def _modifier_problems(step: Step) -> Iterator[str]:
-    runs_code = step.activity is not None or step.map is not None
+    runs_code = any(kind in RUNNING_KINDS for kind in step.kinds)
     can_fail = runs_code or step.wait_signal is not None
     if step.retry and not runs_code:
         yield "retry is for steps that run an activity"
@@ -111,8 +112,8 @@ def _modifier_problems(step: Step) -> Iterator[str]:
         yield "timeout is for steps that run an activity"
     if step.timeout is not None and step.timeout <= 0:
         yield f"timeout must be positive, not {step.timeout:g} s"
-    if step.parameters and step.activity is None:
-        yield "parameters are for activity steps"
+    if step.parameters and step.activity is None and step.flow is None:
+        yield "parameters are for activity and flow steps"
     if step.store and (step.join or step.sleep is not None or step.pause is not None):
         yield f"store is of no use: {'/'.join(step.kinds)} has no result"
     if step.edges not in ("all", "first"):
@@ -122,8 +123,9 @@ def _modifier_problems(step: Step) -> Iterator[str]:
     for number, catch in enumerate(step.catch):
         if not catch.on:
             yield f"catch[{number}]: `on` is empty, so nothing would be caught"
-    if isinstance(step.node, Activity):
-        yield from activity_problems(step.node)
+    for node in step.nodes.values():
+        if isinstance(node, Activity):
+            yield from activity_problems(node)
 
 
 def _wait_problems(step: Step) -> Iterator[str]:
@@ -140,14 +142,29 @@ def _wait_problems(step: Step) -> Iterator[str]:
         yield "a pause needs an edge to go on by"
 
 
-def _map_problems(step: Step) -> Iterator[str]:
-    if not step.map:
-        return
-    limit = step.map.max_concurrency
+def _composite_problems(step: Step) -> Iterator[str]:
+    for name, part in (("parallel", step.parallel), ("map", step.map)):
+        limit = part.max_concurrency if part else None
+        if limit is not None and limit < 1:
+            yield f"{name}.max_concurrency must be at least 1, not {limit}"
+        if part and part.on_error not in ("wait", "fail_fast", "continue"):
+            yield f"{name}.on_error must be wait, fail_fast or continue: {part.on_error!r}"
+    if step.parallel and not step.parallel.arms:
+        yield "parallel needs at least one arm"
+    if step.route and not step.route.choices:
+        yield "route needs at least one choice"
+    for name in (*(step.parallel.arms if step.parallel else ()), *_keys(step)):
+        if not _NAME.fullmatch(str(name)):
+            yield f"name {name!r} may not contain / [ ] # @"
+    limit = step.loop.max_iterations if step.loop else None
     if limit is not None and limit < 1:
-        yield f"map.max_concurrency must be at least 1, not {limit}"
-    if step.map.on_error not in ("wait", "fail_fast", "continue"):
-        yield f"map.on_error must be wait, fail_fast or continue: {step.map.on_error!r}"
+        yield f"loop.max_iterations must be at least 1, not {limit}"
+    if step.loop and step.loop.on_max not in ("end", "error"):
+        yield f"loop.on_max must be end or error, not {step.loop.on_max!r}"
+
+
+def _keys(step: Step) -> Iterator[str]:
+    yield from step.route.choices if step.route else ()
 
 
 def _join_problems(step: Step) -> Iterator[str]:
@@ -182,7 +199,7 @@ _STEP_CHECKS: tuple[Callable[[Step], Iterator[str]], ...] = (
     _kind_problems,
     _modifier_problems,
     _wait_problems,
-    _map_problems,
+    _composite_problems,
     _join_problems,
     _store_problems,
 )

@@ -7,15 +7,15 @@ from typing import Any
 from actorflow.errors import UnrecordableError
 from actorflow.model import events as ev
 from actorflow.model.events import Failure
-from actorflow.model.policy import Retry, failure_of, next_try
+from actorflow.model.policy import failure_of, next_try
 from actorflow.model.rules import wait_for_signal
 from actorflow.model.state import Activation, Answer, parent_of
-from actorflow.runtime.binding import BoundActivity, Call
 from actorflow.runtime.bridge import ActorBridge
 from actorflow.runtime.context import ActivityContext, AskSignal, RecordValue
 from actorflow.runtime.executors import Began, Job, Left, Raised, Returned
 from actorflow.runtime.messages import Ended, Rang, Reported, Requested, TimedOut
 from actorflow.runtime.run import Run, RunActor
+from actorflow.runtime.work import Work
 
 
 class ActivityActor(RunActor):
@@ -25,22 +25,13 @@ class ActivityActor(RunActor):
     *backoff* and *waiting* owe a timer.
     """
 
-    def __init__(
-        self,
-        run: Run,
-        address: str,
-        bound: BoundActivity,
-        call: Call,
-        retry: tuple[Retry, ...],
-        timeout: float | None,
-        job: Job | None = None,
-    ) -> None:
+    def __init__(self, run: Run, address: str, work: Work) -> None:
         super().__init__(run, address)
-        self._bound = bound
-        self._call = call
-        self._retry = retry
-        self._timeout = timeout
-        self._job = job
+        self._bound = run.services.bound(work.node)
+        self._call = work.call
+        self._retry = work.retry or self._bound.activity.retry
+        self._timeout = work.timeout or self._bound.activity.timeout
+        self._job: Job | None = work.job
         self._timer: Any = None
         self._deadline: Any = None
         self._rings = 0
@@ -272,8 +263,3 @@ class ActivityActor(RunActor):
     def _report(self, event: Any) -> None:
         if self._activation is not None:
             self.run.record_one(self.address, event)
-
-
-def retry_of(step_retry: tuple[Retry, ...], bound: BoundActivity) -> tuple[Retry, ...]:
-    """Return the policies that hold: a step's own replace the activity's."""
-    return step_retry or bound.activity.retry

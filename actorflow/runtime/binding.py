@@ -95,6 +95,9 @@ class Call:
     kwargs: Mapping[str, Data]
 
 
+NO_CALL = Call((), {})
+
+
 def call_of(data: Data) -> Call:
     """Return the call that a recorded input stands for.
 
@@ -104,11 +107,6 @@ def call_of(data: Data) -> Call:
     if isinstance(data, dict) and set(data) == {"*"}:
         return Call(tuple(data["*"]["args"]), data["*"]["kwargs"])
     return Call((), data or {})
-
-
-def call_data(args: tuple[Data, ...], kwargs: Mapping[str, Data]) -> Data:
-    """Return the input that records a call."""
-    return {"*": {"args": list(args), "kwargs": dict(kwargs)}} if args else dict(kwargs)
 
 
 class BoundActivity:

@@ -7,27 +7,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import evolve
-
 from actorflow.model import events as ev
 from actorflow.model import rules
-from actorflow.model.definition import Edge, Step
+from actorflow.model.definition import Edge, Step, Workflow
 from actorflow.model.events import Failure
 from actorflow.model.policy import failure_of
-from actorflow.model.state import Activation, Branch
-from actorflow.runtime.activity import ActivityActor, retry_of
-from actorflow.runtime.binding import call_of
-from actorflow.runtime.fanout import MapActor
+from actorflow.model.state import Activation, Branch, parent_of
+from actorflow.runtime.binding import NO_CALL, call_of
 from actorflow.runtime.messages import Arrived
-from actorflow.runtime.run import RunActor
-from actorflow.runtime.waiting import WaitActor
-
-EXECUTION = ""
-"""The address of the execution itself."""
+from actorflow.runtime.run import Run, RunActor
+from actorflow.runtime.work import Work
 
 
 class BranchActor(RunActor):
     """Follows edges from step to step until it must hand over."""
+
+    def __init__(self, run: Run, address: str, workflow: Workflow) -> None:
+        super().__init__(run, address)
+        self._workflow = workflow
 
     @property
     def _branch(self) -> Branch:
@@ -35,15 +32,15 @@ class BranchActor(RunActor):
 
     def handle(self, message: Any) -> None:  # noqa: ARG002 - the state tells it all
         """Do what the branch owes now."""
-        branch = self._branch
-        if branch.status != "active" or self.run.state.outcome is not None:
+        branch = self.run.state.branches.get(self.address)
+        if branch is None or branch.status != "active" or self.run.state.outcome:
             self.leave()
         elif branch.current is not None:
             self._look_after(self.run.state.activations[branch.current])
         elif branch.target is not None:
-            self._enter(self.run.workflow.step(branch.target))
+            self._enter(self._workflow.step(branch.target))
         else:
-            self._choose(self.run.workflow.step(branch.step or ""))
+            self._choose(self._workflow.step(branch.step or ""))
 
     # -- from a step to the next -------------------------------------------------------
 
@@ -61,7 +58,7 @@ class BranchActor(RunActor):
             self.run.record_one(self.address, ev.BranchMoved(edges[0].step))
             self._hand_over()
         else:
-            self._enter(self.run.workflow.step(edges[0].step))
+            self._enter(self._workflow.step(edges[0].step))
 
     def _enter(self, step: Step) -> None:
         if self.run.state.is_halted(self.address):
@@ -82,14 +79,15 @@ class BranchActor(RunActor):
             self._enter_failed(step, error)
             return
         self.run.record(*facts)
-        self._look_after(self.run.state.activations[facts[0][0]])
+        if self._branch.current is not None:
+            self._look_after(self.run.state.activations[self._branch.current])
+        else:
+            self._choose(step)  # a decision: nothing was to be done there
 
     def _enter_failed(self, step: Step, error: Exception) -> None:
         """The step's input could not be made: the step fails, visibly."""
         address = f"{self.address}/{step.name}"
-        started = ev.ActivationStarted(step.kind, step.name, step.name)
-        if step.kind == "map":
-            started = evolve(started, kind="activity")
+        started = ev.ActivationStarted("activity", step.name, step.name)
         self.run.record(
             (address, started),
             (address, ev.ActivationFailed(self._described(error, step))),
@@ -106,35 +104,24 @@ class BranchActor(RunActor):
         elif address in self.run.actors:
             self.run.settle(address)
         elif activation.phase != "joining":
-            self._spawn(activation, self.run.workflow.step(activation.step or ""))
+            self._spawn(activation, self._workflow.step(activation.step or ""))
 
     def _spawn(self, activation: Activation, step: Step) -> None:
-        address = activation.address
-        if activation.kind == "activity":
-            bound = self.run.services.bound(step.activity)
-            self.run.spawn(
-                ActivityActor,
-                address,
-                bound,
-                call_of(activation.input),
-                retry_of(step.retry, bound),
-                step.timeout or bound.activity.timeout,
-            )
-        elif activation.kind == "map":
-            self.run.spawn(MapActor, address, step)
-        else:
-            self.run.spawn(WaitActor, address)
+        runs_node = activation.kind in ("activity", "flow")
+        node = step.nodes[step.name] if runs_node else None
+        call = call_of(activation.input) if runs_node else NO_CALL
+        self.run.begin(activation.address, activation.kind, Work(node, call, step))
 
     def _step_failed(self, activation: Activation) -> None:
         failure = activation.error
         assert failure is not None
-        step = self.run.workflow.step(activation.step or "")
+        step = self._workflow.step(activation.step or "")
         address, event = rules.caught(step, self._branch, failure)
         self.run.record_one(address, event)
         if isinstance(event, ev.BranchFailed):
             self._hand_over()
         else:
-            self._enter(self.run.workflow.step(self._branch.target or ""))
+            self._enter(self._workflow.step(self._branch.target or ""))
 
     # -- handing over ------------------------------------------------------------------
 
@@ -143,7 +130,7 @@ class BranchActor(RunActor):
         self._hand_over()
 
     def _hand_over(self, edges: list[Edge] | None = None) -> None:
-        self.run.tell(EXECUTION, Arrived(self.address, edges))
+        self.run.tell(parent_of(self.address), Arrived(self.address, edges))
 
     def _described(self, error: BaseException, step: Step) -> Failure:
         return failure_of(error, address=f"{self.address}/{step.name}", node=step.name)

@@ -93,7 +93,7 @@ def checkpoint_of(
         workflow=state.workflow,
         inputs=bring(state.inputs),
         branches={
-            branch.id: BranchView(
+            branch.address: BranchView(
                 branch.status,
                 branch.target or branch.step,
                 bring(branch.variables),

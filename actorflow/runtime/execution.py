@@ -1,7 +1,7 @@
-"""The actor of one execution: what concerns more than one of its branches.
+"""The actor of one execution: its graph, and what the outside wants of it.
 
-It owns the stream, starts branches, forks and joins them, takes commands from
-outside, and decides the end. Start reading here: `handle`.
+It owns the stream, supervises the branches, takes commands, and records the end. Start
+reading here: `handle`.
 """
 
 from __future__ import annotations
@@ -13,97 +13,48 @@ from typing import Any
 from actorflow.errors import ActorflowError, BranchNotFoundError, ExecutionEndedError
 from actorflow.model import events as ev
 from actorflow.model import rules
-from actorflow.model.definition import Edge, Step
-from actorflow.model.rules import Fact
-from actorflow.model.state import Branch
-from actorflow.runtime.branch import BranchActor
-from actorflow.runtime.messages import Arrived, Command, Settle
-from actorflow.runtime.run import RunActor
+from actorflow.model.events import Failure
+from actorflow.model.rules import Fact, Output
+from actorflow.runtime.messages import Command
+from actorflow.runtime.run import Run
+from actorflow.runtime.scope import ScopeActor
 
 logger = logging.getLogger(__name__)
 
 
-class ExecutionActor(RunActor):
-    """Supervises the branches of one execution."""
+class ExecutionActor(ScopeActor):
+    """The root of everything an execution does."""
+
+    def __init__(self, run: Run, address: str) -> None:
+        super().__init__(run, address, run.workflow)
 
     def on_start(self) -> None:
         """Begin, or go on where the log ends."""
-        if any(a.phase == "running" for a in self._in_flight()):
+        if self._was_interrupted():
             owner, epoch = self.run.services.owner, self.run.stream.epoch
             self.run.record(("", ev.ExecutionRecovered(owner, epoch)))
-        self._wake_branches()
+        self.wake_branches()
         super().on_start()
 
     def handle(self, message: Any) -> None:
         """Take in what a branch or the outside wants; then see what follows."""
-        if isinstance(message, Arrived):
-            self._arrived(self.run.state.branches[message.branch], message.edges)
-        elif isinstance(message, Command):
+        if isinstance(message, Command):
             self._do(message)
-        elif not isinstance(message, Settle):
-            logger.warning("%s does not understand %r", self.run.id, message)
-        self._conclude()
+        super().handle(message)
 
-    # -- branches ----------------------------------------------------------------------
-
-    def _in_flight(self) -> list[Any]:
-        activations = self.run.state.activations.values()
-        return [a for a in activations if a.kind == "activity" and a.busy]
-
-    def _wake_branches(self) -> None:
-        """Give every active branch an actor; let those that have one look around."""
-        for branch in list(self.run.state.branches.values()):
-            if branch.status != "active":
-                continue
-            if branch.id in self.run.actors:
-                self.run.settle(branch.id)
-            else:
-                self.run.spawn(BranchActor, branch.id)
-
-    def _arrived(self, branch: Branch, edges: list[Edge] | None) -> None:
-        if branch.status != "active" or branch.current is not None:
-            return
-        if edges is not None:
-            self._leave_by(branch, edges)
-        elif branch.target is not None and not self.run.state.is_halted(branch.id):
-            step = self.run.workflow.step(branch.target)
-            if step.join is not None:
-                self._enter_join(branch, step)
-
-    def _leave_by(self, branch: Branch, edges: list[Edge]) -> None:
-        """End the branch, with or without others that go on from here."""
-        if edges and self.run.state.is_halted(branch.id):
-            return
-        self.run.record(*rules.fork(self.run.state, branch, edges))
-        self._wake_branches()
-        self.run.settle(branch.id)
-
-    def _enter_join(self, branch: Branch, step: Step) -> None:
-        state, services = self.run.state, self.run.services
-        now = services.clock.time()
-        entered = rules.enter(step, state, branch, services.expressions, now)
-        self.run.record(*entered)
-        activation = state.activations[entered[0][0]]
-        self.run.record(*rules.arrive(state, activation, branch))
-
-    def _conclude(self) -> None:
-        """Complete joins that are satisfied; end the execution if nothing is left."""
-        state = self.run.state
-        if state.outcome is not None:
-            return
-        if state.failing is None:
-            for address, completed in list(
-                rules.satisfied_joins(self.run.workflow, state)
-            ):
-                self.run.record_one(address, completed)
-                self.run.settle(address.rpartition("/")[0])
-        ended = rules.finish(self.run.workflow, state)
-        if ended:
-            self.run.record(*ended)
-            self._end()
-
-    def _end(self) -> None:
+    def ended(self, end: Failure | Output) -> None:
+        """Record the output or the failure."""
+        if isinstance(end, Output):
+            self.run.record(("", ev.ExecutionCompleted(end.value)))
+        else:
+            self.run.record(("", ev.ExecutionFailed(end)))
         self.run.settle_all()
+
+    def _was_interrupted(self) -> bool:
+        return any(
+            activation.kind == "activity" and activation.phase == "running"
+            for activation in self.run.state.activations.values()
+        )
 
     # -- commands from outside ---------------------------------------------------------
 
@@ -165,17 +116,17 @@ class ExecutionActor(RunActor):
             if wait.kind == "pause" and inside:
                 self.run.record_one(address, ev.WaitEnded(wait.ordinal))
         self.run.record(*rules.answers(state))
-        self._wake_branches()
+        self.wake_branches()
         self.run.settle_all()
 
     def _must_exist(self, branch: str | None) -> None:
-        if branch is not None and branch not in self.run.state.branches:
+        if branch is not None and branch not in self.run.state.scope.branches:
             raise BranchNotFoundError(self.run.id, branch)
 
     def do_cancel(self, reason: str | None = None) -> None:
         self._must_be_open()
         self.run.record(("", ev.ExecutionCancelled(reason)))
-        self._end()
+        self.run.settle_all()
 
     def do_retry(self) -> None:
         outcome = self.run.state.outcome
@@ -184,18 +135,17 @@ class ExecutionActor(RunActor):
             raise ExecutionEndedError(self.run.id, f"{status}, not failed")
         self.run.record(("", ev.ExecutionRetried()))
         self.run.record(*rules.answers(self.run.state))
-        self._wake_branches()
+        self.wake_branches()
 
     def do_wake(self) -> None:
         """Do what is owed; being in memory is enough for that."""
 
-    def do_give_up(self, failure: ev.Failure) -> None:
-        self.run.record(("", ev.ExecutionFailed(failure)))
-        self._end()
+    def do_give_up(self, failure: Failure) -> None:
+        self.ended(failure)
 
     def do_restart(self, started: Sequence[Fact]) -> None:
         if self.run.state.outcome is None:
             self.run.record(("", ev.ExecutionCancelled("restarted")))
         self.run.stop_children()
         self.run.record(*started)
-        self._wake_branches()
+        self.wake_branches()

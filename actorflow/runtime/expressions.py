@@ -10,20 +10,65 @@ is given the state as a read-only mapping.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
-from simpleeval import DEFAULT_OPERATORS, EvalWithCompoundTypes, InvalidExpression
+from simpleeval import (
+    DEFAULT_OPERATORS,
+    MAX_COMPREHENSION_LENGTH,
+    EvalWithCompoundTypes,
+    InvalidExpression,
+)
 
 from actorflow.errors import ExpressionError
+from actorflow.model.definition import BY_NAME
 from actorflow.model.events import Data
-from actorflow.model.rules import Scope
+from actorflow.model.rules import View
 
 MAX_LENGTH = 10_000
+MAX_ITEMS = 100_000
+MAX_BITS = 10_000
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    if isinstance(base, int) and isinstance(exponent, int):
+        _bounded(base.bit_length() * max(exponent, 1))
+    return base**exponent
+
+
+def _times(left: Any, right: Any) -> Any:
+    if isinstance(left, int) and isinstance(right, int):
+        _bounded(left.bit_length() + right.bit_length())
+    return DEFAULT_OPERATORS[ast.Mult](left, right)
+
+
+def _modulo(left: Any, right: Any) -> Any:
+    # `"%1000000000d" % 1` would fill the memory.
+    if isinstance(left, str | bytes):
+        raise InvalidExpression("text cannot be formatted with %; use a template")
+    return left % right
+
+
+def _round(number: Any, digits: int | None = None) -> Any:
+    _bounded(abs(digits or 0))
+    return round(number, digits)
+
+
+def _bounded(bits: int) -> None:
+    if bits > MAX_BITS:
+        raise InvalidExpression("the number would be too large")
+
+
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
-    f.__name__: f
-    for f in (abs, all, any, bool, float, int, len, max, min, round, sorted, str, sum)
+    f.__name__: f for f in (abs, all, any, bool, float, int, len, max, min, sorted, str)
+} | {"round": _round, "sum": sum}
+_OPERATORS = DEFAULT_OPERATORS | {
+    ast.Mod: _modulo,
+    ast.Mult: _times,
+    ast.Pow: _power,
 }
 _CONSTANTS = {"True": True, "False": False, "None": None}
 _CONSTANTS |= {"true": True, "false": False, "TRUE": True, "FALSE": False, "null": None}
@@ -41,7 +86,12 @@ class Values(Protocol):
         ...
 
 
-class View(Mapping[str, Any]):
+def call_data(args: tuple[Data, ...], kwargs: Mapping[str, Data]) -> Data:
+    """Return the input that records a call; keyword arguments alone are a mapping."""
+    return {"*": {"args": list(args), "kwargs": dict(kwargs)}} if args else dict(kwargs)
+
+
+class Variables(Mapping[str, Any]):
     """Variables as a read-only mapping; each is brought back when it is looked at."""
 
     def __init__(self, variables: Mapping[str, Data], values: Values) -> None:
@@ -65,10 +115,37 @@ class _Interpreter(EvalWithCompoundTypes):
     """simpleeval without method calls, so that text cannot run what data carries."""
 
     def __init__(self) -> None:
-        super().__init__(operators=DEFAULT_OPERATORS.copy(), functions=dict(_FUNCTIONS))
+        super().__init__(operators=dict(_OPERATORS), functions=dict(_FUNCTIONS))
         self.functions = dict(_FUNCTIONS)
         # Format specifications reach attributes; templates interpolate instead.
         del self.nodes[ast.JoinedStr], self.nodes[ast.FormattedValue]
+
+    def evaluate(self, source: str, tree: ast.AST, names: Mapping[str, Any]) -> Any:
+        """Return the value of *tree*."""
+        self.expr = source
+        self.names = ChainMap(_CONSTANTS, names)  # type: ignore[arg-type]
+        # simpleeval counts from here to its own limit, which is too low for a fan-out.
+        self._max_count = MAX_COMPREHENSION_LENGTH - MAX_ITEMS
+        try:
+            return self._eval(tree)
+        finally:
+            self.names = ChainMap()
+
+    def copy(self) -> _Interpreter:
+        """Return another one; unlike making one, this leaves `warnings` alone."""
+        other = _Interpreter.__new__(_Interpreter)
+        other.__dict__.update(self.__dict__)
+        other.nodes = {
+            node: getattr(other, handler.__name__)
+            for node, handler in self.nodes.items()
+        }
+        return other
+
+    def _check_disallowed_items(self, item: Any) -> None:
+        """Do nothing: only the functions above can be called, whatever data holds.
+
+        To look through every value at every step would cost its size every time.
+        """
 
     def _eval_call(self, node: ast.Call) -> Any:
         if not isinstance(node.func, ast.Name):
@@ -90,6 +167,28 @@ class _Interpreter(EvalWithCompoundTypes):
         return value
 
 
+_PROTOTYPE = _Interpreter()
+_SYNTAX = (
+    ast.boolop,
+    ast.cmpop,
+    ast.comprehension,
+    ast.expr_context,
+    ast.operator,
+    ast.Starred,
+    ast.unaryop,
+)
+
+
+class _Local(threading.local):
+    """An interpreter for every thread, as one can do one thing at a time."""
+
+    def __init__(self) -> None:
+        self.interpreter = _PROTOTYPE.copy()
+
+
+_local = _Local()
+
+
 @lru_cache(maxsize=4096)
 def compiled(source: str) -> ast.AST:
     """Return the parsed expression.
@@ -102,7 +201,8 @@ def compiled(source: str) -> ast.AST:
             source[:60] + "...", f"longer than {MAX_LENGTH} characters"
         )
     try:
-        tree = ast.parse(source.strip(), mode="eval").body
+        # A file may break an expression into lines anywhere.
+        tree = ast.parse(source.strip().replace("\n", " "), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", None) or str(error) or type(error).__name__
         raise ExpressionError(source, f"failed to compile: {reason}") from None
@@ -111,22 +211,26 @@ def compiled(source: str) -> ast.AST:
 
 
 def _check(source: str, tree: ast.AST) -> None:
-    allowed = set(_Interpreter().nodes)
     for node in ast.walk(tree):
-        known = isinstance(node, ast.operator | ast.unaryop | ast.boolop | ast.cmpop)
-        known |= isinstance(node, ast.expr_context | ast.comprehension | ast.Starred)
-        if not known and type(node) not in allowed:
-            reason = f"failed to compile: {type(node).__name__} is not available"
-            raise ExpressionError(source, reason)
-        if isinstance(node, ast.Call) and (
-            not isinstance(node.func, ast.Name) or node.func.id not in _FUNCTIONS
-        ):
-            names = ", ".join(sorted(_FUNCTIONS))
-            reason = f"failed to compile: only these can be called: {names}"
-            raise ExpressionError(source, reason)
-        if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
-            reason = f"failed to compile: {node.attr!r} is private"
-            raise ExpressionError(source, reason)
+        reason = _unavailable(node)
+        if reason is not None:
+            raise ExpressionError(source, f"failed to compile: {reason}")
+
+
+def _unavailable(node: ast.AST) -> str | None:
+    """Return why *node* may not be in an expression."""
+    if not isinstance(node, _SYNTAX) and type(node) not in _PROTOTYPE.nodes:
+        return f"{type(node).__name__} is not available"
+    if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+        return f"{node.attr!r} is private"
+    if isinstance(node, ast.Call) and (
+        not isinstance(node.func, ast.Name) or node.func.id not in _FUNCTIONS
+    ):
+        return f"only these can be called: {', '.join(sorted(_FUNCTIONS))}"
+    stars = any(isinstance(part, ast.Starred) for part in ast.iter_child_nodes(node))
+    if stars and not isinstance(node, ast.List):
+        return "* is available in lists only"
+    return None
 
 
 def evaluate(source: str, names: Mapping[str, Any]) -> Any:
@@ -136,13 +240,11 @@ def evaluate(source: str, names: Mapping[str, Any]) -> Any:
         ExpressionError: it does not compile, or fails on these values.
     """
     tree = compiled(source)
-    interpreter = _Interpreter()
-    interpreter.names = {**_CONSTANTS, **names}
     try:
-        return interpreter.eval(source, previously_parsed=tree)
+        return _local.interpreter.evaluate(source, tree, names)
     except KeyError as error:
         raise ExpressionError(source, f"failed to evaluate: no {error}") from error
-    except (Exception, RecursionError, MemoryError) as error:
+    except Exception as error:
         raise ExpressionError(source, f"failed to evaluate: {error}") from error
 
 
@@ -214,48 +316,70 @@ class Expressions:
     def __init__(self, values: Values) -> None:
         self._values = values
 
-    def condition(self, when: Any, scope: Scope) -> bool:
+    def condition(self, when: Any, view: View) -> bool:
         """Return whether *when* holds."""
         if callable(when):
-            return bool(when(self.view(scope)))
-        return bool(evaluate(when, self._names(scope)))
+            return bool(when(self.variables(view)))
+        return bool(evaluate(when, self._names(view)))
 
-    def data(self, template: Any, scope: Scope) -> Data:
+    def data(self, template: Any, view: View) -> Data:
         """Return *template* with every expression replaced by its value, as data."""
         if callable(template):
-            template = template(self.view(scope))
+            template = template(self.variables(view))
             return self._values.to_data(template, path="input")
-        filled = _plain(self._fill(template, self._names(scope)))
+        filled = _plain(self._fill(template, self._names(view)))
         return self._values.to_data(filled, path="parameters")
 
-    def items(self, over: Any, scope: Scope) -> list[Data]:
+    def value(self, source: Any, view: View) -> Data:
+        """Return the value of an expression, or what a callable returns, as data."""
+        return self._values.to_data(_plain(self._value(source, view)), path="value")
+
+    def items(self, over: Any, view: View) -> list[Data]:
         """Return the items to run over.
 
         None is no items, a mapping gives its ``{"key", "value"}`` pairs sorted by key,
         any other iterable but text gives its elements, a scalar is one item.
         """
-        if callable(over):
-            value = over(self.view(scope))
-        elif isinstance(over, str):
-            value = evaluate(over, self._names(scope))
-        else:
-            value = over
         return [
             self._values.to_data(item, path=f"items[{index}]")
-            for index, item in enumerate(_as_items(value))
+            for index, item in enumerate(_as_items(self._value(over, view)))
         ]
 
-    def view(self, scope: Scope) -> View:
-        """Return what a callable is given: inputs and variables as one mapping."""
-        return View({**scope.inputs, **scope.state, **scope.extra}, self._values)
+    def arguments(self, parameters: Any, names: Sequence[str], view: View) -> Data:
+        """Return what a node with parameters *names* is called with.
 
-    def _names(self, scope: Scope) -> dict[str, Any]:
-        extra = View(scope.extra, self._values)
-        return {
-            "inputs": View(scope.inputs, self._values),
-            "state": View(scope.state, self._values),
-            **{name: extra[name] for name in extra},
+        A mapping gives keyword arguments, and so does a callable that returns one; any
+        other value it returns is the one positional argument. `BY_NAME` takes the
+        inputs and variables that have the parameters' names.
+        """
+        if parameters is BY_NAME:
+            there = {**view.inputs, **view.state}
+            return {name: there[name] for name in names if name in there}
+        if callable(parameters):
+            value = parameters(self.variables(view))
+            if not isinstance(value, Mapping):
+                return call_data((self._values.to_data(value, path="input"),), {})
+            return self._values.to_data(_plain(value), path="input")
+        return self.data(parameters, view)
+
+    def variables(self, view: View) -> Variables:
+        """Return what a callable is given: inputs and variables as one mapping."""
+        return Variables({**view.inputs, **view.state, **view.extra}, self._values)
+
+    def _value(self, source: Any, view: View) -> Any:
+        if callable(source):
+            return source(self.variables(view))
+        return (
+            evaluate(source, self._names(view)) if isinstance(source, str) else source
+        )
+
+    def _names(self, view: View) -> Mapping[str, Any]:
+        """Return what text can name: inputs, state, and bare what they have in them."""
+        there = {
+            "inputs": Variables(view.inputs, self._values),
+            "state": Variables(view.state, self._values),
         }
+        return ChainMap(there, self.variables(view))  # type: ignore[arg-type]
 
     def _fill(self, template: Any, names: Mapping[str, Any]) -> Any:
         if isinstance(template, str):

@@ -1,4 +1,4 @@
-"""The actor of a map: which items are active, and what comes of them all."""
+"""The actor of a map or a parallel: which items are active, what comes of them all."""
 
 from __future__ import annotations
 
@@ -6,55 +6,44 @@ from typing import Any
 
 from actorflow.errors import ExpressionError
 from actorflow.model import events as ev
-from actorflow.model.definition import Map, Step
+from actorflow.model.definition import node_kind
 from actorflow.model.policy import failure_of
-from actorflow.model.rules import Scope, map_failure
-from actorflow.model.state import WINDOW, Activation, Fan, parent_of
-from actorflow.runtime.activity import ActivityActor, retry_of
+from actorflow.model.rules import View, map_failure, view_of
+from actorflow.model.state import WINDOW, Activation, Branch, Fan, parent_of
 from actorflow.runtime.binding import Call, call_of
 from actorflow.runtime.executors import Job, Raised, Returned
 from actorflow.runtime.messages import Ended
 from actorflow.runtime.run import Run, RunActor
+from actorflow.runtime.work import Work
 
 
-class MapActor(RunActor):
+class FanActor(RunActor):
     """Keeps as many items active as there is room for, lowest index first."""
 
-    def __init__(self, run: Run, address: str, step: Step) -> None:
+    def __init__(self, run: Run, address: str, work: Work) -> None:
         super().__init__(run, address)
-        self._step = step
-        assert step.map is not None
-        self._map: Map = step.map
-        self._bound = run.services.bound(step.map.activity)
-        self._retry = retry_of(step.retry, self._bound)
-        self._timeout = step.timeout or self._bound.activity.timeout
+        self._step = work.step
+        self._nodes = list(work.step.nodes.values())
         self._jobs: dict[str, Job] = {}
-        self._carries = (
-            self._bound.signature.context is None
-            and self._bound.activity.rate_limit is None
-            and self._timeout is None
-        )
-
-    @property
-    def _activation(self) -> Activation | None:
-        return self.run.state.activations.get(self.address)
+        self._bound = self._carried_activity()
 
     def on_start(self) -> None:
         """Go on with the items that are active already, then as ever."""
-        activation = self._activation
+        activation = self.run.state.activations.get(self.address)
         fan = activation.fan if activation else None
         if fan is not None and fan.live:
             for index in range(fan.next):
-                item = self.run.state.activations.get(f"{self.address}[{index}]")
+                address = f"{self.address}[{fan.key(index)}]"
+                item = self.run.state.activations.get(address)
                 if item is not None and item.phase not in ("failed", "queued"):
-                    self._spawn(index, recovering=True)
+                    self._begin(fan, index, address)
         super().on_start()
 
     def handle(self, message: Any) -> None:
         """Start what there is room for; finish when nothing is left."""
         if isinstance(message, Returned | Raised):
             self._carried(message)
-        activation = self._activation
+        activation = self.run.state.activations.get(self.address)
         if activation is None or self.run.state.outcome is not None:
             self.leave()
             return
@@ -65,58 +54,90 @@ class MapActor(RunActor):
         if fan.finished:
             self._finish(activation)
         elif fan.startable and not self.run.state.is_halted(self.address):
-            self._start_items(fan)
+            self._start_items(activation, fan)
 
-    def _start_items(self, fan: Fan) -> None:
-        room = fan.room
+    # -- starting ----------------------------------------------------------------------
+
+    def _start_items(self, activation: Activation, fan: Fan) -> None:
+        room = activation.room
+        left = len(fan.items) - fan.next
         # Without a limit of the definition's, many are started by one event.
-        if (
-            fan.limit is None
-            and room < WINDOW // 2
-            and fan.next + room < len(fan.items)
-        ):
+        if fan.limit is None and room < WINDOW // 2 and room < left:
             return
         while room > 0 and fan.redo:
             room -= 1
-            self._begin(fan.redo[0], 1)
-        count = min(room, len(fan.items) - fan.next)
-        if count > 0:
-            self._begin(fan.next, count)
+            self._enter_items(fan, fan.redo[0], 1)
+        if room > 0 and left:
+            self._enter_items(fan, fan.next, min(room, left))
 
-    def _begin(self, first: int, count: int) -> None:
+    def _enter_items(self, fan: Fan, first: int, count: int) -> None:
         self.run.record_one(self.address, ev.ItemsStarted(first, count))
         for index in range(first, first + count):
-            self._spawn(index)
+            address = f"{self.address}[{fan.key(index)}]"
+            if self._bound is not None:
+                self._carry(fan, index, address)
+            else:
+                self._begin(fan, index, address)
 
-    def _spawn(self, index: int, *, recovering: bool = False) -> None:
-        address = f"{self.address}[{index}]"
+    def _begin(
+        self, fan: Fan, index: int, address: str, job: Job | None = None
+    ) -> None:
+        """Give an item an actor of its own."""
+        node = self._nodes[0 if fan.names is None else index]
+        call = self._call(fan, index, address)
+        if call is not None:
+            work = Work(node, call, self._step, job)
+            self.run.begin(address, node_kind(node), work)
+
+    def _call(self, fan: Fan, index: int, address: str) -> Call | None:
+        """Return what the item is called with; None if that failed, and so has it."""
+        if fan.names is not None:
+            return call_of(fan.items[index])
+        assert self._step.map is not None
+        if self._step.map.parameters is None:
+            return Call((fan.items[index],), {})
         try:
-            call = self._call(index)
+            return self._filled_call(fan, index)
         except Exception as error:  # noqa: BLE001 - an expression may raise anything
-            failure = failure_of(error, address=address, node=self._bound.activity.name)
+            failure = failure_of(error, address=address, node=self._step.name)
             self.run.record_one(address, ev.ActivationFailed(failure))
-            self.actor_ref.put(Ended(address))
-            return
-        if self._carries and not recovering:
-            self._carry(address, call)
-        else:
-            self._spawn_actor(address, call)
+            self._actor_ref.put(Ended(address))
+            return None
 
-    def _spawn_actor(self, address: str, call: Call, job: Job | None = None) -> None:
-        policy = (self._retry, self._timeout)
-        self.run.spawn(ActivityActor, address, self._bound, call, *policy, job)
+    def _filled_call(self, fan: Fan, index: int) -> Call:
+        branch = self.run.state.part(parent_of(self.address))
+        assert isinstance(branch, Branch)
+        view = view_of(self.run.state, branch)
+        view = View(view.inputs, view.state, {"item": fan.items[index], "index": index})
+        parameters = self._step.map.parameters if self._step.map else None
+        data = self.run.services.expressions.data(parameters, view)
+        if not isinstance(data, dict):
+            raise ExpressionError(str(parameters), "gives no mapping")
+        return call_of(data)
 
     # -- items without an actor --------------------------------------------------------
 
-    def _carry(self, address: str, call: Call) -> None:
+    def _carried_activity(self) -> Any:
+        """Return the activity whose items need no actor, unless they need one."""
+        fan, node = self._step.map, self._nodes[0]
+        if fan is None or node_kind(node) != "activity":
+            return None
+        bound = self.run.services.bound(node)
+        timeout = self._step.timeout or bound.activity.timeout
+        asks = bound.signature.context is not None or bound.activity.rate_limit
+        return None if asks or timeout is not None else bound
+
+    def _carry(self, fan: Fan, index: int, address: str) -> None:
         """Run an item's first attempt for it.
 
         Most items return, and nothing else ever happens to them: they need no actor of
         their own. One that raises gets one, which takes over from there.
         """
-        job = Job(address, self._bound, call, self._actor_ref.put)
-        self._jobs[address] = job
-        self.run.after_durable(self.run.services.executors.submit, job)
+        call = self._call(fan, index, address)
+        if call is not None:
+            job = Job(address, self._bound, call, self._actor_ref.put)
+            self._jobs[address] = job
+            self.run.after_durable(self.run.services.executors.submit, job)
 
     def _carried(self, ended: Returned | Raised) -> None:
         address = ended.job.address
@@ -124,9 +145,10 @@ class MapActor(RunActor):
             return
         if isinstance(ended, Returned):
             self.run.record_one(address, ev.ActivationCompleted(ended.data))
-        else:
-            self._spawn_actor(address, ended.job.call, ended.job)
-            self.run.tell(address, ended)
+            return
+        work = Work(self._nodes[0], ended.job.call, self._step, ended.job)
+        self.run.begin(address, "activity", work)
+        self.run.tell(address, ended)
 
     def leave(self) -> None:
         """Leave memory; what items still do has no meaning any more."""
@@ -135,25 +157,7 @@ class MapActor(RunActor):
         self._jobs.clear()
         super().leave()
 
-    def _call(self, index: int) -> Call:
-        """Return what the item's activity is called with.
-
-        Raises:
-            ExpressionError: a template of the parameters fails on this item.
-        """
-        activation = self._activation
-        assert activation is not None
-        assert activation.fan is not None
-        item = activation.fan.items[index]
-        if self._map.parameters is None:
-            return Call((item,), {})
-        branch = self.run.state.branches[parent_of(self.address)]
-        extra = {"item": item, "index": index}
-        scope = Scope(self.run.state.inputs, branch.variables, extra)
-        data = self.run.services.expressions.data(self._map.parameters, scope)
-        if not isinstance(data, dict):
-            raise ExpressionError(str(self._map.parameters), "gives no mapping")
-        return call_of(data)
+    # -- the end -----------------------------------------------------------------------
 
     def _finish(self, activation: Activation) -> None:
         failure = map_failure(activation)

@@ -14,12 +14,53 @@ from actorflow.model.definition import (
     Step,
     Workflow,
     as_activity,
+    node_kind,
 )
 from actorflow.model.events import Data
 from actorflow.model.validation import fits
-from actorflow.runtime.binding import signature_of
+from actorflow.runtime.binding import BoundActivity, Call, signature_of
 from actorflow.runtime.expressions import compiled, parts_of, sources_in
-from actorflow.runtime.services import Activities
+
+
+class Activities:
+    """Activities, each bound once; by name where a graph names them."""
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
+        self._by_name: dict[str, BoundActivity] = {}
+        self._by_node: dict[Any, BoundActivity] = {}
+        self._ambiguous: set[str] = set()
+
+    def add(self, node: Any) -> BoundActivity:
+        """Make a node known: itself, and by its name."""
+        activity = as_activity(node)
+        bound = self._by_node.get(node) or self._bind(activity)
+        self._by_node[node] = bound
+        known = self._by_name.setdefault(activity.name, bound)
+        if known.activity.fn is not activity.fn:
+            self._ambiguous.add(activity.name)
+        return bound
+
+    def problem(self, name: str) -> str | None:
+        """Return why nothing, or not one thing, has that name."""
+        if name in self._ambiguous:
+            return f"several activities are named {name!r}; name one with `name=`"
+        if name not in self._by_name:
+            return f"activity {name!r} is not known; pass it in `activities=`"
+        return None
+
+    def bound(self, node: Any) -> BoundActivity:
+        """Return the bound activity that a step names, or is given."""
+        if isinstance(node, str):
+            return self._by_name[node]
+        return self._by_node.get(node) or self.add(node)
+
+    def _bind(self, activity: Activity[..., Any]) -> BoundActivity:
+        self._codec.trust(activity.fn.__module__)
+        bound = BoundActivity(activity, self._codec)
+        for hint in bound.signature.hints.values():
+            self._codec.learn(hint)
+        return bound
 
 
 def as_workflow(definition: Any) -> Workflow:
@@ -62,39 +103,42 @@ def _recordable(default: Any) -> bool:
 
 
 def bind(workflow: Workflow, activities: Activities) -> None:
-    """Make the activities of *workflow* known, and check that all fits together.
+    """Make the nodes of *workflow* known, and check that all fits together.
 
     Raises:
         DefinitionError: with everything that does not.
     """
-    problems: list[str] = []
-    for step in workflow.steps:
-        if step.node is not None and not isinstance(step.node, str):
-            activities.add(step.node)
-        problems += [
-            f"step {step.name!r}: {problem}"
-            for problem in _step_problems(step, activities)
-        ]
+    problems = list(_problems(workflow, activities, ""))
     if problems:
         raise DefinitionError(workflow.name, problems)
 
 
-def _step_problems(step: Step, activities: Activities) -> Iterable[str]:
-    unknown = activities.problem(step.node) if isinstance(step.node, str) else None
-    if unknown is not None:
-        yield unknown
-    elif step.node is not None:
-        yield from _call_problems(step, activities)
-    yield from _expression_problems(step)
+def _problems(workflow: Workflow, activities: Activities, where: str) -> Iterable[str]:
+    for step in workflow.steps:
+        place = f"{where}step {step.name!r}"
+        for problem in _expression_problems(step):
+            yield f"{place}: {problem}"
+        for name, node in step.nodes.items():
+            if node_kind(node) == "flow":
+                yield from _problems(as_workflow(node), activities, f"{place} > ")
+                continue
+            for problem in _node_problems(step, node, activities):
+                there = place if name == step.name else f"{place}, {name!r}"
+                yield f"{there}: {problem}"
 
 
-def _call_problems(step: Step, activities: Activities) -> Iterable[str]:
+def _node_problems(step: Step, node: Any, activities: Activities) -> Iterable[str]:
+    if isinstance(node, str):
+        problem = activities.problem(node)
+        if problem is not None:
+            yield problem
+            return
+    bound = activities.bound(node)
     parameters = step.map.parameters if step.map else step.parameters
-    if not isinstance(parameters, Mapping) or (step.map and not parameters):
-        return
-    bound = activities.bound(step.node)
-    for problem in bound.signature.problems(set(parameters)):
-        yield f"{bound.activity.name}: {problem}"
+    checked = step.activity is not None or (step.map and parameters is not None)
+    if checked and isinstance(parameters, Mapping):
+        for problem in bound.signature.problems(set(parameters)):
+            yield f"{bound.activity.name}: {problem}"
 
 
 def _expression_problems(step: Step) -> Iterable[str]:
@@ -106,11 +150,19 @@ def _expression_problems(step: Step) -> Iterable[str]:
     for where, template in templates.items():
         for path, text in sources_in(template, where):
             yield from _compile_problem(parts_of, text, path)
-    if step.map and isinstance(step.map.over, str):
-        if "${" in step.map.over:
-            yield f"map.over {step.map.over!r}: write the expression without '${{}}'"
+    expressions = {
+        "map.over": step.map.over if step.map else None,
+        "loop.until": step.loop.until if step.loop else None,
+        "loop.initial": step.loop.initial if step.loop else None,
+        "route.key": step.route.key if step.route else None,
+    }
+    for where, source in expressions.items():
+        if not isinstance(source, str):
+            continue
+        if "${" in source:
+            yield f"{where} {source!r}: write the expression without '${{}}'"
         else:
-            yield from _compile_problem(compiled, step.map.over, "map.over")
+            yield from _compile_problem(compiled, source, where)
     for number, edge in enumerate(step.next):
         if isinstance(edge.when, str):
             yield from _compile_problem(compiled, edge.when, f"next[{number}].when")
@@ -159,6 +211,28 @@ def input_data(
         )
         for item in workflow.inputs
     }
+
+
+def flow_inputs(workflow: Workflow, call: Call, codec: Codec) -> dict[str, Data]:
+    """Return the inputs of a flow that is run as part of another.
+
+    Raises:
+        InputError: with every input that is missing or unknown.
+    """
+    names = [item.name for item in workflow.inputs]
+    given = {**dict(zip(names, call.args, strict=False)), **call.kwargs}
+    problems = [f"unknown input {name!r}" for name in given if name not in names]
+    if len(call.args) > len(names):
+        problems.append(f"{len(call.args)} inputs given, {len(names)} declared")
+    problems += [
+        f"input {item.name!r} is required"
+        for item in workflow.inputs
+        if item.required and item.name not in given
+    ]
+    if problems:
+        raise InputError(workflow.name, problems)
+    defaults = {i.name: i.default for i in workflow.inputs if i.name not in given}
+    return {**given, **codec.to_data(defaults, path="inputs")}
 
 
 def _type_problem(item: Input, value: Any) -> list[str]:

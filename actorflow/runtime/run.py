@@ -22,6 +22,7 @@ from actorflow.runtime.messages import Settle
 
 if TYPE_CHECKING:
     from actorflow.runtime.services import Services
+    from actorflow.runtime.work import Work
 
 WAITS_IN_SUMMARY = 100
 """How many pending waits the stream's row tells of."""
@@ -98,7 +99,7 @@ class Run:
             self._marked = True
             self.services.collector.mark(self)
         state = self.state
-        if state.failing and not state.busy and not state.outcome:
+        if state.scope.failing and not state.busy_children and not state.outcome:
             # Nothing is in flight any more: the execution can end.
             self.settle("")
 
@@ -156,6 +157,10 @@ class Run:
     def spawn(self, cls: type[RunActor], address: str, *args: Any) -> None:
         """Start the actor of *address*."""
         self.actors[address] = self.services.system.spawn(cls, self, address, *args)
+
+    def begin(self, address: str, kind: str, work: Work) -> None:
+        """Start the actor of an activation of that kind."""
+        self.spawn(self.services.actors[kind], address, work)
 
     def tell(self, address: str, message: Any) -> None:
         """Send to the actor of *address*, if it lives."""

@@ -31,14 +31,16 @@ from actorflow.model.definition import Workflow, node_name
 from actorflow.model.events import Failure, Outcome, Recorded
 from actorflow.model.state import ENDED, ExecutionState
 from actorflow.runtime import registry
+from actorflow.runtime.actors import ACTORS
 from actorflow.runtime.bells import Bell, Bells
 from actorflow.runtime.checkpoint import Checkpoint, checkpoint_of
 from actorflow.runtime.collector import Collector
 from actorflow.runtime.directory import Changed, Crashed, Directory, Route, Start, fold
 from actorflow.runtime.handle import ExecutionHandle, ExecutionResult, Suspension
 from actorflow.runtime.messages import Command
+from actorflow.runtime.registry import Activities
 from actorflow.runtime.run import Run
-from actorflow.runtime.services import Activities, Executors, Services
+from actorflow.runtime.services import Executors, Services
 
 logger = logging.getLogger(__name__)
 
@@ -120,6 +122,7 @@ class Runtime:
             activities=self._activities,
             executors=self._executors,
             owner=self.log.owner.id,
+            actors=ACTORS,
             changed=self._changed,
             crashed=self._crashed,
             publish=self._notifier.publish if self._notifier else None,
@@ -470,9 +473,9 @@ def suspension_of(state: ExecutionState) -> Suspension | None:
         return None
     topics = {w.topic: None for w in state.waits.values() if w.topic is not None}
     branches = {
-        branch.id: "paused"
+        branch.address: "paused"
         for branch in state.branches.values()
-        if branch.status == "active" and state.is_paused(branch.id)
+        if branch.status == "active" and state.is_paused(branch.address)
     }
     for address, wait in state.waits.items():
         branches.setdefault(address, wait.topic or wait.reason or wait.kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
@@ -14,10 +14,11 @@ from actorflow.actors.system import ActorSystem
 from actorflow.actors.timers import Timers
 from actorflow.actors.writer import LogWriter
 from actorflow.log.codec import Codec
-from actorflow.model.definition import Activity, as_activity
+from actorflow.model.definition import Activity
 from actorflow.runtime.bells import Bells
 from actorflow.runtime.binding import BoundActivity
 from actorflow.runtime.collector import Collector
+from actorflow.runtime.evaluation import Evaluation
 from actorflow.runtime.executors import (
     AsyncExecutor,
     Executor,
@@ -26,7 +27,7 @@ from actorflow.runtime.executors import (
     ProcessExecutor,
     ThreadExecutor,
 )
-from actorflow.runtime.expressions import Expressions
+from actorflow.runtime.registry import Activities
 
 
 class Executors:
@@ -90,52 +91,12 @@ class RateLimits:
         return max(1e-6, begun[0] + limit.per - now)
 
 
-class Activities:
-    """Activities, each bound once; by name where a graph names them."""
-
-    def __init__(self, codec: Codec) -> None:
-        self._codec = codec
-        self._by_name: dict[str, BoundActivity] = {}
-        self._by_node: dict[Any, BoundActivity] = {}
-        self._ambiguous: set[str] = set()
-
-    def add(self, node: Any) -> BoundActivity:
-        """Make a node known: itself, and by its name."""
-        activity = as_activity(node)
-        bound = self._by_node.get(node) or self._bind(activity)
-        self._by_node[node] = bound
-        known = self._by_name.setdefault(activity.name, bound)
-        if known.activity.fn is not activity.fn:
-            self._ambiguous.add(activity.name)
-        return bound
-
-    def problem(self, name: str) -> str | None:
-        """Return why nothing, or not one thing, has that name."""
-        if name in self._ambiguous:
-            return f"several activities are named {name!r}; name one with `name=`"
-        if name not in self._by_name:
-            return f"activity {name!r} is not known; pass it in `activities=`"
-        return None
-
-    def bound(self, node: Any) -> BoundActivity:
-        """Return the bound activity that a step names, or is given."""
-        if isinstance(node, str):
-            return self._by_name[node]
-        return self._by_node.get(node) or self.add(node)
-
-    def _bind(self, activity: Activity[..., Any]) -> BoundActivity:
-        self._codec.trust(activity.fn.__module__)
-        bound = BoundActivity(activity, self._codec)
-        for hint in bound.signature.hints.values():
-            self._codec.learn(hint)
-        return bound
-
-
 @define(eq=False)
 class Services:
     """Everything an execution's actors reach outside themselves.
 
     Attributes:
+        actors: the class of actor for every kind of activation.
         changed: called with a run and its status when a change of that is durable.
         crashed: called with a run and an exception that no actor may raise.
         publish: called with an execution's id and its events when they are durable.
@@ -151,17 +112,18 @@ class Services:
     activities: Activities
     executors: Executors
     owner: str
+    actors: Mapping[str, type[Any]]
     changed: Callable[[Any, str], None]
     crashed: Callable[[Any, Exception], None]
     publish: Callable[[str, Any], None] | None = None
     bells: Bells = field(factory=Bells)
     closing: bool = False
     random: Random = field(factory=Random)
-    expressions: Expressions = field(init=False)
+    expressions: Evaluation = field(init=False)
     limits: RateLimits = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.expressions = Expressions(self.codec)
+        self.expressions = Evaluation(self.codec, self.activities)
         self.limits = RateLimits(self.clock)
 
     @property

@@ -9,13 +9,15 @@ from actorflow.model.events import Failure
 from actorflow.model.state import Activation, parent_of
 from actorflow.runtime.messages import Ended, Rang
 from actorflow.runtime.run import Run, RunActor
+from actorflow.runtime.work import Work
 
 
 class WaitActor(RunActor):
     """Rings when the time is over, and turns the end of the wait into a result."""
 
-    def __init__(self, run: Run, address: str) -> None:
+    def __init__(self, run: Run, address: str, work: Work) -> None:
         super().__init__(run, address)
+        del work  # the state tells all there is to know
         self._timer: Any = None
         self._rings = 0
 

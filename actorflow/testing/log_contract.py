@@ -320,6 +320,15 @@ class WritingContract(_Fixtures):
         assert good.error is None
         assert seqs(log, other) == [1, 2]
 
+    def test_unrecordable_summary_is_its_writers_trouble(self, log: EventLog) -> None:
+        """A write whose search attributes are no JSON is refused; others are stored."""
+        good, summary = create(hold("good")), Summary("a", attributes={"x": object()})
+        bad = create(hold("bad"), summary=summary)
+        log.write([bad, good])
+
+        assert isinstance(bad.error, errors.UnrecordableError)
+        assert names(log.rows("execution")) == ["good"]
+
     def test_huge_and_strange_payloads(self, log: EventLog) -> None:
         """Length, Unicode, control characters and big numbers survive."""
         values = ["x" * 5_000_000, "\0\x1f\u2028😀é", 2**63 - 1, 1e-300, {"": [[]]}]

@@ -9,11 +9,14 @@ from typing import Any, ClassVar
 
 import attrs
 import pytest
+from pykka.messages import ProxyCall, ProxySetAttr
 
 from actorflow.actors.clock import VirtualClock
-from actorflow.actors.declared import event
+from actorflow.actors.declared import event, events_of
 from actorflow.actors.entities import Entities, EntityRef
 from actorflow.actors.eventsourced import EventSourcedActor
+from actorflow.actors.future import PooledFuture
+from actorflow.actors.manager import Leave
 from actorflow.actors.manual import ManualDispatcher
 from actorflow.actors.system import ActorSystem
 from actorflow.actors.writer import LogWriter
@@ -414,16 +417,21 @@ def test_an_actor_that_was_taken_over_says_so(
     assert other.account().ask("deposit", 1) == 12
 
 
+def take_over(bank: Bank, store: MemoryStore, clock: VirtualClock) -> None:
+    """Let another process take alice's account, add 100, and leave it."""
+    store.owners[int(bank.log.owner.id)].expires_at = 0.0
+    other = Bank(store, clock)
+    other.account().ask("deposit", 100)
+    other.account().passivate()
+    store.owners[int(bank.log.owner.id)].expires_at = clock.time() + 1e6
+
+
 def test_a_lost_append_throws_what_ran_ahead_away(
     bank: Bank, store: MemoryStore, clock: VirtualClock
 ) -> None:
     """After a refused write, the state is what the log says."""
     bank.account().ask("deposit", 10)
-    store.owners[int(bank.log.owner.id)].expires_at = 0.0
-    other = Bank(store, clock)
-    other.account().ask("deposit", 100)
-    other.account().passivate()
-    store.owners[int(bank.log.owner.id)].expires_at = clock.time() + 100
+    take_over(bank, store, clock)
     replies = [bank.account().call("deposit", (5,)) for _ in range(3)]
     bank.dispatcher.run_until_idle()
 
@@ -519,6 +527,23 @@ def test_a_snapshot_of_another_format_is_ignored(
 
     assert ref.ask("deposit", 1) == 4
     assert SnapshottedAccount.folded == [Deposited(3), Deposited(1)]
+
+
+def test_a_failing_snapshot_costs_no_events(
+    bank: Bank, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Snapshots are a convenience: without one, more is replayed."""
+
+    class Shy(SnapshottedAccount):
+        snapshot_every = 1
+
+        def to_snapshot(self) -> int:
+            raise OverflowError
+
+    ref = bank.account("alice", Shy)
+
+    assert (ref.ask("deposit", 1), ref.ask("deposit", 1)) == (1, 2)
+    assert "No snapshot of Shy/alice" in caplog.text
 
 
 def test_an_event_nobody_knows_stops_the_replay(bank: Bank) -> None:
@@ -641,6 +666,233 @@ def test_apply_may_be_a_singledispatchmethod(bank: Bank) -> None:
             self.count += event.amount
 
     assert bank.account("x", Counter).ask("add", 2) == 2
+
+
+def test_a_message_for_an_actor_that_is_leaving_waits(bank: Bank) -> None:
+    """It is handled in the actor's next life."""
+    bank.account().ask("deposit", 10)
+    gone: PooledFuture[None] = PooledFuture()
+    bank.entities.manager.tell(Leave((Account, "alice"), gone))
+    replies = [bank.account().call("deposit", (1,)) for _ in range(5)]
+    bank.dispatcher.run_until_idle()
+
+    assert gone.done
+    assert [reply.get() for reply in replies] == [11, 12, 13, 14, 15]
+
+
+def test_passivating_who_is_not_in_memory_is_fine(bank: Bank) -> None:
+    """There is nothing to do."""
+    bank.account().passivate()
+    bank.account().ask("deposit", 1)
+    bank.account().stop()
+    bank.account().stop()
+
+    assert bank.account().ask("deposit", 1) == 2
+
+
+def test_an_actor_that_recorded_nothing_leaves_nothing(bank: Bank) -> None:
+    """Reading an account does not open it."""
+    assert bank.account().proxy().balance.get() == 0
+    bank.account().passivate()
+
+    assert bank.log.find("actor", "Account/alice") is None
+
+
+def test_an_actor_that_lost_its_stream_can_leave(
+    bank: Bank, store: MemoryStore, clock: VirtualClock
+) -> None:
+    """Passivation does not wait for what will never be durable."""
+    bank.account().ask("deposit", 10)
+    take_over(bank, store, clock)
+    lost = bank.account().call("deposit", (5,))
+    bank.account().passivate()
+
+    with pytest.raises(FencedError):
+        lost.get()
+
+
+def test_attributes_cannot_be_set_from_outside(bank: Bank) -> None:
+    """The state changes by events only."""
+    with pytest.raises(AttributeError, match="events only"):
+        bank.account().request(ProxySetAttr(("balance",), 1_000)).get()
+
+
+def test_a_deferred_call_persists(bank: Bank) -> None:
+    """proxy.command.defer() is a tell."""
+    proxy = bank.account().proxy()
+    proxy.deposit.defer(2)
+
+    assert proxy.balance.get() == 2
+
+
+def test_a_proxy_has_no_private_attributes(bank: Bank) -> None:
+    """As in Pykka."""
+    with pytest.raises(AttributeError):
+        _ = bank.account().proxy()._unrecorded
+
+
+def test_on_receive_persists_as_commands_do(bank: Bank) -> None:
+    """Messages of any kind are handled with the same guarantees."""
+
+    class Listening(Account):
+        def on_receive(self, message: Any) -> int:
+            self.persist(
+                Deposited(message[0] if isinstance(message, tuple) else message)
+            )
+            return self.balance
+
+    ref = bank.account("alice", Listening)
+
+    assert (ref.request(5).get(), ref.request((2,)).get()) == (5, 7)
+    assert bank.recorded("Listening/alice") == [Deposited(5), Deposited(2)]
+
+
+def test_an_actor_can_send_itself_messages(bank: Bank) -> None:
+    """A timer leads to events like anything else."""
+
+    class Saver(Account):
+        def save_later(self) -> None:
+            self.system.timers.after(5.0, self.actor_ref.tell, "save")
+
+        def on_receive(self, message: str) -> None:
+            self.persist(Deposited(1))
+
+    ref = bank.account("alice", Saver)
+    ref.ask("save_later")
+    bank.clock.advance(5.0)
+
+    assert bank.recorded("Saver/alice") == [Deposited(1)]
+
+
+def test_a_constructor_that_fails_is_reported(bank: Bank) -> None:
+    """The caller gets what it raised."""
+
+    class Broken(Account):
+        def __init__(self) -> None:
+            super().__init__()
+            raise OverflowError
+
+    with pytest.raises(OverflowError):
+        bank.account("alice", Broken).ask("deposit", 1)
+
+
+def test_a_failing_on_start_is_reported(bank: Bank) -> None:
+    """The caller gets what it raised; the next message tries again."""
+
+    class Moody(Account):
+        moods: ClassVar[list[str]] = ["bad", "good"]
+
+        def on_start(self) -> None:
+            if self.moods.pop(0) == "bad":
+                self.persist(Deposited(1))
+                raise OverflowError
+
+    ref = bank.account("alice", Moody)
+    with pytest.raises(OverflowError):
+        ref.ask("deposit", 1)
+
+    assert ref.ask("deposit", 1) == 1
+
+
+def test_a_class_without_apply_says_so(bank: Bank) -> None:
+    """The first event is refused with the name of what is missing."""
+
+    class Forgetful(EventSourcedActor):
+        events = (Deposited,)
+
+        def deposit(self) -> None:
+            self.persist(Deposited(1))
+
+    with pytest.raises(TypeError, match="does not define apply"):
+        bank.account("x", Forgetful).ask("deposit")
+
+
+def test_what_is_no_event_cannot_be_declared(bank: Bank) -> None:
+    """The mistake is reported where the reference is taken."""
+
+    class Confused(EventSourcedActor):
+        events = (int,)
+
+    with pytest.raises(TypeError, match="@event"):
+        bank.entities.ref(Confused, "x")
+
+
+def test_events_may_be_declared_by_a_base_class(bank: Bank) -> None:
+    """apply(event: Base) takes every event that derives from Base."""
+
+    class Change:
+        pass
+
+    @event
+    class Raised(Change):
+        by: int
+
+    class Level(EventSourcedActor):
+        def __init__(self) -> None:
+            super().__init__()
+            self.level = 0
+
+        def lift(self, by: int) -> int:
+            self.persist(Raised(by))
+            return self.level
+
+        def apply(self, event: Change) -> None:
+            assert isinstance(event, Raised)
+            self.level += event.by
+
+    Level.apply.__annotations__["event"] = Change
+
+    assert bank.account("x", Level).ask("lift", 3) == 3
+
+
+def test_without_an_annotation_the_modules_events_are_taken(bank: Bank) -> None:
+    """A class that says nothing folds what is declared beside it."""
+
+    class Silent(EventSourcedActor):
+        def __init__(self) -> None:
+            super().__init__()
+            self.seen: list[Any] = []
+
+        def note(self) -> int:
+            self.persist(Stray())
+            return len(self.seen)
+
+        def apply(self, event):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+            self.seen.append(event)
+
+    assert Stray in events_of(Silent)
+
+
+def test_an_actor_not_made_by_key_cannot_persist(manual: ActorSystem) -> None:
+    """It has no stream, and says where to get one."""
+    ref = manual.spawn(Account)
+
+    with pytest.raises(RuntimeError, match="Entities"):
+        ref.ask(ProxyCall(("deposit",), (1,), {}))
+
+
+def test_references_to_the_same_actor_are_equal(bank: Bank) -> None:
+    """They can be put into sets."""
+    same = {bank.account("a"), bank.account("a")}
+
+    assert [repr(ref) for ref in same] == ["<EntityRef for Account/a>"]
+
+
+def test_a_renamed_event_keeps_its_tag(bank: Bank) -> None:
+    """The log has the name given, not the class's."""
+    bank.account().ask("deposit", 5)
+    bank.account().ask("withdraw", 1)
+
+    assert [bank.log.codec.encode(each)[0] for each in bank.recorded()] == [
+        "Deposited",
+        "Withdrawn",
+    ]
+
+
+def test_an_event_is_frozen() -> None:
+    """Facts do not change."""
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        Deposited(1).amount = 2  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -114,6 +114,51 @@ def test_a_future_can_be_awaited(future: pykka.Future[object]) -> None:
     assert asyncio.run(main()) == 1
 
 
+def test_awaiting_does_not_block_the_loop() -> None:
+    """Other tasks of an asyncio program run while one awaits a reply."""
+    future: PooledFuture[int] = PooledFuture()
+
+    async def main() -> tuple[int, int]:
+        async def reply() -> int:
+            future.set(1)
+            return 2
+
+        return await asyncio.gather(_awaited(future), reply())
+
+    assert tuple(asyncio.run(main())) == (1, 2)
+
+
+def test_awaiting_a_reply_from_another_thread() -> None:
+    """The loop is woken by whoever sets the future."""
+    future: PooledFuture[int] = PooledFuture()
+    thread = threading.Thread(target=future.set, args=(1,))
+
+    async def main() -> int:
+        asyncio.get_running_loop().call_soon(thread.start)
+        return await _awaited(future)
+
+    assert asyncio.run(main()) == 1
+    thread.join()
+
+
+def test_an_await_can_be_cancelled() -> None:
+    """What is set later disturbs nobody."""
+    future: PooledFuture[int] = PooledFuture()
+
+    async def main() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(_awaited(future), timeout=0.001)
+        future.set(1)
+        await asyncio.sleep(0)  # noqa: TID251 - gives way once
+
+    asyncio.run(main())
+    assert future.get() == 1
+
+
+async def _awaited(future: PooledFuture[int]) -> int:
+    return await future
+
+
 def test_all_waiting_threads_get_the_value() -> None:
     """Setting wakes everybody."""
     future: PooledFuture[int] = PooledFuture()

@@ -6,11 +6,13 @@ import sys
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from actorflow.actors.clock import SystemClock, VirtualClock
 from actorflow.actors.dispatcher import ThreadDispatcher
 from actorflow.actors.manual import ManualDispatcher
-from actorflow.actors.timers import LONGEST_WAIT, Timers
+from actorflow.actors.timers import LONGEST_WAIT, Timer, Timers
 from tests.actors.conftest import Note
 
 
@@ -294,6 +296,38 @@ def test_the_next_timer_is_known() -> None:
     dispatcher.timers.at(dispatcher.clock.time() + 3.0, print)
 
     assert dispatcher.next_timer() == 3.0
+
+
+STEP = st.one_of(
+    st.tuples(st.just("after"), st.integers(0, 50)),
+    st.tuples(st.just("cancel"), st.integers(0, 50)),
+    st.tuples(st.just("advance"), st.integers(0, 20)),
+)
+
+
+@given(st.lists(STEP, max_size=300))
+def test_timers_do_what_a_list_would_do(steps: list[tuple[str, int]]) -> None:
+    """However they are made, cancelled and waited for, the right ones fire."""
+    clock = VirtualClock()
+    timers = Timers(clock)
+    made: list[Timer] = []
+    due: dict[int, float] = {}
+    fired: list[int] = []
+    for action, number in steps:
+        if action == "after":
+            due[len(made)] = clock.monotonic() + number
+            made.append(timers.after(number, fired.append, len(made)))
+        elif action == "cancel" and number < len(made):
+            made[number].cancel()
+            due.pop(number, None)
+        elif action == "advance":
+            clock.advance(number)
+            timers.run_due()
+            expected = sorted(n for n in due if due[n] <= clock.monotonic())
+            assert sorted(fired) == expected
+            for n in expected:
+                del due[n]
+            fired.clear()
 
 
 def test_timers_keep_nothing_alive_after_firing() -> None:

@@ -474,6 +474,70 @@ def test_closing_writes_what_is_left(
     assert values(log, book) == [1]
 
 
+def test_a_closed_writer_takes_nothing_more(
+    writer: LogWriter, log: NotedLog, book: Book
+) -> None:
+    """What comes too late is lost at once, and flush says why."""
+    lost: list[str] = []
+    writer.close()
+    writer.append(book.next(), on_lost=lambda *_: lost.append("lost"))
+
+    assert lost == ["lost"]
+    assert log.batches == []
+
+
+def test_closing_while_the_log_fails_loses_what_is_left(
+    dispatcher: ManualDispatcher,
+    writer: LogWriter,
+    log: NotedLog,
+    book: Book,
+    errors: list[Exception],
+) -> None:
+    """Nobody waits for a log that is not coming back; those concerned are told."""
+    log.failing, log.failures = LogUnavailableError("busy", transient=True), 10_000
+    lost: list[str] = []
+    writer.append(book.next(), on_lost=lambda *_: lost.append("early"))
+    dispatcher.run_until_idle()
+    writer.append(book.next(), on_lost=lambda *_: lost.append("late"))
+    writer.close()
+
+    assert lost == ["early", "late"]
+    assert [type(error) for error in errors] == [LogUnavailableError]
+
+
+def test_what_slips_in_behind_the_stop_is_written(
+    manual: ActorSystem, writer: LogWriter, log: NotedLog, book: Book
+) -> None:
+    """Between the request to stop and the end, the writer still takes everything."""
+    stopping = writer._ref.stop(block=False)
+    writer.append(book.next())
+    again = writer._ref.stop(block=False)
+
+    assert (manual.wait(stopping), manual.wait(again)) == (True, True)
+    assert values(log, book) == [1]
+
+
+def test_stopping_the_system_stops_a_writer_on_its_own_thread(
+    log: NotedLog, book: Book
+) -> None:
+    """It writes what is left first."""
+    with ActorSystem() as system:
+        writer = LogWriter(system, log, thread=WriterThread.OWN)
+        for _ in range(100):
+            writer.append(book.next())
+
+    assert values(log, book) == list(range(1, 101))
+    assert writer.idle
+
+
+def test_a_thread_beside_virtual_time_is_refused(
+    manual: ActorSystem, log: NotedLog
+) -> None:
+    """A simulation has no threads."""
+    with pytest.raises(ValueError, match="manual dispatcher"):
+        LogWriter(manual, log, thread=WriterThread.OWN)
+
+
 def test_stopping_the_system_writes_what_actors_say_last(
     manual: ActorSystem, writer: LogWriter, log: NotedLog, book: Book
 ) -> None:

@@ -9,7 +9,6 @@ import types
 import typing
 import zoneinfo
 from collections import Counter, OrderedDict, defaultdict, deque
-from decimal import Decimal
 from enum import Enum, Flag, IntEnum, StrEnum
 from typing import Any, NamedTuple
 
@@ -24,7 +23,7 @@ class Colour(Enum):
 
     RED = 1
     GREEN = "green"
-    ALIAS = 1
+    ALIAS = 1  # noqa: PIE796 - a member of two names
 
 
 class Level(IntEnum):
@@ -169,7 +168,7 @@ values = st.recursive(
     max_leaves=12,
 )
 
-failures = st.deferred(
+failures: st.SearchStrategy[Failure] = st.deferred(
     lambda: st.builds(
         Failure,
         st.text(),
@@ -209,31 +208,23 @@ def _field(hint: Any) -> st.SearchStrategy[Any]:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Return whether two values are equal, types and signs and zones included."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, float):
-        return repr(one) == repr(other)
-    if isinstance(one, (dt.datetime, dt.time)):
-        return repr(one) == repr(other)
-    if isinstance(one, Decimal):
-        return repr(one) == repr(other)
-    if isinstance(one, (list, tuple, deque)):
-        return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, dict):
-        return same([*one.keys()], [*other.keys()]) and same(
-            [*one.values()], [*other.values()]
-        )
-    if isinstance(one, (set, frozenset)):
-        return one == other and sorted(map(repr, one)) == sorted(map(repr, other))
-    if attrs.has(type(one)):
-        return same(
-            attrs.astuple(one, recurse=False), attrs.astuple(other, recurse=False)
-        )
-    if dataclasses.is_dataclass(one):
-        return same({**_vars(one)}, {**_vars(other)})
-    return bool(one == other)
+    """Return whether two values are equal: types, signs, zones and order included."""
+    return bool(one == other) and _exact(one) == _exact(other)
 
 
-def _vars(record: Any) -> dict[str, Any]:
-    return {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
+def _exact(value: Any) -> Any:
+    """Return *value* as something that shows what `==` passes over."""
+    kind = type(value)
+    if isinstance(value, (list, tuple, deque)):
+        return kind, [*map(_exact, value)]
+    if isinstance(value, dict):
+        return kind, [(_exact(k), _exact(v)) for k, v in value.items()]
+    if isinstance(value, (set, frozenset)):
+        return kind, sorted(map(repr, map(_exact, value)))
+    if attrs.has(kind):
+        names = [field.name for field in attrs.fields(kind)]
+        return kind, [_exact(getattr(value, name)) for name in names]
+    if dataclasses.is_dataclass(value):
+        names = [field.name for field in dataclasses.fields(value)]
+        return kind, [_exact(getattr(value, name)) for name in names]
+    return kind, repr(value)

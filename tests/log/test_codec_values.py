@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import enum
 import json
 import subprocess
 import sys
@@ -13,7 +12,17 @@ import uuid
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Generic, Literal, NewType, Optional, TypedDict, TypeVar, Union
+from typing import (
+    Any,
+    Generic,
+    Literal,
+    NewType,
+    Optional,
+    SupportsInt,
+    TypedDict,
+    TypeVar,
+    Union,
+)
 
 import attrs
 import pytest
@@ -25,6 +34,7 @@ from actorflow.log.classes import resolve_hints
 from actorflow.log.codec import Codec
 from tests.log import strategies as some
 from tests.log.strategies import (
+    Cents,
     Colour,
     Frozen,
     Item,
@@ -33,6 +43,7 @@ from tests.log.strategies import (
     Record,
     Region,
     Slotted,
+    UserId,
 )
 
 T = TypeVar("T")
@@ -60,6 +71,16 @@ class Options(TypedDict):
     """A mapping with known keys."""
 
     retries: int
+
+
+LAYERS: list[Callable[[Any], Any]] = [
+    lambda value: [value],
+    lambda value: (value,),
+    lambda value: {1: value},
+    lambda value: {"a": value},
+    lambda value: Frozen(value=value),
+]
+"""Ways to nest a value one deeper."""
 
 
 @pytest.fixture
@@ -106,9 +127,9 @@ class TestRoundTrip:
     def test_equal_sets_are_written_alike(self, value: set[Any]) -> None:
         """The order of a set in memory does not show."""
         codec = Codec()
-        again = set(sorted(value, key=repr))
+        backwards = {*sorted(value, key=repr, reverse=True)}
 
-        assert codec.to_data(value) == codec.to_data(again)
+        assert codec.to_data(value) == codec.to_data(backwards)
 
     @pytest.mark.parametrize("number", [float("nan"), Decimal("NaN")])
     def test_not_a_number(self, codec: Codec, number: Any) -> None:
@@ -151,7 +172,7 @@ class TestRefusals:
             pytest.param(lambda: through_text, "it is code", id="function"),
             pytest.param(lambda: Item, "it is code", id="class"),
             pytest.param(lambda: json, "it is code", id="module"),
-            pytest.param(lambda: (n for n in ()), "generator", id="generator"),
+            pytest.param(lambda: (n for n in "ab"), "generator", id="generator"),
             pytest.param(lambda: "\ud800", "surrogate", id="surrogate"),
             pytest.param(lambda: {"\ud800": 1}, "surrogate", id="surrogate key"),
             pytest.param(lambda: ValueError("x"), "register", id="exception"),
@@ -201,25 +222,19 @@ class TestRefusals:
         with pytest.raises(UnrecordableError, match="nested deeper than"):
             codec.to_data(value)
 
-    @given(
-        st.recursive(
-            st.just([]),
-            lambda inner: inner.map(lambda v: (Frozen(value=v),)),
-            max_leaves=1,
-        ),
-        st.integers(0, 199),
-    )
-    def test_what_is_written_can_be_stored(self, value: Any, levels: int) -> None:
+    @given(st.lists(st.sampled_from(LAYERS), min_size=40, max_size=210))
+    def test_what_is_written_can_be_stored(self, layers: list[Any]) -> None:
         """Whatever is not too deep for the codec is not too deep for the text."""
-        for _ in range(levels):
-            value = (value,) if levels % 2 else [Frozen(value=value)]
+        value: Any = 1
+        for wrap in layers:
+            value = wrap(value)
         codec = Codec()
         try:
             data = codec.to_data(value)
         except UnrecordableError:
             return
 
-        assert some.same(codec.from_data(codec.loads(codec.dumps([[data]]))), [[value]])
+        assert codec.from_data(codec.loads(codec.dumps([[[data]]]))) == [[[value]]]
 
     def test_field_without_a_value(self, codec: Codec) -> None:
         """An object that was not finished is refused."""
@@ -449,7 +464,9 @@ class TestAnnotations:
             ({"a": 1}, object, {"a": 1}),
             (1, T, 1),
             (1, "NoSuchName", 1),
-            (1, Callable[[], int], 1),
+            (1, SupportsInt, 1),
+            ("u", UserId, UserId("u")),
+            (5, Cents, Cents(5)),
             (None, None, None),
         ],
         ids=repr,
@@ -472,7 +489,7 @@ class TestAnnotations:
             ({"a b": None}, dict[str, int], "['a b']", "expected int"),
             ([1], tuple[int, str], "", "expected tuple[int, str]"),
             ({"id": "1"}, Order, ".id", "expected int, got str '1'"),
-            ({}, Order, "", "'id' is missing"),
+            ({}, Order, ".id", "'id' is missing"),
             ({"id": 1, "itmes": []}, Order, "", "Order has no field 'itmes'"),
             (
                 {"id": 1, "items": [{"name": 5}]},
@@ -481,7 +498,7 @@ class TestAnnotations:
                 "expected str, got int 5",
             ),
             ({"name": 5}, Item | None, ".name", "expected str, got int 5"),
-            ({"x": 1, "z": 2}, Point, ".z", ""),
+            ({"x": 1, "z": 2}, Point, "", "Point has no field 'z'"),
             ("x", int | None, "", "expected int | None, got str 'x'"),
             ("c", Literal["a", "b"], "", "expected one of 'a', 'b', got str 'c'"),
             (True, Literal[1], "", "expected one of 1"),
@@ -525,11 +542,9 @@ class TestAnnotations:
 class TestEnums:
     """Enums come back by name."""
 
-    def test_values_may_change(self, codec: Codec) -> None:
-        """A member keeps its name, so its value is free to change."""
-        before = enum.Enum("Size", {"BIG": 1}, module=__name__, qualname="Size")
-        after = enum.Enum("Size", {"BIG": 2}, module=__name__, qualname="Size")
-        data = codec.to_data(before["BIG"])
-        codec.register(after)
+    def test_class_may_change(self, codec: Codec) -> None:
+        """A member is found by its name in whatever class now has the name."""
+        data = codec.to_data(Level.LOW)
+        codec.register(Colour, name=data["type"])
 
-        assert codec.from_data(data) is after["BIG"]
+        assert codec.from_data({**data, "v": "GREEN"}) is Colour.GREEN

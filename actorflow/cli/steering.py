@@ -1,0 +1,171 @@
+"""Commands that move an execution: signal, pause, resume, cancel, retry.
+
+They know no definitions, so they run nothing: they leave a command in the log for the
+process that runs the execution, and tell whether it has been taken in.
+"""
+
+from __future__ import annotations
+
+from threading import Event
+from typing import Any
+
+import click
+
+from actorflow.cli import output
+from actorflow.cli.arguments import strict_json
+from actorflow.cli.failures import GENERAL, Refusal
+from actorflow.cli.opening import KIND, is_pending, keepers, log_to_post, row_of
+from actorflow.cli.settings import Settings, common, pass_settings
+from actorflow.errors import BranchNotFoundError, ExecutionEndedError
+from actorflow.log.codec import Codec
+from actorflow.log.port import StreamRow
+from actorflow.log.sqlite import SQLiteLog
+from actorflow.model.state import ENDED, ExecutionState
+from actorflow.runtime.directory import fold
+
+LOOK = 0.02
+LONGEST = 2.0
+"""Seconds in which a live process takes a command in, if it is going to soon."""
+
+id_argument = click.argument("execution_id", metavar="ID")
+branch_option = click.option("--branch", metavar="B", help="Only this branch.")
+reason_option = click.option("--reason", metavar="TEXT", help="Why; it is recorded.")
+
+
+@click.command()
+@id_argument
+@click.argument("topic")
+@click.argument("payload", metavar="[JSON]", default="null")
+@click.option("--key", help="A second signal with the same key is ignored.")
+@common
+@pass_settings
+def signal(
+    settings: Settings, execution_id: str, topic: str, payload: str, key: str | None
+) -> None:
+    """Send a signal on TOPIC; it is kept until something waits for it."""
+    value = Codec().to_data(strict_json(payload, "the payload"), path="payload")
+    _post(settings, execution_id, "signal", topic=topic, payload=value, key=key)
+
+
+@click.command()
+@id_argument
+@branch_option
+@reason_option
+@common
+@pass_settings
+def pause(
+    settings: Settings, execution_id: str, branch: str | None, reason: str | None
+) -> None:
+    """Stop at the next boundary; what is running finishes and is recorded."""
+    _post(settings, execution_id, "pause", branch=branch, reason=reason)
+
+
+@click.command()
+@id_argument
+@branch_option
+@common
+@pass_settings
+def resume(settings: Settings, execution_id: str, branch: str | None) -> None:
+    """Unpause what `pause` or a pausing step has stopped."""
+    _post(settings, execution_id, "resume", branch=branch)
+
+
+@click.command()
+@id_argument
+@reason_option
+@common
+@pass_settings
+def cancel(settings: Settings, execution_id: str, reason: str | None) -> None:
+    """End an execution now; results of what still runs are discarded."""
+    _post(settings, execution_id, "cancel", reason=reason)
+
+
+@click.command()
+@id_argument
+@common
+@pass_settings
+def retry(settings: Settings, execution_id: str) -> None:
+    """Let a failed execution go on: only what failed runs again."""
+    _post(settings, execution_id, "retry")
+
+
+def _post(settings: Settings, execution_id: str, command: str, **data: Any) -> None:
+    given = {name: value for name, value in data.items() if value is not None}
+    with log_to_post(settings) as log:
+        row = row_of(log, execution_id)
+        _check(log, row, command, given.get("branch"))
+        posted = log.post(KIND, execution_id, command, given)
+        assert posted is not None  # it is, for a command without an inbox key
+        others = [k for k in keepers(log.path) if k.alive and k.id != log.owner.id]
+        delivered = bool(others) and _is_taken_in(log, posted)
+        row = row_of(log, execution_id)
+    keeper = next((k.label for k in others if k.id == row.owner), None)
+    if settings.json:
+        document = {
+            "id": execution_id,
+            "command": command,
+            "delivered": delivered,
+            "owner": keeper,
+            "status": row.status,
+        }
+        output.document(document)
+    else:
+        output.say(_said(settings, row, command, keeper, delivered=delivered))
+
+
+def _check(log: SQLiteLog, row: StreamRow, command: str, branch: str | None) -> None:
+    """Refuse what the execution could only drop."""
+    if command == "retry":
+        if row.status != "failed":
+            problem = f"execution {row.name!r} is {row.status}; only a failed one is retried"
+            raise Refusal(problem, GENERAL)
+        return
+    if row.status in ENDED:
+        raise ExecutionEndedError(row.name, row.status)
+    if command != "resume" and branch is None:
+        return
+    state = fold(log, row.id, row.head)
+    if branch is not None and branch not in state.branches:
+        raise BranchNotFoundError(row.name, branch)
+    if command == "resume" and not _is_stopped(state):
+        problem = f"execution {row.name!r} is {row.status}; nothing in it is paused"
+        raise Refusal(problem, GENERAL)
+
+
+def _is_stopped(state: ExecutionState) -> bool:
+    by_hand = bool(state.paused or state.paused_branches)
+    return by_hand or any(wait.kind == "pause" for wait in state.waits.values())
+
+
+def _is_taken_in(log: SQLiteLog, inbox: int) -> bool:
+    """Wait a moment for the command to leave the inbox; tell whether it did."""
+    pause_, looks = Event(), round(LONGEST / LOOK)
+    while looks and is_pending(log.path, inbox):
+        looks -= 1
+        pause_.wait(LOOK)
+    return bool(looks)
+
+
+def _said(
+    settings: Settings,
+    row: StreamRow,
+    command: str,
+    keeper: str | None,
+    *,
+    delivered: bool,
+) -> str:
+    if delivered:
+        return f"{command}: delivered; {row.name} is {output.coloured(row.status)}"
+    if keeper is not None:
+        return (
+            f"{command}: recorded; {keeper} runs {row.name} and has not taken it in "
+            f"within {LONGEST:g} s, but will"
+        )
+    again = settings.command("run", "TARGET", "--id", row.name)
+    return (
+        f"{command}: recorded, and delivered when a process that knows {row.type!r} "
+        f"opens the log; none has it open now\n  {again}"
+    )
+
+
+COMMANDS = (signal, pause, resume, cancel, retry)

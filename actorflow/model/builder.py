@@ -1,0 +1,352 @@
+"""The fluent builder: flows written from top to bottom, as one chain of calls.
+
+A flow is a graph like any other; the builder only saves naming the edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Self
+
+from attrs import evolve, frozen
+
+from actorflow.errors import DefinitionError
+from actorflow.model.definition import (
+    BY_NAME,
+    Catch,
+    Edge,
+    Input,
+    Loop,
+    Map,
+    Output,
+    Parallel,
+    Route,
+    Step,
+    WaitSignal,
+    Workflow,
+    node_kind,
+    node_name,
+)
+from actorflow.model.policy import Retry, seconds
+
+When = str | Callable[[Mapping[str, Any]], Any]
+
+
+@frozen
+class _Tail:
+    """An end that the next step will be tied to."""
+
+    step: str
+    edge: Edge
+
+
+@frozen
+class _Block:
+    """A `when` that has not ended: what its other arm begins with, and its loose ends."""
+
+    decision: str
+    loose: tuple[_Tail, ...] = ()
+    in_otherwise: bool = False
+
+
+class Flow:
+    """Build a graph step by step.
+
+    Every method takes ``name=`` (default: the node's name; made unique with a number),
+    ``into=`` (the variable that takes the result; default: the step's name) and, where
+    something is run, ``input=``: a mapping of templates, or a callable that is given the
+    state and returns keyword arguments (a mapping) or the one positional argument.
+    Without it, parameters are bound by name from inputs and state.
+
+    Args:
+        name: under which executions are recorded.
+        inputs: names, or `Input` for more.
+        state: variables to begin with.
+        version: a label of your own; part of the fingerprint.
+        compatible_with: fingerprints of older versions this one may carry on.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        inputs: Iterable[str | Input] = (),
+        state: Mapping[str, Any] | None = None,
+        version: str = "",
+        compatible_with: Iterable[str] = (),
+    ) -> None:
+        self.name = name
+        self._inputs = [i if isinstance(i, Input) else Input(i) for i in inputs]
+        self._state = dict(state or {})
+        self._version = version
+        self._compatible_with = tuple(compatible_with)
+        self._steps: dict[str, Step] = {}
+        self._tails: list[_Tail] = []
+        self._blocks: list[_Block] = []
+        self._outputs: tuple[str, ...] = ()
+        self._problems: list[str] = []
+        self._built: Workflow | None = None
+
+    # -- steps that run something ------------------------------------------------------
+
+    def then(
+        self,
+        node: Any,
+        *,
+        into: str | None = None,
+        name: str | None = None,
+        input: Any = BY_NAME,  # noqa: A002 - the word of the public API
+        retry: Retry | Sequence[Retry] | None = None,
+        timeout: float | None = None,
+        catch: Sequence[Catch] = (),
+    ) -> Self:
+        """Run an activity or a flow."""
+        kind = {node_kind(node): node}
+        name = self._named(name or node_name(node))
+        step = Step(
+            name,
+            **kind,
+            parameters=input,
+            store=into or name,
+            retry=retry,
+            timeout=timeout,
+            catch=catch,
+        )
+        return self._add(step)
+
+    def parallel(
+        self,
+        name: str,
+        *nodes: Any,
+        into: str | None = None,
+        input: Any = BY_NAME,  # noqa: A002
+        max_concurrency: int | None = None,
+        on_error: Any = "wait",
+    ) -> Self:
+        """Run several nodes at the same time; the result is a mapping by their names."""
+        arms: dict[str, Any] = {}
+        for node in nodes:
+            arm = node_name(node)
+            if arm in arms:
+                self._problems.append(f"parallel {name!r} has two arms named {arm!r}")
+            arms[arm] = node
+        parallel = Parallel(
+            arms=arms,
+            parameters=input,
+            max_concurrency=max_concurrency,
+            on_error=on_error,
+        )
+        name = self._named(name)
+        return self._add(Step(name, parallel=parallel, store=into or name))
+
+    def map(
+        self,
+        name: str,
+        node: Any,
+        *,
+        over: Any,
+        into: str | None = None,
+        input: Any = None,  # noqa: A002
+        max_concurrency: int | None = None,
+        on_error: Any = "wait",
+        retry: Retry | Sequence[Retry] | None = None,
+        timeout: float | None = None,
+    ) -> Self:
+        """Run *node* for every item of *over*; the result is the list of results.
+
+        The item is the one positional argument; ``input=`` templates see ``item`` and
+        ``index``.
+        """
+        fan = Map(
+            over=over,
+            activity=node,
+            parameters=input,
+            max_concurrency=max_concurrency,
+            on_error=on_error,
+        )
+        name = self._named(name)
+        step = Step(
+            name, map=fan, store=into or name, retry=retry, timeout=timeout
+        )
+        return self._add(step)
+
+    def loop(
+        self,
+        name: str,
+        node: Any,
+        *,
+        until: Callable[[int, Any, Any], Any] | str | None = None,
+        max_iterations: int | None = None,
+        on_max: Any = "end",
+        into: str | None = None,
+        input: Any = None,  # noqa: A002
+    ) -> Self:
+        """Run *node* again and again, at least once, until *until* holds.
+
+        Each iteration is given the last one's result, the first what ``input=`` gives
+        (default: the variable the result will land in, else None).
+        """
+        loop = Loop(
+            body=node,
+            until=until,
+            initial=input,
+            max_iterations=max_iterations,
+            on_max=on_max,
+        )
+        name = self._named(name)
+        return self._add(Step(name, loop=loop, store=into or name))
+
+    def route(
+        self,
+        key: When,
+        choices: Mapping[str, Any],
+        *,
+        default: Any = None,
+        name: str = "route",
+        into: str | None = None,
+        input: Any = BY_NAME,  # noqa: A002
+    ) -> Self:
+        """Run one of several nodes; the result is ``{"key": ..., "result": ...}``."""
+        route = Route(key=key, choices=choices, default=default, parameters=input)
+        name = self._named(name)
+        return self._add(Step(name, route=route, store=into or name))
+
+    # -- steps that wait ---------------------------------------------------------------
+
+    def sleep(self, duration: Any, *, name: str = "sleep") -> Self:
+        """Wait for so many seconds (or ``"1h30m"``)."""
+        return self._add(Step(self._named(name), sleep=duration))
+
+    def wait_signal(
+        self,
+        topic: str,
+        *,
+        timeout: float | None = None,
+        on_timeout: Any = None,
+        into: str | None = None,
+        name: str | None = None,
+    ) -> Self:
+        """Wait for a signal; when its time is over, run *on_timeout* instead."""
+        name = self._named(name or topic)
+        late = self._named(f"{name}-late") if on_timeout is not None else None
+        wait = WaitSignal(topic=topic, timeout=timeout, on_timeout=late)
+        self._add(Step(name, wait_signal=wait, store=into or name))
+        if late is not None:
+            kind = {node_kind(on_timeout): on_timeout}
+            self._steps[late] = Step(
+                late, **kind, parameters=BY_NAME, store=into or name
+            )
+            self._tails.append(_Tail(late, Edge("")))
+        return self
+
+    def pause(self, reason: str = "", *, name: str = "pause") -> Self:
+        """Stop until somebody unpauses."""
+        return self._add(Step(self._named(name), pause=reason))
+
+    # -- choosing ----------------------------------------------------------------------
+
+    def when(self, condition: When, *, name: str = "when") -> Self:
+        """Go on with what follows only if *condition* holds; `end` closes the block."""
+        step = Step(self._named(name), decide=True, edges="first")
+        self._add(step)
+        self._tails = [_Tail(step.name, Edge("", when=condition))]
+        self._blocks.append(_Block(step.name))
+        return self
+
+    def otherwise(self) -> Self:
+        """Go on with what follows if the block's condition does not hold."""
+        if not self._blocks or self._blocks[-1].in_otherwise:
+            self._problems.append("`otherwise` without a `when` before it")
+            return self
+        block = self._blocks[-1]
+        self._check_not_empty(block)
+        loose = (*block.loose, *self._tails)
+        self._blocks[-1] = evolve(block, loose=loose, in_otherwise=True)
+        self._tails = [_Tail(block.decision, Edge(""))]
+        return self
+
+    def end(self) -> Self:
+        """Close the innermost block."""
+        if not self._blocks:
+            self._problems.append("`end` without a `when` before it")
+            return self
+        block = self._blocks.pop()
+        self._check_not_empty(block)
+        self._tails = [*block.loose, *self._tails]
+        if not block.in_otherwise:
+            self._tails.append(_Tail(block.decision, Edge("")))
+        return self
+
+    def _check_not_empty(self, block: _Block) -> None:
+        if any(tail.step == block.decision for tail in self._tails):
+            arm = "otherwise" if block.in_otherwise else "when"
+            self._problems.append(f"the `{arm}` of {block.decision!r} is empty")
+
+    # -- the end -----------------------------------------------------------------------
+
+    def output(self, *names: str) -> Self:
+        """Return one variable, or a mapping of several; without this, the whole state."""
+        self._outputs = names
+        return self
+
+    def build(self) -> Flow:
+        """Check everything; return the finished flow.
+
+        Raises:
+            DefinitionError: with all problems.
+        """
+        self.workflow  # noqa: B018 - checks it
+        return self
+
+    @property
+    def workflow(self) -> Workflow:
+        """The graph.
+
+        Raises:
+            DefinitionError: with all problems.
+        """
+        if self._built is None:
+            self._built = self._graph()
+        return self._built
+
+    def _graph(self) -> Workflow:
+        problems = list(self._problems)
+        problems += [f"the block of {b.decision!r} has no `end()`" for b in self._blocks]
+        several = len(self._outputs) > 1
+        try:
+            workflow = Workflow(
+                self.name,
+                steps=self._steps.values(),
+                inputs=self._inputs,
+                state=self._state,
+                outputs=[Output(name) for name in self._outputs] if several else (),
+                result=None if several else (*self._outputs, "*")[0],
+                version=self._version,
+                compatible_with=self._compatible_with,
+            )
+        except DefinitionError as error:
+            raise DefinitionError(self.name, [*problems, *error.problems]) from None
+        if problems:
+            raise DefinitionError(self.name, problems)
+        return workflow
+
+    def _named(self, name: str) -> str:
+        """Return *name*, with a number if a step has it already."""
+        number, unique = 1, name
+        while unique in self._steps:
+            number += 1
+            unique = f"{name}-{number}"
+        return unique
+
+    def _add(self, step: Step) -> Self:
+        """Tie a step to all loose ends."""
+        if self._built is not None:
+            self._problems.append("the flow has been built; it cannot grow any more")
+            self._built = None
+        for tail in self._tails:
+            before = self._steps[tail.step]
+            edge = evolve(tail.edge, step=step.name)
+            self._steps[tail.step] = evolve(before, next=(*before.next, edge))
+        self._steps[step.name] = step
+        self._tails = [_Tail(step.name, Edge(""))]
+        return self

@@ -1,0 +1,23 @@
+"""Which actor looks after which kind of activation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actorflow.runtime.activity import ActivityActor
+from actorflow.runtime.fanout import FanActor
+from actorflow.runtime.flow import FlowActor
+from actorflow.runtime.repeat import LoopActor, RouteActor
+from actorflow.runtime.waiting import WaitActor
+
+ACTORS: dict[str, type[Any]] = {
+    "activity": ActivityActor,
+    "flow": FlowActor,
+    "map": FanActor,
+    "parallel": FanActor,
+    "loop": LoopActor,
+    "route": RouteActor,
+    "wait_signal": WaitActor,
+    "sleep": WaitActor,
+    "pause": WaitActor,
+}

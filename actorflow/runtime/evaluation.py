@@ -1,0 +1,32 @@
+"""What the rules of the model need of the world: expressions, and nodes' signatures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actorflow.log.codec import Codec
+from actorflow.model.definition import node_kind
+from actorflow.model.events import Data
+from actorflow.model.rules import View
+from actorflow.runtime.expressions import Expressions
+from actorflow.runtime.registry import Activities, as_workflow
+
+
+class Evaluation:
+    """Judges definitions on recorded data; a `model.rules.Evaluator`."""
+
+    def __init__(self, codec: Codec, activities: Activities) -> None:
+        self._expressions = Expressions(codec)
+        self._activities = activities
+        self.condition = self._expressions.condition
+        self.data = self._expressions.data
+        self.value = self._expressions.value
+        self.items = self._expressions.items
+
+    def arguments(self, node: Any, parameters: Any, view: View) -> Data:
+        """Return what *node* is to be called with."""
+        if node_kind(node) == "flow":
+            names = tuple(item.name for item in as_workflow(node).inputs)
+        else:
+            names = self._activities.bound(node).signature.names
+        return self._expressions.arguments(parameters, names, view)

@@ -1,0 +1,331 @@
+"""Events come back equal; their text is a file format, held fast by a golden file."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actorflow.errors import LogUnavailableError, UnreadableError, UnrecordableError
+from actorflow.log.codec import UPCAST, Codec, UnknownEvent
+from actorflow.model import events as model
+from actorflow.model.events import TAGS, Failure
+from tests.log import strategies as some
+from tests.log.strategies import Item
+
+GOLDEN = Path(__file__).parent / "golden" / "events.jsonl"
+"""A line for every way an event is written.  Never change one: logs hold such lines."""
+
+FAILURE = Failure(
+    "timeout",
+    "too slow, é",
+    ("builtins.TimeoutError", "builtins.OSError"),
+    "Traceback ...",
+    {"after": 30.0},
+    "main/fetch",
+    "fetch",
+    (Failure("activity_failed", "lost"),),
+)
+EXAMPLES = [
+    model.ExecutionStarted("orders", "f1"),
+    model.ExecutionStarted("orders", "f1", {"id": 1}, {"n": None}, {"customer": "a"}),
+    model.ExecutionCompleted(),
+    model.ExecutionCompleted([1, {"a": None}]),
+    model.ExecutionFailed(FAILURE),
+    model.ExecutionCancelled(),
+    model.ExecutionCancelled("no longer wanted"),
+    model.ExecutionPaused(),
+    model.ExecutionPaused("main-1", "audit"),
+    model.ExecutionResumed(),
+    model.ExecutionResumed("main-1"),
+    model.ExecutionRetried(),
+    model.ExecutionRecovered("host:42", 3),
+    model.SignalReceived("delivered"),
+    model.SignalReceived("delivered", {"by": "dhl"}, "key-1"),
+    model.BranchStarted("fetch"),
+    model.BranchStarted("audit", "main"),
+    model.BranchMoved("ship"),
+    model.BranchDiverted("recover", Failure("timeout", "too slow")),
+    model.BranchDiverted("recover", Failure("timeout", "too slow"), "error"),
+    model.BranchCompleted(),
+    model.BranchFailed(Failure("fatal", "")),
+    model.ActivationStarted("activity", "fetch_order"),
+    model.ActivationStarted("activity", "fetch_order", "fetch", {"id": 1}, "order"),
+    model.FlowStarted(),
+    model.FlowStarted({"id": 1}, {"n": None}),
+    model.ItemsStarted(0, 100),
+    model.AttemptFailed(1, Failure("activity_failed", "x"), 1700000000.123456),
+    model.ActivationCompleted(),
+    model.ActivationCompleted(5),
+    model.ActivationFailed(Failure("activity_failed", "x", details=[1])),
+    model.ActivationCancelled(),
+    model.ValueRecorded("plan"),
+    model.ValueRecorded("plan", ["a"]),
+    model.WaitStarted(0, "signal"),
+    model.WaitStarted(2, "signal", "approve", 1700000000.5, "a person must look"),
+    model.WaitEnded(0),
+    model.WaitEnded(2, 17, timed_out=True),
+    model.ProgressReported(),
+    model.ProgressReported(3.0, 10.0, "page 3"),
+    model.ValueEmitted(),
+    model.ValueEmitted({"stage": "done"}),
+]
+
+
+def golden() -> list[tuple[str, str]]:
+    """Return the lines of the golden file: tag and text."""
+    lines = GOLDEN.read_text(encoding="utf-8").splitlines()
+    return [(tag, text) for tag, text in map(json.loads, lines)]
+
+
+@pytest.fixture
+def codec() -> Codec:
+    """A codec as it comes."""
+    return Codec()
+
+
+@attrs.frozen
+class Deposited:
+    """A user's event."""
+
+    amount: int
+    item: Item | None = None
+
+
+class TestModel:
+    """The events of the model."""
+
+    @given(st.sampled_from([*TAGS.values()]).flatmap(some.events))
+    def test_event_comes_back(self, event: Any) -> None:
+        """Any event of any class comes back equal, types included."""
+        codec = Codec()
+
+        assert some.same(codec.decode(*codec.encode(event)), event)
+
+    def test_golden_lines_are_what_is_written(self, codec: Codec) -> None:
+        """What is written today is what was always written."""
+        assert [codec.encode(event) for event in EXAMPLES] == golden()
+
+    def test_golden_lines_are_read(self, codec: Codec) -> None:
+        """What was ever written is read as today's events."""
+        assert [codec.decode(tag, text) for tag, text in golden()] == EXAMPLES
+
+    def test_golden_lines_are_complete(self) -> None:
+        """Every event class has lines that show each of its fields."""
+        shown = {(tag, name) for tag, text in golden() for name in json.loads(text)}
+        fields = {(t, a.name) for t, cls in TAGS.items() for a in attrs.fields(cls)}
+
+        assert fields <= shown
+        assert {tag for tag, _ in golden()} == set(TAGS)
+
+    def test_fields_of_a_newer_version_are_passed_over(self, codec: Codec) -> None:
+        """A field that an event did not have is no trouble to an older reader."""
+        text = '{"result":5,"novel":true}'
+
+        assert codec.decode("activation.completed", text) == model.ActivationCompleted(
+            5
+        )
+
+    @pytest.mark.parametrize(
+        ("tag", "text"),
+        [
+            ("items.started", "{}"),
+            ("items.started", "[]"),
+            ("items.started", "{"),
+            ("items.started", ""),
+            ("execution.failed", '{"error":{}}'),
+            ("execution.failed", '{"error":5}'),
+        ],
+    )
+    def test_broken_text(self, codec: Codec, tag: str, text: str) -> None:
+        """A text that does not fit its tag is unreadable."""
+        with pytest.raises(UnreadableError):
+            codec.decode(tag, text)
+
+    def test_failures_are_always_recordable(self, codec: Codec) -> None:
+        """What an exception says may be no text; the failure is recorded anyway."""
+        event = model.ActivationFailed(Failure("x", "a\ud800é", (), "\udfff"))
+
+        assert codec.decode(*codec.encode(event)) == model.ActivationFailed(
+            Failure("x", "a\\ud800é", (), "\\udfff")
+        )
+
+    @pytest.mark.parametrize("value", [object(), {1: 2}, "\ud800", (1, {2})], ids=repr)
+    def test_what_is_no_data_is_refused(self, codec: Codec, value: Any) -> None:
+        """A value that did not go through `to_data` is a mistake, and told as one."""
+        with pytest.raises(UnrecordableError):
+            codec.encode(model.ActivationCompleted(value))
+
+    def test_old_payload(self, codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What an older version wrote is brought up to date when it is read."""
+        monkeypatch.setitem(
+            UPCAST, "value.recorded", lambda data: {"key": data.pop("name"), **data}
+        )
+
+        event = Codec().decode("value.recorded", '{"name":"k","value":1}')
+        assert event == model.ValueRecorded("k", 1)
+
+
+class TestUnknown:
+    """Events whose class is not known here."""
+
+    def test_is_read(self, codec: Codec) -> None:
+        """It can be seen, not acted on."""
+        event = codec.decode("novel.thing", '{"a":1}')
+
+        assert event == UnknownEvent("novel.thing", {"a": 1})
+
+    def test_is_written_as_it_was(self, codec: Codec) -> None:
+        """A log can be copied without knowing everything in it."""
+        event = codec.decode("novel.thing", '{"a":1}')
+
+        assert codec.encode(event) == ("novel.thing", '{"a":1}')
+
+
+class TestUsers:
+    """Events of users' actors."""
+
+    def test_comes_back(self, codec: Codec) -> None:
+        """A registered event comes back, its values as themselves."""
+        codec.register_event(Deposited)
+        event = Deposited(5, Item("a", private=(1, 2)))
+        tag, text = codec.encode(event)
+
+        assert tag == "Deposited"
+        assert some.same(codec.decode(tag, text), event)
+
+    def test_stable_tag(self, codec: Codec) -> None:
+        """A tag of one's own outlives the name of the class."""
+        assert codec.register_event(Deposited, "account.deposited") == (
+            "account.deposited"
+        )
+        assert codec.encode(Deposited(5)) == (
+            "account.deposited",
+            '{"amount":5,"item":null}',
+        )
+
+    def test_registering_again(self, codec: Codec) -> None:
+        """The same class may be registered as often as it is met."""
+        assert codec.register_event(Deposited) == codec.register_event(Deposited)
+
+    @pytest.mark.parametrize("tag", ["Deposited", "execution.started"])
+    def test_taken_tag(self, codec: Codec, tag: str) -> None:
+        """Two classes cannot share a tag."""
+        codec.register_event(Deposited)
+
+        with pytest.raises(ValueError, match=r"give .* another"):
+            codec.register_event(Item, tag)
+
+    def test_no_class_of_fields(self, codec: Codec) -> None:
+        """An event is made of fields."""
+        with pytest.raises(TypeError, match="no fields"):
+            codec.register_event(int)
+
+    def test_not_registered(self, codec: Codec) -> None:
+        """An event that nobody registered is refused."""
+        with pytest.raises(UnrecordableError, match="register_event"):
+            codec.encode(Deposited(1))
+
+    def test_unrecordable_field(self, codec: Codec) -> None:
+        """The refusal names the event's field."""
+        codec.register_event(Deposited)
+
+        with pytest.raises(UnrecordableError) as caught:
+            codec.encode(Deposited(1, Item("a", private=object())))
+
+        assert caught.value.path == "Deposited.item._private"
+
+    def test_fields_are_read_by_annotation(self, codec: Codec) -> None:
+        """A payload written by hand is read as the class's annotations say."""
+        codec.register_event(Deposited)
+
+        event = codec.decode("Deposited", '{"amount":1,"item":{"name":"a"}}')
+        assert event == Deposited(1, Item("a"))
+        with pytest.raises(UnreadableError, match=r"Deposited\.amount"):
+            codec.decode("Deposited", '{"amount":"1"}')
+
+    def test_older_version(self, codec: Codec) -> None:
+        """A user's event may be brought up to date too."""
+        codec.register_event(Deposited, upcast=lambda data: {"amount": data["cents"]})
+
+        assert codec.decode("Deposited", '{"cents":7}') == Deposited(7)
+
+
+class Zipped:
+    """A payload codec."""
+
+    name = "zip"
+
+    def encode(self, payload: bytes) -> bytes:
+        """Compress."""
+        return zlib.compress(payload)
+
+    def decode(self, stored: bytes) -> bytes:
+        """Expand."""
+        return zlib.decompress(stored)
+
+
+@attrs.frozen
+class Troubled(Zipped):
+    """A payload codec that fails."""
+
+    trouble: Exception
+
+    def encode(self, payload: bytes) -> bytes:
+        """Fail."""
+        raise self.trouble
+
+    def decode(self, stored: bytes) -> bytes:
+        """Fail."""
+        raise self.trouble
+
+
+class TestPayloadCodec:
+    """Encryption and compression."""
+
+    def test_payload_is_changed(self) -> None:
+        """What is stored is what the payload codec made, with its name."""
+        codec = Codec(payload=Zipped())
+        tag, text = codec.encode(model.ActivationCompleted("secret"))
+        stored = json.loads(text)
+
+        assert tag == "activation.completed"
+        assert stored["$enc"] == "zip"
+        assert zlib.decompress(base64.b64decode(stored["v"])) == b'{"result":"secret"}'
+        assert codec.decode(tag, text) == model.ActivationCompleted("secret")
+
+    def test_plain_rows_stay_readable(self) -> None:
+        """A log that was written plainly is read by a codec that encrypts."""
+        written = Codec().encode(model.ActivationCompleted(5))
+
+        assert Codec(payload=Zipped()).decode(*written) == model.ActivationCompleted(5)
+
+    def test_without_the_codec(self) -> None:
+        """Without the codec, or with another one, the error says which it was."""
+        written = Codec(payload=Zipped()).encode(model.ActivationCompleted(5))
+
+        with pytest.raises(UnreadableError, match="'zip'"):
+            Codec().decode(*written)
+
+    @pytest.mark.parametrize("trouble", [ValueError, LogUnavailableError])
+    def test_trouble(self, trouble: type[Exception]) -> None:
+        """What may pass with time is no fault of the payload; all else is."""
+        codec = Codec(payload=Troubled(trouble("no key")))
+        passes = trouble is LogUnavailableError
+
+        with pytest.raises(trouble if passes else UnrecordableError, match="no key"):
+            codec.encode(model.ActivationCompleted(5))
+        with pytest.raises(trouble if passes else UnreadableError, match="no key"):
+            codec.decode("activation.completed", '{"$enc":"zip","v":""}')
+
+    def test_damaged(self) -> None:
+        """A payload that the codec cannot decode is unreadable."""
+        with pytest.raises(UnreadableError):
+            Codec(payload=Zipped()).decode("x", '{"$enc":"zip","v":"AAAA"}')
