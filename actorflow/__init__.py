@@ -6,6 +6,9 @@ happened in a log, so that whatever stops the process, the work goes on where it
 
 from importlib.metadata import version as _version
 
+from actorflow.actors.declared import event
+from actorflow.actors.entities import EntityRef
+from actorflow.actors.eventsourced import EventSourcedActor
 from actorflow.errors import (
     ActivityError,
     ActorflowError,
@@ -33,13 +36,17 @@ from actorflow.errors import (
     UnrecordableError,
 )
 from actorflow.log.codec import Codec
+from actorflow.model.builder import Flow
 from actorflow.model.definition import (
     Activity,
     Edge,
     Input,
     Join,
+    Loop,
     Map,
     Output,
+    Parallel,
+    Route,
     Step,
     WaitSignal,
     Workflow,
@@ -66,6 +73,8 @@ __all__ = [
     "DefinitionError",
     "DefinitionMismatch",
     "Edge",
+    "EntityRef",
+    "EventSourcedActor",
     "ExecutionCancelled",
     "ExecutionEndedError",
     "ExecutionError",
@@ -76,10 +85,12 @@ __all__ = [
     "ExecutionResult",
     "ExpressionError",
     "Failure",
+    "Flow",
     "FencedError",
     "Input",
     "InputError",
     "Join",
+    "Loop",
     "LogCorruptError",
     "LogError",
     "LogUnavailableError",
@@ -89,9 +100,11 @@ __all__ = [
     "Outcome",
     "Output",
     "OwnedError",
+    "Parallel",
     "RateLimit",
     "Recorded",
     "Retry",
+    "Route",
     "Runtime",
     "RuntimeClosedError",
     "Step",
@@ -102,4 +115,5 @@ __all__ = [
     "WaitSignal",
     "Workflow",
     "activity",
+    "event",
 ]

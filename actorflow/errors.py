@@ -294,5 +294,12 @@ class ActivityError(ActorflowError):
         self.type, self.details = type, details
 
 
+class StaleAttemptError(ActorflowError):
+    """The attempt that asks has been given up; its outcome no longer matters."""
+
+    def __str__(self) -> str:
+        return "this attempt has been given up; its outcome no longer matters"
+
+
 class RuntimeClosedError(ActorflowError):
     """The runtime is closed, or closing."""

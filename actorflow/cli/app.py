@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Any
 
 import click
@@ -38,7 +40,9 @@ class Commands(click.Group):
         except Exception as error:
             if is_lost_reader(error):
                 raise
-            raise refusal_of(error, debug=settings.debug) from error
+            refusal = refusal_of(error, debug=settings.debug)
+            refusal.show()
+            ctx.exit(refusal.exit_code)
 
 
 @click.group(
@@ -55,6 +59,9 @@ def main(ctx: click.Context) -> None:
     A log is one file. What reads it never changes it, and works while other processes
     write; commands to an execution are left in the log for whoever runs it.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # better a "?" than a traceback
+            stream.reconfigure(errors="replace")
     show_warnings(debug=settings_of(ctx).debug)
 
 

@@ -22,6 +22,7 @@ from actorflow.cli.demo_check import (
     Verdict,
     expected_report,
     judge,
+    report_in,
     snapshot,
     verdict_document,
 )
@@ -60,6 +61,8 @@ from actorflow.cli.settings import Settings, common, pass_settings
 def demo(
     settings: Settings,
     ctx: click.Context,
+    /,
+    *,
     root: Path | None,
     workers: int,
     kill_at: str,
@@ -153,7 +156,7 @@ class Rehearsal:
 
     def _first(self, watcher: Watcher, fraction: float) -> None:
         self.story.chapter("Run it")
-        self._show_command()
+        self.story.command(shlex.join(["actorflow", *self.stage.words()]))
 
         def is_time(watcher: Watcher) -> bool:
             done, total = watcher.items
@@ -173,8 +176,7 @@ class Rehearsal:
         self.story.death(watcher, self.killed)
 
     def _second(self, watcher: Watcher) -> None:
-        self.story.chapter("The same command again")
-        self._show_command()
+        self.story.chapter("Run the same command again")
         began, watcher.mark = clock.time(), watcher.events
         with self.story.reading() as show:
             play(self.stage, watcher, kill_when=lambda _: False, show=show)
@@ -187,22 +189,18 @@ class Rehearsal:
 
     def _judged(self, watcher: Watcher) -> Verdict:
         began = clock.time()
-        self.report = expected_report(
-            self.stage.root, self.files, self.stage.workers
-        )
+        expected = expected_report(self.stage.root, self.files, self.stage.workers)
         self._spend("do it all in plain Python, to compare", began, clock.time())
-        verdict = judge(self.stage, self.files, watcher, self.killed, self.report)
-        self.story.chapter("The report")
-        self.story.report(self.report)
+        verdict = judge(self.stage, self.files, watcher, self.killed, expected)
+        self.report = report_in(watcher.output)
+        if self.report is not None:
+            self.story.chapter("The report")
+            self.story.report(self.report)
         self.story.chapter("What ran how often")
         self.story.verdict(verdict)
         self.story.chapter("Where the time went")
         self.story.times(self.spent)
         return verdict
-
-    def _show_command(self) -> None:
-        command = shlex.join(["actorflow", *self.stage.words()])
-        self.story.command(command)
 
     def _spend(self, what: str, began: float | None, ended: float | None) -> None:
         if began is not None and ended is not None:

@@ -1,4 +1,4 @@
-"""What the demonstration claims, checked against the ledger and against plain Python."""
+"""What the demonstration claims, checked against its ledger and plain Python."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from attrs import asdict, field, frozen
+from attrs import asdict, frozen
 
 from actorflow.cli.demo_stage import Stage, Watcher
 from actorflow.cli.demo_workflow import Report, module_at, packages_of, report_of
@@ -65,7 +65,7 @@ class Verdict:
     once: int
     twice: int
     more: int
-    claims: tuple[Claim, ...] = field(converter=tuple)
+    claims: tuple[Claim, ...]
 
     @property
     def holds(self) -> bool:
@@ -86,40 +86,44 @@ def judge(
     before = killed.recorded if killed else frozenset()
     in_flight = killed.in_flight if killed else frozenset()
     repeated = {address for address, count in noted.items() if count > 1}
-    report = (watcher.output or {}).get("report")
+    report = report_in(watcher.output)
     claims = [
         Claim("the execution completed", watcher.timeline.status == "completed"),
-        Claim("what was recorded before the kill did not run again", not repeated & before),
+        Claim(
+            "what was recorded before the kill did not run again", not repeated & before
+        ),
         Claim("only what was in flight at the kill ran twice", repeated <= in_flight),
         Claim("everything that ran is recorded exactly once", _once(noted, recorded)),
-        Claim("every file is in the report exactly once", _paths(report) == list(files)),
-        Claim("the report is the one plain Python gives", report == _data(expected)),
+        Claim(
+            "every file is in the report exactly once",
+            report is not None and list(report.paths) == list(files),
+        ),
+        Claim("the report is the one plain Python gives", report == expected),
     ]
-    return Verdict(often[1], often[2], often[3], claims)
+    return Verdict(often[1], often[2], often[3], tuple(claims))
 
 
 def _once(noted: Counter[str], recorded: Counter[str]) -> bool:
     return set(noted) == set(recorded) and set(recorded.values()) == {1}
 
 
-def _paths(report: Data) -> Data:
-    fields = (report or {}).get("v") or {}
-    return (fields.get("paths") or {}).get("v")
-
-
-def _data(report: Report) -> Data:
-    return Codec().to_data(report)
+def report_in(output: Data) -> Report | None:
+    """Return the report that an execution returned, if it did."""
+    if not isinstance(output, dict) or "report" not in output:
+        return None
+    report: Report = Codec().from_data(output["report"], Report)
+    return report
 
 
 def expected_report(root: Path, files: Sequence[str], workers: int) -> Report:
     """Return the report without actorflow: the same functions, called in a row."""
     read = partial(module_at, str(root))
-    if len(files) < FEW or workers < 2:
+    if len(files) < FEW or workers == 1:
         modules = [read(path) for path in files]
     else:
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
-            modules = list(pool.map(read, files, chunksize=20))
+            modules = list(pool.map(read, files, chunksize=5))
     return report_of(modules, packages_of(str(root), files))
 
 

@@ -15,7 +15,7 @@ from attrs import define, field, frozen
 
 from actorflow.cli.failures import Refusal
 from actorflow.cli.opening import KIND, PATIENCE, clock
-from actorflow.cli.timeline import Timeline
+from actorflow.cli.timeline import FANS, Timeline
 from actorflow.errors import LogError
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model import events as ev
@@ -26,6 +26,8 @@ ID = "demo"
 LOOK = 0.01
 """Seconds between looks at the log: a few files go by in between."""
 LAST = 6
+STALL = 120.0
+"""Seconds without a new event after which nobody believes that there will be one."""
 
 
 @frozen
@@ -101,7 +103,7 @@ class Watcher:
         if isinstance(event, ev.ActivationCompleted) and entry is not None:
             if entry.kind == "activity" or entry.address != recorded.address:
                 self.recorded[recorded.address] += 1
-            elif entry.kind == "map":
+            elif entry.kind in FANS:
                 self.read_at = recorded.time
         elif isinstance(event, ev.ExecutionCompleted):
             self.output = event.output
@@ -122,7 +124,7 @@ class Watcher:
     def items(self) -> tuple[int, int | None]:
         """How many files are recorded, and of how many."""
         for entry in self.timeline.entries:
-            if entry.kind == "map":
+            if entry.kind in FANS:
                 return entry.done, entry.total
         return 0, None
 
@@ -149,7 +151,7 @@ class Child:
         self.pid = self._process.pid
 
     def is_running(self, seconds: float) -> bool:
-        """Return whether it still runs, at once if it has ended, else after *seconds*."""
+        """Return whether it still runs after *seconds*; at once if it does not."""
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -164,10 +166,17 @@ class Child:
 
     def check(self) -> None:
         """Raise if it did not end well by itself."""
-        if self._process.returncode:
-            said = self._errors.read_text(encoding="utf-8", errors="replace").strip()
-            code = self._process.returncode
-            raise Refusal(f"the workflow's process ended with code {code}:\n{said}")
+        if code := self._process.returncode:
+            problem = f"the workflow's process ended with code {code}"
+            raise Refusal(f"{problem}\n{self.said()}")
+
+    def tidy(self) -> None:
+        """Remove what it has written on standard error, which was nothing of note."""
+        self._errors.unlink(missing_ok=True)
+
+    def said(self) -> str:
+        """Return what it has written on standard error."""
+        return self._errors.read_text(encoding="utf-8", errors="replace").strip()
 
 
 def play(
@@ -183,6 +192,7 @@ def play(
         Refusal: it ended by itself, and not well.
     """
     child = Child(stage)
+    moved, events = clock.monotonic(), watcher.events
     try:
         while child.is_running(LOOK):
             watcher.look()
@@ -190,9 +200,14 @@ def play(
             if watcher.timeline.ended is None and kill_when(watcher):
                 child.kill()
                 return child
+            if watcher.events != events:
+                moved, events = clock.monotonic(), watcher.events
+            elif clock.monotonic() - moved > STALL:
+                raise Refusal(f"nothing was recorded for {STALL:g} s\n{child.said()}")
     finally:
         child.kill()
         watcher.look()
         show(watcher)
     child.check()
+    child.tidy()
     return None

@@ -109,7 +109,10 @@ class Story:
         """Show the log as the dead process left it."""
         of = f" of {killed.total:,}" if killed.total is not None else ""
         self.say("   What it left behind, read from the log:")
-        self.say(f"   [bold]{killed.done:,}[/]{of} files recorded, in {killed.events:,} events")
+        self.say(
+            f"   [bold]{killed.done:,}[/]{of} files recorded, "
+            f"in {killed.events:,} events"
+        )
         in_flight = len(killed.in_flight)
         self.say(f"   [bold]{in_flight}[/] begun and not recorded: these may run again")
         entries = [entry for entry in watcher.timeline.entries if entry.is_open]
@@ -126,12 +129,18 @@ class Story:
         """Show what was found out."""
         self.say(
             f"   [bold]{report.files:,}[/] files, [bold]{report.lines:,}[/] lines, "
-            f"[bold]{report.functions:,}[/] functions, [bold]{report.classes:,}[/] classes, "
-            f"{report.size / 1e6:,.1f} MB; {len(report.unreadable)} are no valid Python"
+            f"[bold]{report.functions:,}[/] functions, "
+            f"[bold]{report.classes:,}[/] classes, {report.size / 1e6:,.1f} MB; "
+            f"{len(report.unreadable)} are no valid Python"
         )
         packages = self._table("largest packages", ">files", ">lines", ">kB")
         for each in report.packages:
-            row = (each.name, f"{each.files:,}", f"{each.lines:,}", f"{each.size // 1000:,}")
+            row = (
+                each.name,
+                f"{each.files:,}",
+                f"{each.lines:,}",
+                f"{each.size // 1000:,}",
+            )
             packages.add_row(*row)
         longest = self._table("longest functions", ">lines", "where")
         for function in report.longest:
@@ -141,12 +150,15 @@ class Story:
         for name, count in report.imported:
             imported.add_row(name, f"{count:,}")
         for table in (packages, longest, imported):
-            self._console.print(table)
+            self._show(table)
 
     def verdict(self, verdict: Verdict) -> None:
         """Show how often everything ran, and which claims hold."""
+        self.say("   By the ledger, which the activities keep outside the log:")
         self.say(f"   [bold]{verdict.once:,}[/] activities ran exactly once")
         self.say(f"   [bold]{verdict.twice:,}[/] ran twice")
+        if verdict.more:
+            self.say(f"   [bold red]{verdict.more:,}[/] ran more often")
         for claim in verdict.claims:
             mark = "[green]✓[/]" if claim.holds else "[bold red]✗ not so:[/]"
             self.say(f"   {mark} {claim.text}")
@@ -156,15 +168,22 @@ class Story:
         total = sum(seconds for _, seconds in spent)
         table = self._table("", ">time", "")
         for what, seconds in (*spent, ("in all", total)):
-            bar = "━" * round(40 * seconds / total) if total and what != "in all" else ""
+            bar = (
+                "━" * round(40 * seconds / total) if total and what != "in all" else ""
+            )
             table.add_row(what, lasting(seconds), f"[cyan]{bar}[/]")
-        self._console.print(table)
+        self._show(table)
+
+    def _show(self, table: Table) -> None:
+        from rich.padding import Padding
+
+        self._console.print(Padding(table, (0, 0, 0, 1), expand=False))
 
     def _table(self, *columns: str) -> Table:
         from rich import box
         from rich.table import Table
 
-        table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=True)
+        table = Table(box=box.SIMPLE_HEAD, header_style="dim")
         for name in columns:
             right = name.startswith(">")
             table.add_column(name.lstrip(">"), justify="right" if right else "left")

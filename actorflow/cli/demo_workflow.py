@@ -35,7 +35,7 @@ class Function:
 
 @frozen
 class Module:
-    """What one file has in it; nothing but its name if Python cannot read it."""
+    """What one file has in it; nothing but its name if it is no readable Python."""
 
     path: str
     parses: bool
@@ -65,7 +65,7 @@ class Report:
         longest: the longest functions.
         imported: the modules that most files import, with how many do.
         paths: every file that was read, in order.
-        unreadable: files that are not valid Python.
+        unreadable: files that are no valid Python, or may not be read.
     """
 
     files: int
@@ -186,18 +186,19 @@ def note(ledger: str, ctx: af.ActivityContext) -> None:
 
 
 def sources_in(root: str) -> list[str]:
-    """Return every Python file under *root* that came with it, by its path from there."""
-    found = (path.relative_to(root) for path in Path(root).rglob("*.py"))
+    """Return the Python files under *root*, add-ons left out, by path from there."""
+    files = (path for path in Path(root).rglob("*.py") if path.is_file())
+    found = (path.relative_to(root) for path in files)
     return sorted(str(path) for path in found if not NOT_OURS & set(path.parts))
 
 
 def module_at(root: str, path: str) -> Module:
     """Return what one file has in it."""
-    source = (Path(root) / path).read_bytes()
     try:
+        source = (Path(root) / path).read_bytes()
         with warnings.catch_warnings(action="ignore"):
             tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return Module(path, parses=False)
     nodes = list(ast.walk(tree))
     functions = [node for node in nodes if isinstance(node, FUNCTIONS)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from actorflow.cli import output
@@ -112,7 +111,7 @@ class Lines(Silent):
     def take(self, recorded: Recorded) -> None:
         """Take in one event; write what is worth a line."""
         entry = self.timeline.take(recorded)
-        text = self._line(entry, recorded) if entry else None
+        text = self._line(entry, recorded) if entry else _whole_text(recorded.event)
         if text:
             started = self.timeline.started or recorded.time
             output.tell(f"+{recorded.time - started:.3f}s {text}")
@@ -121,19 +120,8 @@ class Lines(Silent):
         event, address = recorded.event, recorded.address
         if address != entry.address:
             return self._item_line(entry, address, event)
-        took = lasting(entry.seconds(recorded.time))
-        if isinstance(event, ev.ActivationStarted):
-            many = "" if entry.total is None else f", {entry.total} items"
-            return f"{address} started{many}"
-        if isinstance(event, ev.WaitStarted):
-            return f"{address} waits for {entry.waits_for}"
-        if isinstance(event, ev.AttemptFailed):
-            return f"{address} attempt {event.attempt} failed: {event.error.message}"
-        if isinstance(event, ev.ActivationFailed):
-            return f"{address} failed after {took}: {event.error.message}"
-        if isinstance(event, ev.ActivationCompleted):
-            return f"{address} completed in {took}"
-        return None
+        text = _step_text(entry, event, lasting(entry.seconds(recorded.time)))
+        return f"{address} {text}" if text else None
 
     def _item_line(self, entry: Entry, address: str, event: Any) -> str | None:
         if isinstance(event, ev.ActivationFailed):
@@ -144,6 +132,37 @@ class Lines(Silent):
             return None
         self._tenths[entry.address] = tenth
         return f"{entry.address} {over} of {total} items"
+
+
+def _whole_text(event: Any) -> str | None:
+    match event:
+        case ev.ExecutionPaused():
+            where = f" on branch {event.branch}" if event.branch else ""
+            return f"paused{where}" + (f": {event.reason}" if event.reason else "")
+        case ev.ExecutionResumed():
+            return "resumed"
+        case ev.ExecutionRetried():
+            return "retried"
+        case ev.ExecutionRecovered():
+            return "taken over from a process that died"
+        case _:
+            return None
+
+
+def _step_text(entry: Entry, event: Any, took: str) -> str | None:
+    match event:
+        case ev.ActivationStarted():
+            return "started" + ("" if entry.total is None else f", {entry.total} items")
+        case ev.WaitStarted():
+            return f"waits for {entry.waits_for}"
+        case ev.AttemptFailed():
+            return f"attempt {event.attempt} failed: {event.error.message}"
+        case ev.ActivationFailed():
+            return f"failed after {took}: {event.error.message}"
+        case ev.ActivationCompleted():
+            return f"completed in {took}"
+        case _:
+            return None
 
 
 class Picture(Silent):
@@ -172,12 +191,7 @@ class Picture(Silent):
         self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._live.stop()
 
@@ -217,12 +231,16 @@ class Picture(Silent):
         from rich.text import Text
 
         if entry.error is not None and entry.status == "failed":
-            return Text(f"{error_name(entry.error)}: {entry.error.message}", style="red")
+            return Text(
+                f"{error_name(entry.error)}: {entry.error.message}", style="red"
+            )
         if entry.total is None or not entry.is_open:
             return Text(details(entry), style="dim")
         row = Table.grid(padding=(0, 1))
         row.add_row(
-            ProgressBar(total=entry.total, completed=entry.done + entry.failed, width=30),
+            ProgressBar(
+                total=entry.total, completed=entry.done + entry.failed, width=30
+            ),
             Text(details(entry), style="dim"),
         )
         return row
@@ -235,4 +253,3 @@ def _worth_showing(timeline: Timeline) -> list[Entry]:
     over = [entry for entry in timeline.entries if not entry.is_open]
     kept = {id(entry) for entry in (*running, *(over[-room:] if room else ()))}
     return [entry for entry in timeline.entries if id(entry) in kept]
-

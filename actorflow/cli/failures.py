@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import traceback
-from typing import IO, Any
+from typing import Any
 
 import click
 
@@ -40,16 +40,16 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
 )
 
 
-class Refusal(click.ClickException):
+class Refusal(Exception):  # noqa: N818 - it says what the command will not do
     """The command cannot do what was asked."""
 
     def __init__(self, message: str, exit_code: int = GENERAL) -> None:
         super().__init__(message)
         self.exit_code = exit_code
 
-    def show(self, file: IO[Any] | None = None) -> None:
+    def show(self) -> None:
         """Write the one line."""
-        click.secho(f"error: {self.message}", fg="red", err=file is None, file=file)
+        click.secho(f"error: {self}", fg="red", err=True)
 
 
 def exit_code_of(error: Exception) -> int:
@@ -59,6 +59,8 @@ def exit_code_of(error: Exception) -> int:
 
 def refusal_of(error: Exception, *, debug: bool) -> Refusal:
     """Return *error* as what a person is told of it."""
+    if isinstance(error, Refusal):
+        return error
     if debug:
         traceback.print_exception(error)
     if isinstance(error, errors.ActorflowError):

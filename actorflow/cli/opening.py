@@ -87,15 +87,10 @@ def keepers(path: Path) -> list[Keeper]:
 def is_pending(path: Path, inbox: int) -> bool:
     """Return whether a command still waits in the inbox."""
     with errors_of(path), closing(_connect(path)) as connection:
-        row = connection.execute("SELECT 1 FROM inbox WHERE id = ?", (inbox,)).fetchone()
+        row = connection.execute(
+            "SELECT 1 FROM inbox WHERE id = ?", (inbox,)
+        ).fetchone()
     return row is not None
-
-
-def self_check(path: Path) -> list[str]:
-    """Return what SQLite itself finds wrong with the file."""
-    with errors_of(path), closing(_connect(path)) as connection:
-        rows = connection.execute("PRAGMA quick_check").fetchall()
-    return [text for (text,) in rows if text != "ok"]
 
 
 def _connect(path: Path) -> Connection:

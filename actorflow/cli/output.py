@@ -27,7 +27,7 @@ COLOURS = {
 MARKS = {
     "completed": "✓",
     "failed": "✗",
-    "cancelled": "–",
+    "cancelled": "-",
     "running": "•",
     "waiting": "…",
 }

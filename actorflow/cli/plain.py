@@ -18,6 +18,8 @@ from actorflow.log.stdtypes import TAG
 from actorflow.model.events import Data, Failure, Recorded
 from actorflow.model.state import ExecutionState
 
+TENTH, MINUTE, HOUR, DAY = 0.0995, 60, 3600, 86_400
+_UNITS = ((DAY, "d", HOUR, "h"), (HOUR, "h", MINUTE, "m"), (MINUTE, "m", 1, "s"))
 _PAIRS = {"dict", "ordereddict", "counter", "defaultdict"}
 
 
@@ -118,15 +120,14 @@ def when(seconds: float) -> str:
 
 
 def lasting(seconds: float) -> str:
-    """Return a duration in the two units that matter."""
-    if seconds < 0.0995:
-        return f"{seconds * 1000:.1f} ms" if seconds < 0.01 else f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
+    """Return a duration in the one or two units that matter."""
+    if seconds < TENTH:
+        return f"{seconds * 1000:.{0 if seconds >= TENTH / 10 else 1}f} ms"
+    if seconds < MINUTE:
         return f"{seconds:.1f} s"
     whole = round(seconds)
-    for size, unit, rest in ((86_400, "d", "h"), (3600, "h", "m"), (60, "m", "s")):
+    for size, unit, smaller, rest in _UNITS:
         if whole >= size:
-            smaller = {"h": 3600, "m": 60, "s": 1}[rest]
             return f"{whole // size} {unit} {whole % size // smaller} {rest}"
     return f"{whole} s"
 

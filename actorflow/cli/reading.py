@@ -33,6 +33,7 @@ from actorflow.runtime.checkpoint import Checkpoint, checkpoint_of
 from actorflow.runtime.directory import fold
 
 STATUSES = ("running", "suspended", "paused", "completed", "failed", "cancelled")
+WAITS = 3
 
 
 @click.command("list")
@@ -60,7 +61,9 @@ def list_(
     wanted = pairs(where, "--where")
     for key, value in wanted.items():
         if isinstance(value, list | dict):
-            problem = f"--where {key}: search attributes are text, numbers, true or null"
+            problem = (
+                f"--where {key}: search attributes are text, numbers, true or null"
+            )
             raise Refusal(problem, USAGE)
     with log_to_read(settings) as log:
         rows = log.rows(
@@ -69,15 +72,17 @@ def list_(
     if settings.json:
         output.document([row_document(row) for row in rows])
     elif not rows:
-        output.say("no executions" if not (status or workflow or where) else "none match")
+        output.say(
+            "no executions" if not (status or workflow or where) else "none match"
+        )
     else:
         names = ("id", "workflow", "status", ">events", "started", ">last", "waits for")
         output.table(names, [_list_row(row) for row in rows])
 
 
 def _list_row(row: StreamRow) -> tuple[str, ...]:
-    waits = [str(w.get("topic") or w.get("reason") or w["kind"]) for w in row.waits[:3]]
-    more = f" and {len(row.waits) - 3} more" if len(row.waits) > 3 else ""
+    waits = [str(w.get("topic") or w.get("reason") or w["kind"]) for w in row.waits]
+    more = f" and {len(waits) - WAITS} more" if len(waits) > WAITS else ""
     return (
         row.name,
         row.type,
@@ -85,7 +90,7 @@ def _list_row(row: StreamRow) -> tuple[str, ...]:
         str(row.head),
         when(row.created_at),
         f"{lasting(max(0.0, clock.time() - row.updated_at))} ago",
-        ", ".join(waits) + more,
+        ", ".join(waits[:WAITS]) + more,
     )
 
 
@@ -120,7 +125,7 @@ def events(
     """Show what has happened to an execution, in order."""
     with log_to_read(settings) as log:
         row = row_of(log, execution_id)
-        start = row.created_at
+        (first,) = log.read(row.id, until=1)
         for recorded in log.read(row.id, after=after, until=row.head):
             entry = event_document(recorded, log.codec)
             if types and not _is_wanted(entry["type"], types):
@@ -128,7 +133,7 @@ def events(
             if settings.json:
                 output.line(entry)
             else:
-                output.say(event_line(recorded, entry, start))
+                output.say(event_line(recorded, entry, first.time))
 
 
 def _is_wanted(tag: str, types: tuple[str, ...]) -> bool:
@@ -138,10 +143,14 @@ def _is_wanted(tag: str, types: tuple[str, ...]) -> bool:
 def event_line(recorded: Recorded, entry: dict[str, Any], start: float) -> str:
     """Return an event as one line, as wide as the terminal at most."""
     seconds = f"+{recorded.time - start:.3f}"
-    head = f"{recorded.seq:>5}  {seconds:>9}  {entry['type']:<20}  {recorded.address:<22}"
+    head = (
+        f"{recorded.seq:>5}  {seconds:>9}  {entry['type']:<20}  {recorded.address:<22}"
+    )
     width = shutil.get_terminal_size().columns if output.is_terminal() else 400
     data = short(entry["data"], max(20, width - len(head) - 3)) if entry["data"] else ""
-    colour = {"failed": "red", "completed": "green"}.get(entry["type"].split(".")[1])
+    colour = {"failed": "red", "completed": "green"}.get(
+        entry["type"].rpartition(".")[2]
+    )
     return f"{click.style(head, fg=colour)}  {click.style(data, dim=True)}".rstrip()
 
 
@@ -151,7 +160,7 @@ def event_line(recorded: Recorded, entry: dict[str, Any], start: float) -> str:
 @common
 @pass_settings
 def state(settings: Settings, execution_id: str, at: int | None) -> None:
-    """Show the checkpoint of an execution: branches, variables, waits, signals."""
+    """Show the branches, variables, waits and signals of an execution."""
     with log_to_read(settings) as log:
         row = row_of(log, execution_id)
         if at is not None and not 1 <= at <= row.head:
@@ -178,7 +187,7 @@ def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
 @common
 @pass_settings
 def export(settings: Settings, execution_id: str) -> None:
-    """Write the whole stream of an execution as JSON lines: what it is, then events."""
+    """Write the whole stream of an execution as JSON lines."""
     with log_to_read(settings) as log:
         for entry in _exported(log, row_of(log, execution_id)):
             output.line(entry)

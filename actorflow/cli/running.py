@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Any
 
 import click
@@ -74,11 +75,12 @@ activities_option = click.option(
 @common
 @click.pass_context
 @pass_settings
-def run(settings: Settings, ctx: click.Context, target: str, **options: Any) -> None:
-    """Run a workflow until it ends, or until only the outside can move it.
+def run(settings: Settings, ctx: click.Context, /, target: str, **options: Any) -> None:
+    """Run a workflow until it ends or rests.
 
-    Exit code 0: completed; 1: failed or cancelled; 3: suspended or paused, and then
-    it says what would move it.
+    It rests when only the outside can move it: a signal, a clock, a person. Then it
+    says what would, and exits 3; the log keeps the rest. Other unfinished executions
+    of the same workflow go on for as long as this one runs.
     """
     found = load_target(target, options["activities"])
     feed = Feed()
@@ -114,6 +116,7 @@ def _run(
             feed.show_on(display, handle)
             settled(runtime, handle, to_the_end=options["wait"])
             feed.catch_up(handle)
+            display.timeline.status = handle.status
         return result_document(runtime, runtime.row(handle.id))
 
 
@@ -130,8 +133,16 @@ def _begin(
             return _found_again(runtime, found, execution_id)
         except ExecutionNotFoundError:
             pass
+    # By position as far as possible: an input may be called `attributes`.
+    first = [
+        i.name for i in takewhile(lambda i: i.name in inputs, found.workflow.inputs)
+    ]
     return runtime.start(
-        found.definition, execution_id=execution_id, attributes=attributes, **inputs
+        found.definition,
+        *(inputs.pop(name) for name in first),
+        execution_id=execution_id,
+        attributes=attributes,
+        **inputs,
     )
 
 
@@ -167,7 +178,7 @@ def graph(settings: Settings, target: str) -> None:
 @common
 @pass_settings
 def validate(settings: Settings, target: str, activities: tuple[str, ...]) -> None:
-    """Check a workflow, its activities and its expressions; run nothing."""
+    """Check a workflow with its activities and expressions."""
     found = load_target(target, activities)
     with Runtime(
         ":memory:", definitions=[found.definition], activities=found.activities

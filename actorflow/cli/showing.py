@@ -23,20 +23,22 @@ from actorflow.cli.timeline import Entry, Timeline
 from actorflow.log.port import StreamRow
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model.events import Failure
+from actorflow.model.fold import apply
 from actorflow.model.state import ExecutionState
-from actorflow.runtime.directory import fold
 
 STEPS = 40
 WAITS = 20
 TRACEBACK = 6
+CAUSES = 5
 
 
-def timeline_of(log: SQLiteLog, row: StreamRow) -> Timeline:
-    """Return what has happened to an execution up to *row*."""
-    timeline = Timeline()
+def history_of(log: SQLiteLog, row: StreamRow) -> tuple[ExecutionState, Timeline]:
+    """Return what is so after the events of *row*, and how it came about."""
+    state, timeline = ExecutionState(), Timeline()
     for recorded in log.read(row.id, until=row.head):
+        apply(state, recorded)
         timeline.take(recorded)
-    return timeline
+    return state, timeline
 
 
 def keeper_of(log: SQLiteLog, row: StreamRow) -> tuple[str | None, bool]:
@@ -49,24 +51,24 @@ def keeper_of(log: SQLiteLog, row: StreamRow) -> tuple[str | None, bool]:
 
 def show_document(log: SQLiteLog, row: StreamRow) -> dict[str, Any]:
     """Return an execution as programs read it."""
-    state, timeline = fold(log, row.id, row.head), timeline_of(log, row)
+    state, timeline = history_of(log, row)
     label, alive = keeper_of(log, row)
     return {
         **row_document(row),
         "waits": wait_documents(state),
         "inputs": plain(state.inputs),
         "output": plain(state.output),
-        "error": failure_document(state.error or state.failing),
+        "error": failure_document(state.error or state.scope.failing),
         "reason": state.reason,
         "started_at": timestamp(state.started_at),
         "finished_at": timestamp(state.finished_at),
         "owner": label and {"label": label, "alive": alive},
         "recoveries": timeline.recoveries,
         "branches": {
-            branch.id: {
+            branch.address: {
                 "status": branch.status,
                 "step": branch.target or branch.step,
-                "paused": state.is_paused(branch.id),
+                "paused": state.is_paused(branch.address),
             }
             for branch in state.branches.values()
         },
@@ -91,12 +93,12 @@ def _step_document(entry: Entry) -> dict[str, Any]:
 
 def show_text(settings: Settings, log: SQLiteLog, row: StreamRow) -> None:
     """Write an execution for people."""
-    state, timeline = fold(log, row.id, row.head), timeline_of(log, row)
+    state, timeline = history_of(log, row)
     _show_head(log, row, state, timeline)
     _show_branches(state)
     _show_steps(timeline)
     _show_waits(settings, row, state)
-    error = state.error or state.failing
+    error = state.error or state.scope.failing
     if error is not None:
         output.heading("error")
         _show_error(error)
@@ -108,13 +110,16 @@ def show_text(settings: Settings, log: SQLiteLog, row: StreamRow) -> None:
 def _show_head(
     log: SQLiteLog, row: StreamRow, state: ExecutionState, timeline: Timeline
 ) -> None:
-    why = state.suspension_reason or state.reason
+    why = state.reason or (None if state.paused else state.suspension_reason)
     status = output.coloured(row.status) + (f" ({why})" if why else "")
     output.say(f"{row.name}  {row.type}  {status}")
     end = state.finished_at or clock.time()
     took = "took" if state.finished_at else "for"
     lines = [
-        ("started", f"{when(state.started_at)}, {took} {lasting(end - state.started_at)}"),
+        (
+            "started",
+            f"{when(state.started_at)}, {took} {lasting(end - state.started_at)}",
+        ),
         ("inputs", ", ".join(f"{k}={short(v)}" for k, v in state.inputs.items())),
         ("attributes", ", ".join(f"{k}={short(v)}" for k, v in row.attributes.items())),
         ("events", f"{row.head}, the last {when(row.updated_at)}"),
@@ -137,14 +142,14 @@ def _run_by(log: SQLiteLog, row: StreamRow) -> str:
 
 
 def _show_branches(state: ExecutionState) -> None:
-    if len(state.branches) < 2 and not state.paused_branches:
+    if len(state.branches) <= 1 and not state.paused_branches:
         return
     output.heading("branches")
     rows = []
     for branch in state.branches.values():
-        paused = branch.status == "active" and state.is_paused(branch.id)
-        status = "paused" if paused else branch.status
-        rows.append((branch.id, output.coloured(status), branch.target or branch.step or ""))
+        paused = branch.status == "active" and state.is_paused(branch.address)
+        status = output.coloured("paused" if paused else branch.status)
+        rows.append((branch.address, status, branch.target or branch.step or ""))
     output.table(("branch", "status", "step"), rows, indent=2)
 
 
@@ -154,14 +159,21 @@ def _show_steps(timeline: Timeline) -> None:
     left_out = len(timeline.entries) - len(entries)
     if left_out:
         output.say(f"  ({left_out} earlier ones are not shown)", dim=True)
-    names = ("", "address", "node", ">time", "")
+    names = ("", "address", "runs", ">time", "")
     output.table(names, [_step_row(entry) for entry in entries], indent=2)
 
 
 def _step_row(entry: Entry) -> tuple[str, ...]:
     mark = output.mark(entry.status)
-    node = entry.node if entry.kind in ("activity", "map") else entry.kind
-    return mark, entry.address, node, lasting(entry.seconds(clock.time())), details(entry)
+    runs = {"activity": entry.node, "map": f"map of {entry.node}"}
+    node = runs.get(entry.kind, entry.kind)
+    return (
+        mark,
+        entry.address,
+        node,
+        lasting(entry.seconds(clock.time())),
+        details(entry),
+    )
 
 
 def details(entry: Entry) -> str:
@@ -199,10 +211,11 @@ def _show_error(error: Failure) -> None:
     if error.traceback:
         kept = error.traceback.rstrip().splitlines()[-TRACEBACK:]
         output.say(textwrap.indent(textwrap.dedent("\n".join(kept)), "    "), dim=True)
-    for cause in error.causes[1:6]:
+    others = error.causes[1:]
+    for cause in others[:CAUSES]:
         output.say(f"  also at {cause.address}: {cause.message}")
-    if len(error.causes) > 6:
-        output.say(f"  and {len(error.causes) - 6} more")
+    if len(others) > CAUSES:
+        output.say(f"  and {len(others) - CAUSES} more")
 
 
 def error_name(error: Failure) -> str:

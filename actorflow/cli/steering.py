@@ -6,6 +6,7 @@ process that runs the execution, and tell whether it has been taken in.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from threading import Event
 from typing import Any
 
@@ -14,7 +15,15 @@ import click
 from actorflow.cli import output
 from actorflow.cli.arguments import strict_json
 from actorflow.cli.failures import GENERAL, Refusal
-from actorflow.cli.opening import KIND, is_pending, keepers, log_to_post, row_of
+from actorflow.cli.opening import (
+    KIND,
+    Keeper,
+    is_pending,
+    keepers,
+    log_to_post,
+    log_to_read,
+    row_of,
+)
 from actorflow.cli.settings import Settings, common, pass_settings
 from actorflow.errors import BranchNotFoundError, ExecutionEndedError
 from actorflow.log.codec import Codec
@@ -56,7 +65,10 @@ def signal(
 def pause(
     settings: Settings, execution_id: str, branch: str | None, reason: str | None
 ) -> None:
-    """Stop at the next boundary; what is running finishes and is recorded."""
+    """Stop an execution, or one branch, at its next boundary.
+
+    What is running finishes and is recorded; clocks stand still.
+    """
     _post(settings, execution_id, "pause", branch=branch, reason=reason)
 
 
@@ -76,7 +88,10 @@ def resume(settings: Settings, execution_id: str, branch: str | None) -> None:
 @common
 @pass_settings
 def cancel(settings: Settings, execution_id: str, reason: str | None) -> None:
-    """End an execution now; results of what still runs are discarded."""
+    """End an execution now.
+
+    Results of what still runs are discarded.
+    """
     _post(settings, execution_id, "cancel", reason=reason)
 
 
@@ -91,33 +106,34 @@ def retry(settings: Settings, execution_id: str) -> None:
 
 def _post(settings: Settings, execution_id: str, command: str, **data: Any) -> None:
     given = {name: value for name, value in data.items() if value is not None}
+    with log_to_read(settings) as log:
+        _check(log, row_of(log, execution_id), command, given.get("branch"))
     with log_to_post(settings) as log:
-        row = row_of(log, execution_id)
-        _check(log, row, command, given.get("branch"))
         posted = log.post(KIND, execution_id, command, given)
         assert posted is not None  # it is, for a command without an inbox key
         others = [k for k in keepers(log.path) if k.alive and k.id != log.owner.id]
         delivered = bool(others) and _is_taken_in(log, posted)
         row = row_of(log, execution_id)
-    keeper = next((k.label for k in others if k.id == row.owner), None)
     if settings.json:
         document = {
             "id": execution_id,
             "command": command,
             "delivered": delivered,
-            "owner": keeper,
+            "owner": _keeper_of(row, others),
             "status": row.status,
         }
         output.document(document)
     else:
-        output.say(_said(settings, row, command, keeper, delivered=delivered))
+        output.say(_said(settings, row, command, others, delivered=delivered))
 
 
 def _check(log: SQLiteLog, row: StreamRow, command: str, branch: str | None) -> None:
     """Refuse what the execution could only drop."""
     if command == "retry":
         if row.status != "failed":
-            problem = f"execution {row.name!r} is {row.status}; only a failed one is retried"
+            problem = (
+                f"execution {row.name!r} is {row.status}; only a failed one is retried"
+            )
             raise Refusal(problem, GENERAL)
         return
     if row.status in ENDED:
@@ -150,22 +166,29 @@ def _said(
     settings: Settings,
     row: StreamRow,
     command: str,
-    keeper: str | None,
+    others: Sequence[Keeper],
     *,
     delivered: bool,
 ) -> str:
     if delivered:
         return f"{command}: delivered; {row.name} is {output.coloured(row.status)}"
+    keeper = _keeper_of(row, others)
     if keeper is not None:
         return (
-            f"{command}: recorded; {keeper} runs {row.name} and has not taken it in "
-            f"within {LONGEST:g} s, but will"
+            f"{command}: recorded; {keeper} runs {row.name}, has not taken it in "
+            f"within {LONGEST:g} s, and will when it can"
         )
+    there = ", ".join(each.label for each in others)
+    who = f"only {there} has it open" if there else "nobody has it open now"
     again = settings.command("run", "TARGET", "--id", row.name)
     return (
         f"{command}: recorded, and delivered when a process that knows {row.type!r} "
-        f"opens the log; none has it open now\n  {again}"
+        f"opens the log; {who}\n  {again}"
     )
+
+
+def _keeper_of(row: StreamRow, others: Sequence[Keeper]) -> str | None:
+    return next((each.label for each in others if each.id == row.owner), None)
 
 
 COMMANDS = (signal, pause, resume, cancel, retry)

@@ -70,14 +70,9 @@ def _has_name(text: str) -> bool:
 
 
 def _load_graph(place: str) -> Workflow:
-    load = getattr(Workflow, "load", None)
-    if load is None:
-        problem = f"{place}: this version reads graphs from Python only"
-        raise Refusal(problem, USAGE)
     if not Path(place).is_file():
         raise Refusal(f"{place}: there is no such file", USAGE)
-    workflow: Workflow = load(place)
-    return workflow
+    return Workflow.load(place)
 
 
 def _named(module: ModuleType, name: str, text: str) -> Any:
@@ -124,7 +119,9 @@ def _activities_of(text: str) -> Sequence[Any]:
         return [_named(module, name.strip(), text) for name in names.split(",")]
     found = [value for value in vars(module).values() if isinstance(value, Activity)]
     if not found:
-        problem = f"--activities {text}: there is no activity; name functions after a ':'"
+        problem = (
+            f"--activities {text}: there is no activity; name functions after a ':'"
+        )
         raise Refusal(problem, USAGE)
     return found
 
@@ -134,7 +131,8 @@ def _mentioned(
 ) -> list[Any]:
     """Return what the graph names and its own module has, unless it is given."""
     have = {getattr(node, "name", getattr(node, "__name__", None)) for node in given}
-    named = {step.node for step in workflow.steps if isinstance(step.node, str)}
+    nodes = [node for step in workflow.steps for node in step.nodes.values()]
+    named = {node for node in nodes if isinstance(node, str)}
     found = []
     for name in sorted(named - have):
         activities = (v for v in vars(module).values() if isinstance(v, Activity))
@@ -183,7 +181,7 @@ def _look_in(directory: Path) -> None:
 def _imported(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except (Refusal, ActorflowError):
+    except ActorflowError:
         raise
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(f"{error.name}.")):

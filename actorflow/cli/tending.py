@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from actorflow.cli import output
-from actorflow.cli.checkup import Finding, examine
-from actorflow.cli.failures import GENERAL
+from actorflow.cli.checkup import examine
+from actorflow.cli.failures import GENERAL, Refusal
 from actorflow.cli.opening import existing, log_to_read
 from actorflow.cli.settings import Settings, common, pass_settings
+from actorflow.log.doctor import Finding
 
 
 @click.command()
@@ -16,20 +17,21 @@ from actorflow.cli.settings import Settings, common, pass_settings
 @click.pass_context
 @pass_settings
 def doctor(settings: Settings, ctx: click.Context) -> None:
-    """Read everything in the log and tell what is damaged or left behind.
+    """Tell what is damaged in the log, or left behind.
 
-    Exit code 1 if something is damaged. Nothing is changed.
+    Everything is read and nothing changed. Exit code 1 if something is damaged.
     """
     with log_to_read(settings) as log:
         report = examine(log)
     if settings.json:
         output.document(report.document())
     else:
-        output.say(f"{log.path}: {report.streams} streams, {report.events} events")
+        found = f"{report.executions} executions with {report.events} events"
+        output.say(f"{log.path}: {found}")
         for finding in report.findings:
             _say_finding(finding)
         if not report.findings:
-            output.say("everything can be read, and nothing is left behind", fg="green")
+            output.say("everything is sound", fg="green")
         elif not report.damaged:
             output.say("nothing is damaged", fg="green")
     if report.damaged:
@@ -37,10 +39,10 @@ def doctor(settings: Settings, ctx: click.Context) -> None:
 
 
 def _say_finding(finding: Finding) -> None:
-    if finding.damage:
-        output.say(f"damaged: {finding.text}", fg="red")
-    else:
-        output.say(f"note: {finding.text}", fg="yellow")
+    at = f", event {finding.seq}" if finding.seq is not None else ""
+    where = f"{finding.stream}{at}: " if finding.stream else ""
+    colour = {"error": "red", "warning": "yellow"}.get(finding.severity)
+    output.say(f"{finding.severity}: {where}{finding.message}", fg=colour)
 
 
 @click.command(
@@ -54,8 +56,9 @@ def _say_finding(finding: Finding) -> None:
 @common
 @pass_settings
 def sql(settings: Settings, arguments: tuple[str, ...]) -> None:
-    """Query the log with sqlite-utils: `sql "select ..."`, `sql tables`, `sql --help`.
+    """Query the log with sqlite-utils.
 
+    For example: sql "select * from execution" -t, sql tables --counts, sql --help.
     Every command of sqlite-utils works; the log stands where it wants a path.
     """
     from sqlite_utils.cli import cli
@@ -68,7 +71,12 @@ def sql(settings: Settings, arguments: tuple[str, ...]) -> None:
         words = ["query", str(existing(settings)), *words]
     elif _wants_path(command) and not {"-h", "--help"} & set(words):
         words.insert(1, str(existing(settings)))
-    cli.main(words, prog_name="actorflow sql", standalone_mode=False)
+    try:
+        cli.main(words, prog_name="actorflow sql", standalone_mode=False)
+    except click.UsageError:
+        raise
+    except click.ClickException as error:
+        raise Refusal(error.format_message()) from error
 
 
 def _wants_path(command: click.Command) -> bool:

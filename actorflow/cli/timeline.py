@@ -13,6 +13,8 @@ from attrs import define, field
 from actorflow.model import events as ev
 from actorflow.model.events import Failure, Recorded
 
+FANS = ("map", "parallel")
+
 
 @define
 class Entry:
@@ -91,8 +93,10 @@ class Timeline:
     def _enter(self, recorded: Recorded) -> Entry:
         event: ev.ActivationStarted = recorded.event
         entry = Entry(recorded.address, event.kind, event.node, recorded.time)
-        if event.kind == "map" and isinstance(event.input, dict):
+        if event.kind in FANS and isinstance(event.input, dict):
             entry.total = len(event.input.get("items", ()))
+            bodies = dict.fromkeys(node for _, node in event.input.get("bodies", ()))
+            entry.node = ", ".join(bodies) or entry.node
         elif event.kind == "join":
             entry.status, entry.waits_for = "waiting", "other branches"
         self.entries.append(entry)

@@ -22,13 +22,13 @@ LOOK = 0.1
 """Seconds between looks at a log that others write: a reader is told of nothing."""
 
 
-def follow(log: SQLiteLog, row: StreamRow, after: int) -> Iterator[Recorded]:
-    """Yield the events of an execution as they come, until it has ended."""
-    pause = Event()
+def follow(log: SQLiteLog, row: StreamRow) -> Iterator[tuple[str, list[Recorded]]]:
+    """Yield the status of an execution and its new events, until it has ended."""
+    pause, after = Event(), 0
     while True:
-        for recorded in log.read(row.id, after=after, until=row.head):
-            after = recorded.seq
-            yield recorded
+        page = list(log.read(row.id, after=after, until=row.head))
+        after += len(page)
+        yield row.status, page
         if row.status in ENDED:
             return
         pause.wait(LOOK)
@@ -37,7 +37,9 @@ def follow(log: SQLiteLog, row: StreamRow, after: int) -> Iterator[Recorded]:
 
 @click.command()
 @click.argument("execution_id", metavar="ID")
-@click.option("--after", default=0, metavar="N", help="With --json: only after the Nth.")
+@click.option(
+    "--after", default=0, metavar="N", help="With --json: only after the Nth."
+)
 @common
 @click.pass_context
 @pass_settings
@@ -48,9 +50,11 @@ def watch(
     with log_to_read(settings) as log:
         row = row_of(log, execution_id)
         with display_for(execution_id, silent=settings.json) as display:
-            for recorded in follow(log, row, 0):
-                display.take(recorded)
-                if settings.json and recorded.seq > after:
-                    output.line(event_document(recorded, log.codec))
+            for status, page in follow(log, row):
+                for recorded in page:
+                    display.take(recorded)
+                    if settings.json and recorded.seq > after:
+                        output.line(event_document(recorded, log.codec))
+                display.timeline.status = status
     if display.timeline.status != "completed":
         ctx.exit(GENERAL)

@@ -112,8 +112,11 @@ class Codec:
         Raises:
             UnreadableError: it is something else, or of a class not known here.
         """
+        kind = type(data)
+        if kind is hint and kind in _ATOMS:
+            return data
         if (hint := normal(hint)) is Any:
-            if type(data) in _ATOMS:
+            if kind in _ATOMS:
                 return data
             return self._values.read(data, path, foreign=None)
         self.learn(hint)

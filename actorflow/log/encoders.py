@@ -76,7 +76,8 @@ class Encoders(dict[type, Encoder]):
         return _refuse(cls)
 
     def _list(self, value: Iterable[Any], depth: int) -> list[Data]:
-        check_depth(depth)
+        if depth >= MAX_DEPTH:
+            raise too_deep()
         out: list[Data] = []
         try:
             for item in value:
@@ -88,7 +89,8 @@ class Encoders(dict[type, Encoder]):
         return out
 
     def _dict(self, value: dict[Any, Any], depth: int) -> Data:
-        check_depth(depth)
+        if depth >= MAX_DEPTH:
+            raise too_deep()
         out: dict[str, Data] = {}
         key = None
         try:
@@ -107,7 +109,8 @@ class Encoders(dict[type, Encoder]):
         return {TAG: "dict", "v": self._both(value, depth + 1)}
 
     def _both(self, value: Mapping[Any, Any], depth: int) -> list[Data]:
-        check_depth(depth)
+        if depth >= MAX_DEPTH:
+            raise too_deep()
         out: list[Data] = []
         key = None
         try:
@@ -159,7 +162,8 @@ class Encoders(dict[type, Encoder]):
         name, fields = self._classes.add(cls), field_names(cls)
 
         def write(value: Any, depth: int) -> Data:
-            check_depth(depth)
+            if depth >= MAX_DEPTH:
+                raise too_deep()
             out = {}
             each = ""
             try:
@@ -175,10 +179,9 @@ class Encoders(dict[type, Encoder]):
         return write
 
 
-def check_depth(depth: int) -> None:
-    """Refuse a value that is nested too deep, or in itself."""
-    if depth >= MAX_DEPTH:
-        raise Refused(f"it is nested deeper than {MAX_DEPTH} levels")
+def too_deep() -> Refused:
+    """Return the refusal of a value that is nested too deep, or in itself."""
+    return Refused(f"it is nested deeper than {MAX_DEPTH} levels")
 
 
 def _str(value: str, _: int) -> str:

@@ -12,7 +12,7 @@ import typing
 from collections import OrderedDict, abc, defaultdict, deque
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, ForwardRef, Literal, TypeVar, Union
+from typing import Annotated, Any, ForwardRef, Literal, TypeVar, Union
 
 from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn
@@ -45,6 +45,8 @@ _SEQUENCE_VALUES = (list, tuple, set, frozenset, deque)
 
 def normal(hint: Any) -> Any:
     """Return *hint*, or `Any` if nothing can be decided by it."""
+    if typing.get_origin(hint) is Annotated:
+        hint = hint.__origin__  # what is annotated to it may not be hashable
     if hint is None:
         return types.NoneType
     if hint is object or isinstance(hint, (str, ForwardRef, TypeVar)):
@@ -154,6 +156,8 @@ class Shaper:
                     cls, self._fields(cls, {k: value.content[k] for k in known})
                 )
             if isinstance(value, (list, tuple)) and is_named_tuple(cls):
+                if len(value) > len(cls._fields):
+                    raise Misfit(hint, value)
                 value = dict(zip(cls._fields, value, strict=False))
             if not isinstance(value, Mapping):
                 raise Misfit(hint, value)

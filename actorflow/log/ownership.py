@@ -19,7 +19,7 @@ from typing import Any
 
 from attrs import frozen
 
-from actorflow.errors import OwnedError, StreamNotFoundError
+from actorflow.errors import LogUnavailableError, OwnedError, StreamNotFoundError
 from actorflow.log.batch import micros
 from actorflow.log.port import Owner, Stream
 
@@ -44,8 +44,12 @@ class SideFile:
         if fcntl is None:
             return
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _held.add(self)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _held.add(self)
+        except OSError:  # not on this file system: the lease alone decides
+            self.release()
+            self.remove()
 
     def release(self) -> None:
         """Let the lock go, as the end of the process would."""
@@ -121,7 +125,10 @@ class Ownership:
             (self._label, self._host, self._opened_at, self._expiry()),
         ).fetchone()
         self._side = SideFile(self._path, self.id)
-        self._side.lock()
+        try:
+            self._side.lock()
+        except OSError as error:
+            raise LogUnavailableError(f"{self._side.path}: {error}") from error
 
     def renew(self, connection: sqlite3.Connection) -> None:
         """Extend the lease; an owner that was given up meanwhile is one again."""

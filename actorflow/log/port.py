@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from attrs import define, field, frozen
 
+from actorflow.log.codec import Codec
 from actorflow.model.events import Recorded
 
 
@@ -151,6 +152,9 @@ class EventLog(Protocol):
     Every method may raise `LogUnavailableError`; methods that read events may raise
     `LogCorruptError`.
     """
+
+    codec: Codec
+    """What turns events and values into text and back; classes are taught to it."""
 
     # -- writing (one caller at a time) --
 

@@ -21,6 +21,7 @@ from actorflow.log.schema import prepare
 from actorflow.log.writing import Writing
 from actorflow.model.events import Recorded
 
+_WAL_KEPT = 64 * 1024 * 1024  # what a burst made longer is given back
 _SYNCHRONOUS = {"full": "FULL", "process": "NORMAL"}
 
 
@@ -78,6 +79,7 @@ class SQLiteLog:
                 prepare(connection, self.path, may_create=True)
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute(f"PRAGMA synchronous = {synchronous}")
+                connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT}")
         except BaseException:
             connection.close()
             raise
@@ -160,13 +162,16 @@ class SQLiteLog:
             ).fetchone()
             if stream is None:
                 raise StreamNotFoundError(kind, name)
-            row = connection.execute(
-                "INSERT INTO inbox (stream, command, data, key, posted_at) "
-                "VALUES (?, ?, ?, ?, ?) "
-                "ON CONFLICT (stream, key) DO NOTHING RETURNING id",
-                (*stream, command, text, key, micros(self._clock())),
+            known = connection.execute(
+                "SELECT 1 FROM inbox WHERE stream = ? AND key = ?", (*stream, key)
             ).fetchone()
-            return row[0] if row else None
+            if known is not None:
+                return None
+            return connection.execute(
+                "INSERT INTO inbox (stream, command, data, key, posted_at) "
+                "VALUES (?, ?, ?, ?, ?)",
+                (*stream, command, text, key, micros(self._clock())),
+            ).lastrowid
 
     def inbox(self, *, after: int = 0, limit: int = 1000) -> list[InboxRow]:
         """See `EventLog.inbox`."""

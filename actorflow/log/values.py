@@ -14,7 +14,7 @@ from attrs import define
 
 from actorflow.errors import UnreadableError
 from actorflow.log.classes import KnownClasses, build
-from actorflow.log.encoders import Encoders, check_depth, step
+from actorflow.log.encoders import MAX_DEPTH, Encoders, step, too_deep
 from actorflow.log.stdtypes import FACTORIES, KINDS, TAG
 from actorflow.model.events import Data
 
@@ -71,7 +71,8 @@ class Values:
         encoders = self._encoders
 
         def write(value: Any, depth: int) -> Data:
-            check_depth(depth)
+            if depth >= MAX_DEPTH:
+                raise too_deep()
             inner = encoders.of(encode(value), depth + 1)
             return {TAG: "object", "type": name, "v": inner}
 

@@ -165,9 +165,7 @@ class Flow:
             on_error=on_error,
         )
         name = self._named(name)
-        step = Step(
-            name, map=fan, store=into or name, retry=retry, timeout=timeout
-        )
+        step = Step(name, map=fan, store=into or name, retry=retry, timeout=timeout)
         return self._add(step)
 
     def loop(
@@ -311,7 +309,9 @@ class Flow:
 
     def _graph(self) -> Workflow:
         problems = list(self._problems)
-        problems += [f"the block of {b.decision!r} has no `end()`" for b in self._blocks]
+        problems += [
+            f"the block of {b.decision!r} has no `end()`" for b in self._blocks
+        ]
         several = len(self._outputs) > 1
         try:
             workflow = Workflow(

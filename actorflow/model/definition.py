@@ -299,6 +299,9 @@ class Edge:
 class Join:
     """Wait for other branches and take over their variables.
 
+    The branch that arrives first waits and goes on; others that are led to the same
+    join end there, as branches that are waited for.
+
     Attributes:
         branches: the branches to wait for; a listed branch whose edge was not taken
             is not waited for. Empty: all other branches.
@@ -504,7 +507,7 @@ class Step:
         if self.route:
             others = {} if self.route.default is None else {"*": self.route.default}
             return {**self.route.choices, **others}
-        one = self.activity or self.flow
+        one = self.activity if self.activity is not None else self.flow
         if self.map:
             one = self.map.activity
         elif self.loop:

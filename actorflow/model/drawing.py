@@ -49,4 +49,6 @@ def _label(edge: Edge) -> str:
 
 
 def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    # A line end would end the box; a number sign begins an entity of Mermaid's own.
+    text = " ".join(text.split()).replace("&", "&amp;").replace("#", "&#35;")
+    return text.replace('"', "&quot;").replace("<", "&lt;")

@@ -28,10 +28,7 @@ def read_json(text: str) -> tuple[Node, list[Fault]]:
         Unreadable: it is too much.
     """
     reader = _JSONReader(text)
-    reader.value(0)
-    if reader.build.root is None:
-        raise NotJSON("is empty")
-    return reader.build.root, reader.build.faults
+    return reader.root(), reader.build.faults
 
 
 class _JSONReader:
@@ -45,11 +42,13 @@ class _JSONReader:
             parse_int=_Digits, parse_float=_Digits, parse_constant=_Digits
         )
 
-    def value(self, at: int) -> None:
-        """Read the one value of the text, which begins at or after *at*."""
-        end = self._value(self._skip(at))
-        if self._skip(end) < len(self._text):
-            self._fail("nothing may follow the value", self._skip(end))
+    def root(self) -> Node:
+        """Return the one value of the text."""
+        end = self._skip(self._value(self._skip(0)))
+        if end < len(self._text):
+            self._fail("nothing may follow the value", end)
+        assert self.build.root is not None
+        return self.build.root
 
     def _value(self, at: int) -> int:
         opening = self._text[at : at + 1]

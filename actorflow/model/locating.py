@@ -18,7 +18,7 @@ _NUMBERED = re.compile(r"step number (\d+)")
 _BRANCH = re.compile(rf"(?:\d+ edges start )?branch(?: name)? {_QUOTED}")
 _TARGET = re.compile(rf" goes to {_QUOTED}")
 _JOINED = re.compile(rf" joins {_QUOTED}")
-_INNER = re.compile(r": ([a-z_]+)(?:\[(\d+)\])?(?:\.([a-z_]+))?")
+_INNER = re.compile(r": ([a-z_]+)(?:\[(\d+)\])?(?:(?:\.|: )([a-z_]+))?")
 
 
 class Locator:

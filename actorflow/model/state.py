@@ -357,12 +357,17 @@ class ExecutionState(Part):
         return (
             self.outcome is not None
             or self.is_paused(address)
-            or self._is_failing(self.part(address))
+            or self._is_failing(address)
         )
 
-    def _is_failing(self, part: Part | None) -> bool:
+    def _is_failing(self, address: str) -> bool:
         if self.scope.failing is not None:
             return True
+        while address not in self.activations and address not in self.branches:
+            if not address:
+                return False
+            address = parent_of(address)  # it is about to begin there
+        part: Part | None = self.part(address)
         while part is not None:
             if isinstance(part, Activation) and part.scope and part.scope.failing:
                 return True
@@ -494,6 +499,8 @@ def lookup(variables: dict[str, Data], path: str) -> tuple[bool, Data]:
     """Return (found, value) for a dotted path into nested mappings."""
     value: Data = variables
     for part in path.split("."):
+        if isinstance(value, dict) and value.get("$") == "object":
+            value = value["v"]  # the fields of an object, as the codec writes them
         if not isinstance(value, dict) or part not in value:
             return False, None
         value = value[part]

@@ -104,12 +104,12 @@ def _kind_problems(step: Step) -> Iterator[str]:
 def _modifier_problems(step: Step) -> Iterator[str]:
     runs_code = any(kind in RUNNING_KINDS for kind in step.kinds)
     can_fail = runs_code or step.wait_signal is not None
-    if step.retry and not runs_code:
-        yield "retry is for steps that run an activity"
+    if step.retry and not can_fail:
+        yield "retry is for steps that can fail: those that run code, wait_signal"
     if step.catch and not can_fail:
-        yield "catch is for steps that can fail: activity, map, wait_signal"
+        yield "catch is for steps that can fail: those that run code, wait_signal"
     if step.timeout is not None and not runs_code:
-        yield "timeout is for steps that run an activity"
+        yield "timeout is for steps that run code"
     if step.timeout is not None and step.timeout <= 0:
         yield f"timeout must be positive, not {step.timeout:g} s"
     if step.parameters and step.activity is None and step.flow is None:

@@ -145,6 +145,12 @@ def _dumper() -> Any:
         def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
             return True
 
+    def text(dumper: Any, value: str) -> Any:
+        # Other quotes lose line ends that are not a newline.
+        style = None if value.isprintable() else '"'
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
     Dumper.yaml_implicit_resolvers = {}
     for tag, pattern in PLAIN.items():
         whole = re.compile(rf"(?:{pattern.pattern})\Z")

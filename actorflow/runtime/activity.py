@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actorflow.errors import UnrecordableError
+from actorflow.errors import StaleAttemptError, UnrecordableError
 from actorflow.model import events as ev
 from actorflow.model.events import Failure
 from actorflow.model.policy import failure_of, next_try
@@ -35,6 +35,7 @@ class ActivityActor(RunActor):
         self._timer: Any = None
         self._deadline: Any = None
         self._rings = 0
+        self._watched: float | None = None
         self._asked: AskSignal | None = None
 
     @property
@@ -111,11 +112,13 @@ class ActivityActor(RunActor):
         )
 
     def _watch_clock(self, activation: Activation) -> None:
-        self._stop_timer()
         halted = self.run.state.is_halted(self.address)
         if activation.until is None or activation.frozen is not None or halted:
-            return
-        self._set_timer(self.run.services.timers.at, activation.until)
+            self._stop_timer()
+        elif self._timer is None or self._watched != activation.until:
+            self._stop_timer()
+            self._set_timer(self.run.services.timers.at, activation.until)
+            self._watched = activation.until
 
     def _set_timer(self, schedule: Any, when: float) -> None:
         self._rings += 1
@@ -208,8 +211,6 @@ class ActivityActor(RunActor):
         """Leave: the outcome no longer matters."""
         self._stop_timer()
         if self._job is not None:
-            if self._job.context is not None:
-                self._job.context.cancel()
             self.run.services.executors.abandon(self._job)
         self._over()
         self.leave()
@@ -218,7 +219,7 @@ class ActivityActor(RunActor):
 
     def _requested(self, message: Requested) -> None:
         if not self._is_current(message.job):
-            message.reply(None, TimeoutError("this attempt is over"))
+            message.reply(None, StaleAttemptError())
             return
         request = message.request
         if isinstance(request, RecordValue):

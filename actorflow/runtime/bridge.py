@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
+
+from pykka._envelope import Envelope
 
 from actorflow.actors.future import PooledFuture, current
 from actorflow.actors.ref import PooledRef
+from actorflow.errors import StaleAttemptError
 from actorflow.model.events import ProgressReported, ValueEmitted
 from actorflow.runtime.executors import Job
 from actorflow.runtime.messages import Reported, Requested
+
+Reply = Callable[[Any, BaseException | None], None]
 
 
 class ActorBridge:
@@ -22,7 +28,7 @@ class ActorBridge:
     def call(self, request: Any) -> Any:
         """Send *request*; block until what it caused is durable; return the reply."""
         future: PooledFuture[Any] = PooledFuture()
-        self._ref.put(Requested(self._job, request, _replying(future)))
+        self._send(request, _replying(future))
         return future.get()
 
     async def acall(self, request: Any) -> Any:
@@ -35,8 +41,12 @@ class ActorBridge:
         def reply(value: Any, error: BaseException | None) -> None:
             loop.call_soon_threadsafe(_settle, future, value, error)
 
-        self._ref.put(Requested(self._job, request, reply))
+        self._send(request, reply)
         return await future
+
+    def _send(self, request: Any, reply: Reply) -> None:
+        message = Requested(self._job, request, reply)
+        self._ref.put(Envelope(message, _LastWord(reply)))
 
     def report(self, what: str, *details: Any) -> None:
         """Tell something nobody waits for."""
@@ -44,6 +54,21 @@ class ActorBridge:
             ProgressReported(*details) if what == "progress" else ValueEmitted(*details)
         )
         self._ref.put(Reported(event))
+
+
+class _LastWord:
+    """Answers a request that its actor does not live to handle."""
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+
+    def set(self, value: Any = None) -> None:
+        """Do nothing: who handles a request answers it himself, when it is durable."""
+
+    def set_exception(self, exc_info: Any = None) -> None:
+        """Say that it is too late."""
+        del exc_info
+        self._reply(None, StaleAttemptError())
 
 
 def _replying(future: PooledFuture[Any]) -> Any:

@@ -166,10 +166,10 @@ class Directory(PooledActor):
     def on_start(self) -> None:
         """Take over what dead processes left running; then keep watch."""
         self._recover()
-        self._schedule_wake()
+        self._read_inbox()
         if self._shared:
             self._later(Renew(), self._renew_every)
-            self._poll()
+            self._later(Poll(), POLL)
 
     def on_receive(self, message: Any) -> None:
         """One method per message."""
@@ -333,7 +333,10 @@ class Directory(PooledActor):
         row = self._log.find(KIND, execution_id)
         if row is None:
             raise ExecutionNotFoundError(execution_id)
-        if row.status in ENDED and not {"retry", "restart"} & set(names):
+        again = {"retry", "restart"} & set(names)
+        if row.status == "cancelled" and "cancel" in names:
+            again = {"cancel"}
+        if row.status in ENDED and not again:
             raise ExecutionEndedError(execution_id, row.status)
         workflow = self._definition_of(row)
         stream = self._log.claim(KIND, execution_id)
@@ -471,9 +474,6 @@ class Directory(PooledActor):
         self._later(Renew(), self._renew_every)
 
     def _on_poll(self, _: Poll) -> None:
-        self._poll()
-
-    def _poll(self) -> None:
         try:
             if self._log.changed():
                 self._read_inbox()

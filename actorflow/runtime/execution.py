@@ -124,6 +124,8 @@ class ExecutionActor(ScopeActor):
             raise BranchNotFoundError(self.run.id, branch)
 
     def do_cancel(self, reason: str | None = None) -> None:
+        if self.run.state.outcome == "cancelled":
+            return
         self._must_be_open()
         self.run.record(("", ev.ExecutionCancelled(reason)))
         self.run.settle_all()

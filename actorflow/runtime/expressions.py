@@ -317,10 +317,10 @@ class Expressions:
         self._values = values
 
     def condition(self, when: Any, view: View) -> bool:
-        """Return whether *when* holds."""
+        """Return whether *when* holds: as in Python, but the word false is no."""
         if callable(when):
-            return bool(when(self.variables(view)))
-        return bool(evaluate(when, self._names(view)))
+            return _holds(when(self.variables(view)))
+        return _holds(evaluate(when, self._names(view)))
 
     def data(self, template: Any, view: View) -> Data:
         """Return *template* with every expression replaced by its value, as data."""
@@ -412,6 +412,12 @@ def _plain(value: Any) -> Any:
     if type(value) in (list, tuple):
         return type(value)(_plain(entry) for entry in value)
     return value
+
+
+def _holds(value: Any) -> bool:
+    # What came from a form or a signal may be the word.
+    is_word = isinstance(value, str) and value.lower() == "false"
+    return bool(value) and not is_word
 
 
 def _as_items(value: Any) -> list[Any]:

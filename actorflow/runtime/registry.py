@@ -9,6 +9,7 @@ from typing import Any
 from actorflow.errors import DefinitionError, ExpressionError, InputError
 from actorflow.log.codec import Codec
 from actorflow.model.definition import (
+    BY_NAME,
     Activity,
     Input,
     Step,
@@ -92,7 +93,7 @@ def _single_step(activity: Activity[..., Any]) -> Workflow:
     step = Step(
         activity.name,
         activity=activity,
-        parameters={item.name: f"${{inputs.{item.name}}}" for item in inputs},
+        parameters=BY_NAME,
         store="result",
     )
     return Workflow(activity.name, inputs=inputs, steps=[step], result="result")

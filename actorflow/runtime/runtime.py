@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from actorflow.actors.clock import Clock
 from actorflow.actors.dispatcher import ThreadDispatcher
+from actorflow.actors.entities import Entities, EntityRef
+from actorflow.actors.eventsourced import EventSourcedActor
 from actorflow.actors.future import PooledFuture
 from actorflow.actors.manual import ManualDispatcher
 from actorflow.actors.system import ActorSystem
@@ -48,6 +51,7 @@ KIND = "execution"
 OnConflict = Literal["use_existing", "fail", "restart"]
 Durability = Literal["full", "process"]
 LEASE = 10.0
+E = TypeVar("E", bound=EventSourcedActor)
 
 
 class Runtime:
@@ -128,6 +132,13 @@ class Runtime:
             publish=self._notifier.publish if self._notifier else None,
             bells=self.bells,
         )
+        # Their own dispatcher: commands of entities are users' code, and may be slow.
+        self._entity_system = (
+            self._system
+            if self.is_virtual
+            else ActorSystem(name="actorflow-entities", clock=clock)
+        )
+        self._entities = Entities(self._entity_system, self.log, self._writer)
         self._directory = self._system.spawn(
             Directory,
             self._services,
@@ -317,6 +328,17 @@ class Runtime:
         self._directory.tell(message(reply))
         return self._system.wait(reply)
 
+    # -- actors of your own ------------------------------------------------------------
+
+    def actor(self, actor_class: type[E], key: str) -> EntityRef[E]:
+        """Return the event-sourced actor of that class and key.
+
+        It costs nothing: the actor is activated by its first message, replayed from its
+        stream, and leaves memory when it is idle.
+        """
+        self.check()
+        return self._entities.ref(actor_class, key)
+
     # -- reading -----------------------------------------------------------------------
 
     def history(
@@ -336,7 +358,11 @@ class Runtime:
         Raises:
             ExecutionNotFoundError: there is none.
         """
-        row = self.log.find(KIND, execution_id)
+        try:
+            row = self.log.find(KIND, execution_id)
+        except LogError:
+            self.check()  # a log that this runtime has closed is no fault of the log
+            raise
         if row is None:
             raise ExecutionNotFoundError(execution_id)
         return row
@@ -423,7 +449,10 @@ class Runtime:
             return
         self._closed = self._services.closing = True
         self._executors.close()
-        self._system.stop()
+        if self._entity_system is not self._system:
+            self._entity_system.stop()
+        with suppress(TimeoutError):  # a simulated crash leaves nobody to answer
+            self._system.stop()
         self.log.close()
         if self._notifier:
             self._notifier.close()

@@ -61,6 +61,8 @@ class Executors:
     def abandon(self, job: Job) -> None:
         """Nobody waits for *job* any more; what comes of it is logged and dropped."""
         job.abandoned = True
+        if job.context is not None:
+            job.context.cancel()
         self._by_name[job.bound.runs_on].abandon(job)
 
     def close(self) -> None:
@@ -88,7 +90,8 @@ class RateLimits:
         if len(begun) < limit.count:
             begun.append(now)
             return 0.0
-        return max(1e-6, begun[0] + limit.per - now)
+        # Not less than a millisecond: a float may be too coarse for the rest.
+        return max(0.001, begun[0] + limit.per - now)
 
 
 @define(eq=False)

@@ -6,6 +6,8 @@ from typing import Any
 
 from actorflow.model import events as ev
 from actorflow.model.events import Failure
+from actorflow.model.policy import next_try
+from actorflow.model.rules import wait_for_signal
 from actorflow.model.state import Activation, parent_of
 from actorflow.runtime.messages import Ended, Rang
 from actorflow.runtime.run import Run, RunActor
@@ -17,7 +19,7 @@ class WaitActor(RunActor):
 
     def __init__(self, run: Run, address: str, work: Work) -> None:
         super().__init__(run, address)
-        del work  # the state tells all there is to know
+        self._step = work.step
         self._timer: Any = None
         self._rings = 0
 
@@ -31,39 +33,64 @@ class WaitActor(RunActor):
         if isinstance(message, Rang) and message.token == self._rings:
             self._time_is_over(activation)
         self._stop_timer()
-        if activation.phase in ("running", "interrupted"):
-            self._finish(activation)
-        elif activation.phase == "waiting":
+        if activation.phase == "running":
+            self._wait_is_over(activation)
+        if activation.phase in ("waiting", "backoff"):
             self._watch_clock(activation)
 
     def _time_is_over(self, activation: Activation) -> None:
-        wait = activation.wait
-        if wait is not None and activation.frozen is None:
-            timed_out = wait.kind == "signal"
-            ended = ev.WaitEnded(wait.ordinal, timed_out=timed_out)
+        if activation.frozen is not None:
+            return
+        if activation.phase == "backoff":
+            self._wait_again(activation)
+        elif activation.wait is not None:
+            timed_out = activation.wait.kind == "signal"
+            ended = ev.WaitEnded(activation.wait.ordinal, timed_out=timed_out)
             self.run.record_one(self.address, ended)
 
-    def _finish(self, activation: Activation) -> None:
-        answer = (activation.answers or {}).get(0)
-        if answer is not None and answer.timed_out:
-            self.run.record_one(
-                self.address, ev.ActivationFailed(self._too_late(activation))
+    def _wait_again(self, activation: Activation) -> None:
+        assert self._step.wait_signal is not None
+        self.run.record(
+            *wait_for_signal(
+                self.run.state,
+                self.address,
+                activation.attempt - 1,
+                activation.input["topic"],
+                self._step.wait_signal.timeout,
+                self.run.services.clock.time(),
             )
-        else:
-            result = answer.payload if answer is not None else None
-            self.run.record_one(self.address, ev.ActivationCompleted(result))
-        self.run.tell(parent_of(self.address), Ended(self.address))
-        self.leave()
+        )
 
-    def _too_late(self, activation: Activation) -> Failure:
-        topic = activation.input["topic"]
-        return Failure(
+    def _wait_is_over(self, activation: Activation) -> None:
+        answer = (activation.answers or {}).get(activation.attempt - 1)
+        if answer is not None and answer.timed_out:
+            self._too_late(activation)
+            return
+        result = answer.payload if answer is not None else None
+        self.run.record_one(self.address, ev.ActivationCompleted(result))
+        self._tell_parent()
+
+    def _too_late(self, activation: Activation) -> None:
+        failure = Failure(
             type="timeout",
-            message=f"no signal on {topic!r} in time",
+            message=f"no signal on {activation.input['topic']!r} in time",
             exceptions=("builtins:TimeoutError", "builtins:OSError"),
             address=self.address,
             node=activation.node,
         )
+        chance = self.run.services.random.random()
+        delay = next_try(self._step.retry, activation.attempt, failure, chance)
+        if delay is None:
+            self.run.record_one(self.address, ev.ActivationFailed(failure))
+            self._tell_parent()
+            return
+        at = round(self.run.services.clock.time() + delay, 6)
+        failed = ev.AttemptFailed(activation.attempt, failure, at)
+        self.run.record_one(self.address, failed)
+
+    def _tell_parent(self) -> None:
+        self.run.tell(parent_of(self.address), Ended(self.address))
+        self.leave()
 
     def _watch_clock(self, activation: Activation) -> None:
         if activation.until is None or activation.frozen is not None:

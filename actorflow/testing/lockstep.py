@@ -39,6 +39,8 @@ class LockstepExecutors(Executors):
     def abandon(self, job: Job) -> None:
         """Nobody waits for *job* any more."""
         job.abandoned = True
+        if job.context is not None:
+            job.context.cancel()
 
     def close(self) -> None:
         """Let no activity go on."""

@@ -13,6 +13,8 @@ To hold a log of your own to it, subclass and say how to open one:
 Every call opens the same log once more, as another process would.
 """
 
+# ruff: noqa: PLR2004 - the numbers in a test are its facts
+
 from __future__ import annotations
 
 import threading
@@ -44,6 +46,19 @@ class _Deposited:
     amount: int
 
 
+class _Keys:
+    name = "keys"
+    there = True
+
+    def encode(self, payload: bytes) -> bytes:
+        if not self.there:
+            raise errors.LogUnavailableError("no keys", transient=True)
+        return payload[::-1]
+
+    def decode(self, stored: bytes) -> bytes:
+        return stored[::-1]
+
+
 class Ticker:
     """A clock that moves when it is told to."""
 
@@ -51,6 +66,7 @@ class Ticker:
         self.now = now
 
     def __call__(self) -> float:
+        """Return the time."""
         return self.now
 
     def advance(self, seconds: float) -> None:
@@ -72,7 +88,7 @@ def write(stream: Stream, *events: Any, **options: Any) -> Write:
 
 
 def create(stream: Stream, *events: Any, **options: Any) -> Write:
-    """Return a write that creates *stream*; it is running unless *summary* says else."""
+    """Return a write that creates *stream*, which is running unless told otherwise."""
     options.setdefault("summary", Summary("running"))
     given = events or (ExecutionStarted(stream.type, "f1"),)
     return write(stream, *given, create=True, **options)
@@ -121,7 +137,10 @@ class _Fixtures:
 
     @pytest.fixture
     def other(
-        self, log: EventLog, open_log: OpenLog, clock: Ticker
+        self,
+        log: EventLog,  # noqa: ARG002 - it is opened first
+        open_log: OpenLog,
+        clock: Ticker,
     ) -> Iterator[EventLog]:
         """The same log, opened by another process."""
         opened = open_log(clock=clock)
@@ -329,6 +348,25 @@ class WritingContract(_Fixtures):
         assert isinstance(bad.error, errors.UnrecordableError)
         assert names(log.rows("execution")) == ["good"]
 
+    def test_codec_that_is_not_available(
+        self, open_log: OpenLog, clock: Ticker
+    ) -> None:
+        """When payloads cannot be encoded now, nothing is stored, but may be later."""
+        keys = _Keys()
+        log = open_log(clock=clock, codec=Codec(payload=keys))
+        stream = created(log)
+        batch = [write(stream, done()), create(hold("two"))]
+        keys.there = False
+        with pytest.raises(errors.LogUnavailableError):
+            log.write(batch)
+        keys.there = True
+
+        assert [each.error for each in batch] == [None, None]
+        assert names(log.rows("execution")) == ["one"]
+        log.write(batch)
+        assert seqs(log, stream) == [1, 2]
+        log.close()
+
     def test_huge_and_strange_payloads(self, log: EventLog) -> None:
         """Length, Unicode, control characters and big numbers survive."""
         values = ["x" * 5_000_000, "\0\x1f\u2028😀é", 2**63 - 1, 1e-300, {"": [[]]}]
@@ -502,6 +540,38 @@ class OwnershipContract(_Fixtures):
 
         assert row_of(log, stream).owner is None
         assert other.claim("execution", "one").head == 2
+
+    def test_release_before_the_end_of_a_batch(self, log: EventLog) -> None:
+        """Who lets go of a stream does not own it again by writing to it."""
+        stream = created(log)
+        log.write([write(stream, done(), release=True), write(stream, done())])
+
+        assert row_of(log, stream).owner is None
+        assert seqs(log, stream) == [1, 2, 3]
+
+    def test_two_owners_write_at_once(self, log: EventLog, other: EventLog) -> None:
+        """Two processes that write at the same time wait for each other."""
+        failures: list[Exception] = []
+
+        def work(log: EventLog, name: str) -> None:
+            try:
+                stream = created(log, name)
+                for n in range(100):
+                    log.write([write(stream, done(n))])
+            except Exception as error:  # noqa: BLE001 - told below
+                failures.append(error)
+
+        threads = [
+            threading.Thread(target=work, args=each)
+            for each in ((log, "mine"), (other, "theirs"))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert failures == []
+        assert [row.head for row in log.rows("execution")] == [101, 101]
 
     def test_claim_of_a_live_owner(self, log: EventLog, other: EventLog) -> None:
         """What a live owner holds cannot be claimed."""
@@ -822,7 +892,7 @@ class ReadingContract(_Fixtures):
         for thread in threads:
             thread.join()
 
-        assert len(seen) == 180  # noqa: PLR2004 - 3 threads, 30 streams, 2 facts
+        assert len(seen) == 180
         assert all(seen)
 
     def test_rows_newest_first(self, log: EventLog, clock: Ticker) -> None:
@@ -861,6 +931,14 @@ class ReadingContract(_Fixtures):
         assert names(log.rows("execution", where={key: 1.0})) == ["0"]
         assert names(log.rows("execution", where={key: 1, "n": 1})) == []
         assert names(log.rows("execution", where={"absent": None})) == []
+
+    @pytest.mark.parametrize("value", [[1], {"a": 1}], ids=["list", "dict"])
+    def test_rows_by_what_is_no_scalar(self, log: EventLog, value: Any) -> None:
+        """Search attributes are compared with single values only."""
+        created(log, summary=Summary("running", attributes={"k": [1]}))
+
+        with pytest.raises(TypeError, match="'k'"):
+            log.rows("execution", where={"k": value})
 
     def test_rows_in_pages(self, log: EventLog, clock: Ticker) -> None:
         """Pages follow on one another without doubles, whatever is created between."""

@@ -206,7 +206,9 @@ class Simulation:
 
     def _drive(self, rt: Runtime, run: ExecutionHandle) -> None:
         """Be the outside world, until there is nothing left to wait for."""
-        pending = {topic: deque(_listed(value)) for topic, value in self._signals.items()}
+        pending = {
+            topic: deque(_listed(value)) for topic, value in self._signals.items()
+        }
         consumed = [e.event.topic for e in run.history() if _is_signal(e)]
         for topic in consumed:
             pending[topic].popleft()
@@ -235,7 +237,9 @@ def _end(log: MemoryLog, attempts: Mapping[Any, int], writes: int) -> End:
     assert row is not None
     events = tuple(log.read(row.id))
     state = _replayed(log, row.id)
-    error = None if state.error is None else f"{state.error.type}: {state.error.message}"
+    error = (
+        None if state.error is None else f"{state.error.type}: {state.error.message}"
+    )
     return End(state.status, state.output, error, events, attempts, writes)
 
 

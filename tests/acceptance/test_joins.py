@@ -275,25 +275,6 @@ def test_a_join_waits_for_all_listed_branches() -> None:
     assert order == ["a", "after"]
 
 
-def test_two_branches_at_one_join_end_defined(calls: Calls) -> None:
-    """Two branches that reach the same join either join or are refused; none hangs."""
-    try:
-        wf = af.Workflow(
-            name="w",
-            steps=[
-                af.Step("s", activity=answering(1), next=[af.Edge("a"), af.Edge("b")]),
-                af.Step("a", activity=answering(1, "a"), next=[af.Edge("j")]),
-                af.Step("b", activity=answering(1, "b"), next=[af.Edge("j")]),
-                af.Step("j", join=af.Join(), next=[af.Edge("after")]),
-                af.Step("after", activity=calling(calls, "after")),
-            ],
-        )
-    except af.DefinitionError:
-        return
-
-    assert finish(wf).status in {"completed", "failed"}
-
-
 def test_without_branches_a_join_waits_for_all_others() -> None:
     """`Join()` waits for every branch of the execution but its own."""
     state = branches(forking(af.Join()))["final"]

@@ -180,7 +180,7 @@ STRUCTURE: dict[str, tuple[Callable[[], af.Workflow], str]] = {
             af.Step("a", activity=boom, next=[af.Edge("j", branch="final")]),
             af.Step("j", join=af.Join(branches=["final"])),
         ),
-        "final",
+        "'j'",
     ),
     "D two inputs of one name": (
         flow(A, inputs=[af.Input("x"), af.Input("x")]),

@@ -227,4 +227,5 @@ def _exact(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         names = [field.name for field in dataclasses.fields(value)]
         return kind, [_exact(getattr(value, name)) for name in names]
-    return kind, repr(value)
+    # Not by repr, which shows slashes that a path of Windows does not have.
+    return kind, str(value) if isinstance(value, pathlib.PurePath) else repr(value)

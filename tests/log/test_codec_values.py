@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import enum
 import json
 import subprocess
 import sys
 import threading
 import types
 import uuid
-from collections.abc import Callable
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import (
+    Annotated,
     Any,
     Generic,
     Literal,
@@ -42,6 +45,7 @@ from tests.log.strategies import (
     Point,
     Record,
     Region,
+    Right,
     Slotted,
     UserId,
 )
@@ -81,6 +85,12 @@ LAYERS: list[Callable[[Any], Any]] = [
     lambda value: Frozen(value=value),
 ]
 """Ways to nest a value one deeper."""
+
+
+class Holiday(dt.date, enum.Enum):
+    """Members that are dates too."""
+
+    LEAP = (2024, 2, 29)
 
 
 @pytest.fixture
@@ -243,8 +253,6 @@ class TestRefusals:
 
     def test_default_factory_that_is_code(self, codec: Codec) -> None:
         """A defaultdict comes back only if its defaults do."""
-        from collections import defaultdict
-
         with pytest.raises(UnrecordableError, match="default_factory"):
             codec.to_data(defaultdict(lambda: 5))
 
@@ -337,6 +345,13 @@ class TestClasses:
         old = {**self.DATA, "type": "old.module:Thing"}
         assert codec.from_data(old) == Item("a")
         assert codec.to_data(Item("a"))["type"] == "item"
+
+    def test_moved_enum_by_annotation(self, codec: Codec) -> None:
+        """An annotation decides even about members of an enum that is gone."""
+        for member in (Colour.RED, Right.READ | Right.WRITE):
+            data = {**codec.to_data(member), "type": "gone:Enum"}
+
+            assert Codec().from_data(data, type(member)) is member
 
     def test_moved_class_by_annotation(self, codec: Codec) -> None:
         """An annotation decides even about objects of a class that is gone."""
@@ -464,6 +479,16 @@ class TestAnnotations:
             ({"a": 1}, object, {"a": 1}),
             (1, T, 1),
             (1, "NoSuchName", 1),
+            ({"$": "deque", "max": 2, "v": [1]}, deque[int], deque([1], 2)),
+            (OrderedDict(a=1), dict[str, float], OrderedDict(a=1)),
+            (defaultdict(list, a=[1]), dict[str, list], defaultdict(list, a=[1])),
+            ([1, "a"], Sequence[int | str], [1, "a"]),
+            ((1, 2), Iterable[int], (1, 2)),
+            ([1], list[T], [1]),  # type: ignore[valid-type]
+            ([1], "list[T]", [1]),
+            (1, Annotated[int, ["unhashable"]], 1),
+            (1.5, Annotated[float, "a note"], 1.5),
+            ("LEAP", Holiday, Holiday.LEAP),
             (1, SupportsInt, 1),
             ("u", UserId, UserId("u")),
             (5, Cents, Cents(5)),
@@ -505,6 +530,13 @@ class TestAnnotations:
             ("BLUE", Colour, "", "expected one of 'RED', 'GREEN', 'ALIAS'"),
             ("yesterday", dt.datetime, "", "yesterday"),
             ("x" * 500, int, "", "xxx..."),
+            ([1], dict, "", "expected dict, got list [1]"),
+            ({}, tuple[int, ...], "", "expected tuple[int, ...]"),
+            (5, Order, "", "expected Order, got int 5"),
+            ([1, 2, 3], Point, "", "expected Point, got list [1, 2, 3]"),
+            ([], dt.datetime, "", "expected datetime, got list []"),
+            (5, Holiday, "", "expected one of 'LEAP', got int 5"),
+            ({"$": "object", "type": "a:B", "v": {}}, int, "", "unknown class 'a:B'"),
             ("x", threading.Thread, "", "expected Thread, got str 'x'"),
         ],
         ids=repr,

@@ -79,7 +79,7 @@ class TwoLogs(RuleBasedStateMachine):
             except LogError as error:
                 answers.append(error)
         one, other = answers
-        assert shown(one) == shown(other)
+        assert shown(one) == shown(other), (shown(one), shown(other))
         return Pair(one, other)
 
     @rule(target=holds, name=NAMES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,18 @@ class TestSQLiteLog(EventLogContract):
 
         assert log.claim("execution", "one").epoch > 1
 
+    def test_onlookers_do_not_pass_for_the_living(
+        self, log: EventLog, open_log: OpenLog, clock: Ticker, tmp_path: Path
+    ) -> None:
+        """Several who look at a dead owner's lock at once all find it dead."""
+        dead = open_log(clock=clock, lease=1000.0)
+        created(dead)
+        self.kill(dead)
+        with (tmp_path / f"log.db-owner-{dead.owner.id}").open() as onlooker:
+            fcntl.flock(onlooker, fcntl.LOCK_SH)
+
+            assert log.claim("execution", "one").epoch > 1
+
     def test_hung_owner_holds_until_its_lease_has_run_out(
         self, log: EventLog, open_log: OpenLog, clock: Ticker
     ) -> None:
@@ -85,6 +99,36 @@ class TestSQLiteLog(EventLogContract):
         assert row_of(log, kept).owner == hung.owner.id
         hung.close()
 
+    def test_without_file_locks_the_lease_decides(
+        self, open_log: OpenLog, clock: Ticker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where there are no file locks, a killed owner is replaced after its lease."""
+        monkeypatch.setattr("actorflow.log.ownership.fcntl", None)
+        log, dead = open_log(clock=clock), open_log(clock=clock, lease=10.0)
+        created(dead)
+        self.kill(dead)
+        with pytest.raises(OwnedError):
+            log.claim("execution", "one")
+        clock.advance(11.0)
+
+        assert log.claim("execution", "one").epoch > 1
+        log.close()
+
+    def test_where_files_cannot_be_locked_the_lease_decides(
+        self, open_log: OpenLog, clock: Ticker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A file system without locks is no obstacle, and leaves no side file."""
+        monkeypatch.setattr("actorflow.log.ownership.fcntl.flock", _no_locks)
+        log, dead = open_log(clock=clock), open_log(clock=clock, lease=10.0)
+        created(dead)
+        self.kill(dead)
+        with pytest.raises(OwnedError):
+            log.claim("execution", "one")
+        clock.advance(11.0)
+
+        assert log.claim("execution", "one").epoch > 1
+        log.close()
+
     def test_nothing_is_left_beside_the_file(
         self, open_log: OpenLog, tmp_path: Path
     ) -> None:
@@ -108,3 +152,7 @@ class TestSQLiteLog(EventLogContract):
 
         assert left == {f"log.db-owner-{dead.owner.id}"}
         assert list(tmp_path.glob("*-owner-*")) == []
+
+
+def _no_locks(*_: object) -> None:
+    raise OSError(errno.ENOLCK, "no locks available")

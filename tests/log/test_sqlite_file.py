@@ -19,6 +19,7 @@ from actorflow.errors import (
     NotALogError,
 )
 from actorflow.log import connection
+from actorflow.log.batch import checksum
 from actorflow.log.port import Snapshot, Stream, Summary, Write
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model.events import Recorded
@@ -161,6 +162,25 @@ class TestDamage:
         assert before == [1, 2, 3]
         assert (caught.value.stream, caught.value.seq) == ("one", 4)
 
+    def test_payload_that_never_fitted(
+        self, path: Path, log: SQLiteLog, stream: Stream
+    ) -> None:
+        """A sound checksum does not make sense of a payload that has none."""
+        row = (11, "", "items.started", 0, "{}")
+        damage(
+            path,
+            "INSERT INTO event (stream, seq, address, type, time, data, checksum) "
+            f"VALUES {(stream.id, *row, checksum(*row))}",
+            "UPDATE stream SET head = 11",
+        )
+        assert stream.id is not None
+
+        with pytest.raises(LogCorruptError, match="'first' is missing"):
+            list(log.read(stream.id, after=10))
+        assert [(f.severity, f.seq) for f in log.diagnose() if f.seq] == [
+            ("warning", 11)
+        ]
+
     @pytest.mark.parametrize("seq", [1, 5, 10])
     def test_missing_event(
         self, path: Path, log: SQLiteLog, stream: Stream, seq: int
@@ -199,6 +219,43 @@ class TestDamage:
             with pytest.raises(LogCorruptError):
                 list(log.read(stream.id))
             assert any(each.severity == "error" for each in log.diagnose())
+
+
+class TestCreation:
+    """A new file becomes a log whole, or not at all."""
+
+    def test_interrupted_creation(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A creation that is broken off leaves nothing behind; the next succeeds."""
+        monkeypatch.setattr("actorflow.log.schema._migrations", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            SQLiteLog(path)
+        monkeypatch.undo()
+
+        with SQLiteLog(path) as log:
+            assert created(log).lost is None
+            assert list(log.diagnose()) == []
+
+
+class TestDurability:
+    """What a commit means."""
+
+    @pytest.mark.parametrize(("durability", "level"), [("full", 2), ("process", 1)])
+    def test_level(self, path: Path, durability: Any, level: int) -> None:
+        """Full waits for the disk at every commit; process leaves that to SQLite."""
+        with SQLiteLog(path, durability=durability) as log:
+            raw = log._for_writing().connection()
+
+            assert raw.execute("PRAGMA synchronous").fetchone() == (level,)
+            assert raw.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+    def test_default(self, path: Path) -> None:
+        """Unless told otherwise, a commit survives a loss of power."""
+        with SQLiteLog(path) as log:
+            raw = log._for_writing().connection()
+
+            assert raw.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
 class TestStrangers:

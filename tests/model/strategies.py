@@ -107,12 +107,13 @@ def workflows(draw: st.DrawFn) -> af.Workflow:
         onward = [af.Edge(names[number + 1])] if number + 1 < len(names) else []
         for target in draw(st.lists(st.sampled_from(names), max_size=2)):
             when = draw(st.none() | TEXTS)
-            branch = branches.pop() if branches and draw(st.booleans()) else None
+            forks = draw(st.booleans())
+            branch = branches.pop() if branches and forks else None
             onward.append(af.Edge(target, when=when, branch=branch))
         kind = draw(st.sampled_from(list(KINDS)))
         if kind == "pause" and not onward:
             kind = "sleep"
-        steps.append(draw(step(name, kind, names, onward)))
+        steps.append(draw(steps_of(name, kind, names, onward)))
     names_in = draw(st.lists(NAMES, max_size=2, unique=True))
     return af.Workflow(
         draw(NAMES),
@@ -127,30 +128,25 @@ def workflows(draw: st.DrawFn) -> af.Workflow:
     )
 
 
-def step(
-    name: str, kind: str, names: list[str], onward: list[af.Edge]
-) -> st.SearchStrategy[af.Step]:
+@st.composite
+def steps_of(
+    draw: st.DrawFn, name: str, kind: str, names: list[str], onward: list[af.Edge]
+) -> af.Step:
     """Draw a step of that kind, with what such steps may have."""
-    extra: dict[str, Any] = {}
+    given = draw(KINDS[kind])
     if kind in ("activity", "map"):
-        extra |= {"retry": RETRIES, "timeout": st.none() | SECONDS, "store": VARIABLES}
-        extra["catch"] = st.lists(
-            st.builds(
-                af.Catch, goto=st.sampled_from(names), on=CLASSES, store=VARIABLES
-            ),
-            max_size=2,
+        handlers = st.builds(
+            af.Catch, goto=st.sampled_from(names), on=CLASSES, store=VARIABLES
         )
-    return KINDS[kind].flatmap(
-        lambda given: st.builds(
-            af.Step,
-            st.just(name),
-            next=st.just(onward),
-            edges=st.sampled_from(["all", "first"]),
-            description=TEXTS,
-            **{key: st.just(value) for key, value in given.items()},
-            **extra,
-        )
-    )
+        given |= {
+            "retry": draw(RETRIES),
+            "timeout": draw(st.none() | SECONDS),
+            "store": draw(VARIABLES),
+            "catch": draw(st.lists(handlers, max_size=2)),
+        }
+    edges: Any = draw(st.sampled_from(["all", "first"]))
+    about = draw(TEXTS)
+    return af.Step(name, next=onward, edges=edges, description=about, **given)
 
 
 def inputs(name: str) -> st.SearchStrategy[af.Input]:

@@ -424,13 +424,14 @@ def test_values_come_back_as_what_they_were(expressions: Expressions) -> None:
     ("value", "expected"),
     [
         *[(None, False), (0, False), ("", False), ([], False), ({}, False)],
+        *[("false", False), ("False", False), ("no", True), ("0", True)],
         *[(1, True), ("x", True), ([0], True), ({"a": 0}, True), (0.1, True)],
     ],
 )
 def test_condition_holds_as_in_python(
     expressions: Expressions, value: Any, expected: Any
 ) -> None:
-    """Nothing, zero and what is empty is false; all else is true."""
+    """Nothing, zero, what is empty and the word false are no; all else is yes."""
     assert expressions.condition("state.value", scope(value=value)) is expected
 
 
