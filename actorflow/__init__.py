@@ -28,9 +28,14 @@ from actorflow.errors import (
     LogError,
     LogUnavailableError,
     LogVersionError,
+    LoopLimitError,
+    NodeFailed,
+    NonDeterminismError,
     NotALogError,
+    NotDurableError,
     OwnedError,
     RuntimeClosedError,
+    StaleAttemptError,
     UnknownDefinitionError,
     UnreadableError,
     UnrecordableError,
@@ -39,6 +44,7 @@ from actorflow.log.codec import Codec
 from actorflow.model.builder import Flow
 from actorflow.model.definition import (
     Activity,
+    Dynamic,
     Edge,
     Input,
     Join,
@@ -51,12 +57,14 @@ from actorflow.model.definition import (
     WaitSignal,
     Workflow,
     activity,
+    dynamic,
 )
 from actorflow.model.events import Failure, Outcome, Recorded
 from actorflow.model.policy import Catch, RateLimit, Retry
 from actorflow.runtime.checkpoint import Checkpoint
 from actorflow.runtime.context import ActivityContext
 from actorflow.runtime.handle import ExecutionHandle, ExecutionResult, Suspension
+from actorflow.runtime.nodecontext import Context
 from actorflow.runtime.runtime import Runtime
 
 __version__ = _version("actorflow")
@@ -70,8 +78,10 @@ __all__ = [
     "Catch",
     "Checkpoint",
     "Codec",
+    "Context",
     "DefinitionError",
     "DefinitionMismatch",
+    "Dynamic",
     "Edge",
     "EntityRef",
     "EventSourcedActor",
@@ -85,18 +95,22 @@ __all__ = [
     "ExecutionResult",
     "ExpressionError",
     "Failure",
-    "Flow",
     "FencedError",
+    "Flow",
     "Input",
     "InputError",
     "Join",
-    "Loop",
     "LogCorruptError",
     "LogError",
     "LogUnavailableError",
     "LogVersionError",
+    "Loop",
+    "LoopLimitError",
     "Map",
+    "NodeFailed",
+    "NonDeterminismError",
     "NotALogError",
+    "NotDurableError",
     "Outcome",
     "Output",
     "OwnedError",
@@ -107,6 +121,7 @@ __all__ = [
     "Route",
     "Runtime",
     "RuntimeClosedError",
+    "StaleAttemptError",
     "Step",
     "Suspension",
     "UnknownDefinitionError",
@@ -115,5 +130,6 @@ __all__ = [
     "WaitSignal",
     "Workflow",
     "activity",
+    "dynamic",
     "event",
 ]

@@ -303,3 +303,58 @@ class StaleAttemptError(ActorflowError):
 
 class RuntimeClosedError(ActorflowError):
     """The runtime is closed, or closing."""
+
+
+# --- dynamic nodes -------------------------------------------------------------------
+
+
+class NotDurableError(ActorflowError):
+    """A dynamic node tried something that cannot be repeated after a restart."""
+
+    def __init__(self, what: str, instead: str) -> None:
+        super().__init__(what, instead)
+        self.what, self.instead = what, instead
+
+    def __str__(self) -> str:
+        return f"{self.what} does not work inside a dynamic node; {self.instead}"
+
+
+class NonDeterminismError(ActorflowError):
+    """A replayed node did something else than it had done when it was recorded.
+
+    Attributes:
+        address: the call in question.
+        expected: what the log says was done there.
+        got: what today's code does there.
+    """
+
+    def __init__(self, address: str, expected: str, got: str) -> None:
+        super().__init__(address, expected, got)
+        self.address, self.expected, self.got = address, expected, got
+
+    def __str__(self) -> str:
+        return (
+            f"replay diverges at {self.address}: the log has {self.expected}, the code "
+            f"does {self.got}; guard the change with `ctx.patched(...)`"
+        )
+
+
+class NodeFailed(ActorflowError):  # noqa: N818 - named in the public API
+    """A child of a dynamic node failed.
+
+    Attributes:
+        address: the activation that failed.
+        node: the name of what it ran.
+        cause: the recorded failure (an `actorflow.Failure`).
+    """
+
+    def __init__(self, address: str, node: str, cause: Any) -> None:
+        super().__init__(address, node, cause)
+        self.address, self.node, self.cause = address, node, cause
+
+    def __str__(self) -> str:
+        return f"{self.node} failed at {self.address}: {self.cause.message}"
+
+
+class LoopLimitError(ActorflowError):
+    """A loop without a maximum of its own ran for too long."""

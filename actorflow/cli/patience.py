@@ -6,7 +6,6 @@ from contextlib import suppress
 from threading import Event
 
 from actorflow.errors import ExecutionCancelled, ExecutionFailed
-from actorflow.log.sqlite import SQLiteLog
 from actorflow.runtime.handle import ExecutionHandle
 from actorflow.runtime.runtime import Runtime
 
@@ -22,8 +21,6 @@ def settled(runtime: Runtime, handle: ExecutionHandle, *, to_the_end: bool) -> N
     rang meanwhile, are on their way although the log still says "suspended".
     """
     looks, pause = round(LONGEST / LOOK), Event()
-    if is_expected(runtime, handle.id):
-        _knock(runtime)
     while looks and is_expected(runtime, handle.id):
         looks -= 1
         pause.wait(LOOK)
@@ -41,9 +38,3 @@ def is_expected(runtime: Runtime, execution_id: str) -> bool:
     if resting and row.wake_at is not None and row.wake_at <= runtime.clock.time():
         return True
     return any(each.name == execution_id for each in runtime.log.inbox())
-
-
-def _knock(runtime: Runtime) -> None:
-    """Let the runtime look into its inbox, which it does when somebody has written."""
-    if isinstance(runtime.log, SQLiteLog):
-        SQLiteLog(runtime.log.path, owner_label="actorflow run").close()

@@ -209,7 +209,7 @@ def _show_error(error: Failure) -> None:
     where = f" at {error.address}" if error.address else ""
     output.say(f"  {error_name(error)}{where}: {error.message}", fg="red")
     if error.traceback:
-        kept = error.traceback.rstrip().splitlines()[-TRACEBACK:]
+        kept = error.traceback.rstrip().splitlines()[1:][-TRACEBACK:]
         output.say(textwrap.indent(textwrap.dedent("\n".join(kept)), "    "), dim=True)
     others = error.causes[1:]
     for cause in others[:CAUSES]:

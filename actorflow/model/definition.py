@@ -179,9 +179,74 @@ def activity(fn: Callable[P, R] | None = None, /, **settings: Any) -> Any:
     return wrap if fn is None else wrap(fn)
 
 
+@frozen(eq=False, slots=False)
+class Dynamic(Generic[P, R]):
+    """A node that orchestrates others in ordinary Python.
+
+    The coroutine runs without a thread, on a loop that makes what asyncio offers
+    durable. After a restart it runs again from its top, and meets what was recorded.
+
+    Attributes:
+        fn: an ``async def``, or a ``def`` (which runs on a thread), whose first
+            parameter is the `Context`.
+        name: under which it is recorded.
+        key: a name for this call that stays the same when code moves.
+    """
+
+    fn: Callable[P, R]
+    name: str
+    key: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        for name in WRAPPER_ASSIGNMENTS:
+            if hasattr(self.fn, name):
+                self.__dict__[name] = getattr(self.fn, name)
+        self.__dict__["__wrapped__"] = self.fn
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function directly."""
+        return self.fn(*args, **kwargs)
+
+    def options(self, **changes: Any) -> Dynamic[P, R]:
+        """Return a copy with other settings; the original is untouched.
+
+        Raises:
+            DefinitionError: a setting does not exist.
+        """
+        unknown = sorted(set(changes) - {"name", "key"})
+        if unknown:
+            problems = [f"no option {o!r}; there are key, name" for o in unknown]
+            raise DefinitionError(self.name, problems)
+        return evolve(self, **changes)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether it is an ``async def``."""
+        return inspect.iscoroutinefunction(self.fn)
+
+
+@overload
+def dynamic(fn: Callable[P, R], /) -> Dynamic[P, R]: ...
+@overload
+def dynamic(
+    *, name: str | None = None
+) -> Callable[[Callable[P, R]], Dynamic[P, R]]: ...
+def dynamic(fn: Callable[P, R] | None = None, /, *, name: str | None = None) -> Any:
+    """Make a function a dynamic node: bare, or with a name."""
+
+    def wrap(fn: Callable[P, R]) -> Dynamic[P, R]:
+        return Dynamic(fn, name or _name_of(fn))
+
+    return wrap if fn is None else wrap(fn)
+
+
 def as_activity(node: Any) -> Activity[..., Any]:
     """Return the activity that *node* is, or that a plain function makes."""
-    return node if isinstance(node, Activity) else activity(node)
+    if isinstance(node, Activity):
+        return node
+    if not callable(node):
+        raise DefinitionError(repr(node), [f"{node!r} is not callable"])
+    return activity(node)
 
 
 def node_name(node: Any) -> str:
@@ -192,7 +257,9 @@ def node_name(node: Any) -> str:
 
 
 def node_kind(node: Any) -> str:
-    """Return what kind of node it is: ``activity`` or ``flow``."""
+    """Return what kind of node it is: ``activity``, ``flow`` or ``dynamic``."""
+    if isinstance(node, Dynamic):
+        return "dynamic"
     if isinstance(node, Workflow) or isinstance(
         getattr(node, "workflow", None), Workflow
     ):
@@ -424,6 +491,7 @@ class Route:
 KINDS = (
     "activity",
     "flow",
+    "dynamic",
     "map",
     "parallel",
     "loop",
@@ -434,7 +502,7 @@ KINDS = (
     "pause",
     "decide",
 )
-RUNNING_KINDS = ("activity", "flow", "map", "parallel", "loop", "route")
+RUNNING_KINDS = ("activity", "flow", "dynamic", "map", "parallel", "loop", "route")
 """The kinds that run code, so that they can fail, and have a result."""
 
 
@@ -445,6 +513,7 @@ class Step:
     Attributes:
         activity: run it, by name or itself, with *parameters*.
         flow: walk another graph, as one step of this one.
+        dynamic: run a dynamic node.
         map: fan out over items.
         parallel: run several nodes at the same time.
         loop: run a node again and again.
@@ -469,6 +538,7 @@ class Step:
     name: str
     activity: Any = field(default=None, kw_only=True)
     flow: Any = field(default=None, kw_only=True)
+    dynamic: Any = field(default=None, kw_only=True)
     map: Map | None = field(default=None, kw_only=True)
     parallel: Parallel | None = field(default=None, kw_only=True)
     loop: Loop | None = field(default=None, kw_only=True)
@@ -507,7 +577,9 @@ class Step:
         if self.route:
             others = {} if self.route.default is None else {"*": self.route.default}
             return {**self.route.choices, **others}
-        one = self.activity if self.activity is not None else self.flow
+        one = next(
+            (n for n in (self.activity, self.flow, self.dynamic) if n is not None), None
+        )
         if self.map:
             one = self.map.activity
         elif self.loop:

@@ -301,6 +301,11 @@ class WaitEnded:
 
 
 @frozen
+class NodeSettled:
+    """The dynamic node has taken in everything so far, and waits for more."""
+
+
+@frozen
 class ProgressReported:
     """The activity told how far it is."""
 
@@ -341,6 +346,7 @@ Event = (
     | ValueRecorded
     | WaitStarted
     | WaitEnded
+    | NodeSettled
     | ProgressReported
     | ValueEmitted
 )
@@ -371,6 +377,7 @@ TAGS: dict[str, type] = {
     "value.recorded": ValueRecorded,
     "wait.started": WaitStarted,
     "wait.ended": WaitEnded,
+    "node.settled": NodeSettled,
     "progress.reported": ProgressReported,
     "value.emitted": ValueEmitted,
 }

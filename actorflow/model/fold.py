@@ -128,6 +128,7 @@ def _rearm_scope(state: ExecutionState, scope: Scope) -> None:
 
 
 def _rearm(state: ExecutionState, activation: Activation) -> None:
+    _forget_failures(activation)
     activation.phase, activation.attempt, activation.error = "running", 1, None
     if activation.scope is not None:
         _rearm_scope(state, activation.scope)
@@ -138,6 +139,19 @@ def _rearm(state: ExecutionState, activation: Activation) -> None:
         if child.phase == "failed":  # of a loop, a route, a dynamic node
             activation.open += 1
             _rearm(state, child)
+
+
+def _forget_failures(activation: Activation) -> None:
+    """Let a dynamic node call again what failed it; what it caught stays as it was."""
+    error = activation.error
+    if activation.kind != "dynamic" or error is None or not activation.results:
+        return
+    activation.results = {
+        address: result
+        for address, result in activation.results.items()
+        if result.error is None or not (error.address or "").startswith(address)
+    }
+    activation.seen = min(activation.seen, len(activation.results))
 
 
 def _rearm_items(state: ExecutionState, activation: Activation, fan: Fan) -> None:
@@ -268,6 +282,7 @@ def _activation_started(state: ExecutionState, recorded: Recorded) -> None:
         step=event.step,
         input=event.input,
         store=event.store,
+        started_at=recorded.time,
     )
     if event.kind in ("map", "parallel"):
         activation.fan = _fan(event.input)
@@ -282,6 +297,7 @@ def _activation_started(state: ExecutionState, recorded: Recorded) -> None:
         activation.visit = parent.visit
         parent.open += 1
         parent.count += 1
+        _acted(parent)
     state.weigh(activation)
     if not isinstance(parent, ExecutionState):
         state.weigh(parent)
@@ -346,7 +362,7 @@ def _activation_completed(state: ExecutionState, recorded: Recorded) -> None:
     if isinstance(parent, Branch):
         _step_completed(state, parent, activation, result)
     elif isinstance(parent, Activation):
-        _child_completed(state, parent, activation, result)
+        _child_completed(state, parent, activation, result, recorded.time)
 
 
 def _step_completed(
@@ -361,7 +377,11 @@ def _step_completed(
 
 
 def _child_completed(
-    state: ExecutionState, parent: Activation, child: Activation, result: Data
+    state: ExecutionState,
+    parent: Activation,
+    child: Activation,
+    result: Data,
+    time: float,
 ) -> None:
     if parent.fan is not None:
         parent.fan.results[parent.fan.index(item_key(child.address))] = result
@@ -370,8 +390,15 @@ def _child_completed(
         parent.open -= 1
         if parent.results is None or parent.kind == "loop":
             parent.results = {}
-        parent.results[child.address] = Result(result)
+        parent.results[child.address] = Result(
+            result, None, child.node, child.input, time
+        )
     state.weigh(parent)
+
+
+def _acted(activation: Activation) -> None:
+    """A dynamic node did something, so it has taken in all its results."""
+    activation.seen = len(activation.results or ())
 
 
 def _collected(fan: Fan) -> Data:
@@ -421,7 +448,21 @@ def _activation_failed(state: ExecutionState, recorded: Recorded) -> None:
         parent.fan.live -= 1
     else:
         parent.open -= 1
+        if parent.kind == "dynamic":
+            _child_failed(state, parent, activation, recorded.time)
     state.weigh(parent)
+
+
+def _child_failed(
+    state: ExecutionState, parent: Activation, child: Activation, time: float
+) -> None:
+    """Keep the failure for the dynamic node's code, which may catch it."""
+    if parent.results is None:
+        parent.results = {}
+    parent.results[child.address] = Result(
+        None, child.error, child.node, child.input, time
+    )
+    state.drop(child)
 
 
 def _activation_cancelled(state: ExecutionState, recorded: Recorded) -> None:
@@ -433,6 +474,11 @@ def _activation_cancelled(state: ExecutionState, recorded: Recorded) -> None:
             parent.fan.live -= 1
         else:
             parent.open -= 1
+            parent.cancelled = {
+                **(parent.cancelled or {}),
+                activation.address: activation.node,
+            }
+            _acted(parent)
         state.weigh(parent)
 
 
@@ -441,6 +487,8 @@ def _value_recorded(state: ExecutionState, recorded: Recorded) -> None:
     if activation.records is None:
         activation.records = {}
     activation.records[recorded.event.key] = recorded.event.value
+    _acted(activation)
+    state.weigh(activation)
 
 
 def _wait_started(state: ExecutionState, recorded: Recorded) -> None:
@@ -484,8 +532,19 @@ def _progress_reported(state: ExecutionState, recorded: Recorded) -> None:
         activation.progress = recorded.event
 
 
-def _value_emitted(_: ExecutionState, __: Recorded) -> None:
-    """Emitted values are for those who listen; they change nothing here."""
+def _value_emitted(state: ExecutionState, recorded: Recorded) -> None:
+    """Count: emitted values are for those who listen."""
+    activation = state.activations.get(recorded.address)
+    if activation is not None:
+        activation.emitted += 1
+        _acted(activation)
+        state.weigh(activation)
+
+
+def _node_settled(state: ExecutionState, recorded: Recorded) -> None:
+    activation = state.activations[recorded.address]
+    _acted(activation)
+    state.weigh(activation)
 
 
 _APPLY: dict[type, Callable[[ExecutionState, Recorded], None]] = {
@@ -513,6 +572,7 @@ _APPLY: dict[type, Callable[[ExecutionState, Recorded], None]] = {
     ev.ValueRecorded: _value_recorded,
     ev.WaitStarted: _wait_started,
     ev.WaitEnded: _wait_ended,
+    ev.NodeSettled: _node_settled,
     ev.ProgressReported: _progress_reported,
     ev.ValueEmitted: _value_emitted,
 }

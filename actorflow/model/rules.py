@@ -162,8 +162,8 @@ def enter(
 def _with_input(
     started: ev.ActivationStarted, step: Step, view: View, evaluator: Evaluator
 ) -> ev.ActivationStarted:
-    node = step.activity if step.activity is not None else step.flow
-    if node is not None:
+    if step.kind in ("activity", "flow", "dynamic"):
+        node = step.nodes[step.name]
         given = evaluator.arguments(node, step.parameters, view)
         return evolve(started, node=node_name(node), input=given)
     if step.map is not None:

@@ -234,7 +234,10 @@ def entries_of(value: Mapping[Any, Any], where: Where, of: Shape) -> Any:
         if not isinstance(key, str):
             return where.refuse(f"has the key {key!r}; in a file, keys are text")
         _clean(key, where)
-    return {key: of.write(entry, where.at(key)) for key, entry in value.items()}
+    # Plain text, as what a subclass (an enum, say) prints is its own affair.
+    return {
+        str.__str__(key): of.write(entry, where.at(key)) for key, entry in value.items()
+    }
 
 
 def _is_plain_number(value: Any) -> bool:
@@ -258,4 +261,8 @@ def unwritable(value: Any, where: Where, hint: str = "") -> Any:
         what = f"is {short(name)!r}, a Python callable, which a file cannot hold"
         return where.refuse(what + (hint or "; write an expression instead"))
     kind = type(value).__name__
-    return where.refuse(f"is {kind} {short(repr(value))}, which a file cannot hold")
+    try:
+        shown = f" {short(repr(value))}"
+    except Exception:  # noqa: BLE001 - anybody's class, or an int of 5,000 digits
+        shown = ""
+    return where.refuse(f"is {kind}{shown}, which a file cannot hold")

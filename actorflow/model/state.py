@@ -144,10 +144,18 @@ class Fan:
 
 @define
 class Result:
-    """What became of a child that was run on its own: a value, or a failure."""
+    """What became of a child that was run on its own: a value, or a failure.
+
+    Attributes:
+        node: what it ran, with what, so that a replay can be compared.
+        time: when it ended, seconds since the epoch.
+    """
 
     value: Data = None
     error: Failure | None = None
+    node: str = ""
+    input: Data = None
+    time: float = 0.0
 
 
 @define
@@ -193,6 +201,9 @@ class Activation(Part):
         results: of its children that have ended, by address; a loop keeps the last.
         records: activity history.
         answers: ended waits, by ordinal.
+        cancelled: children that were left, by address, with their node.
+        seen: how many of its results a dynamic node is known to have taken in.
+        emitted: how many values it has yielded upward.
         interruptions: how often a process died while it ran.
     """
 
@@ -213,6 +224,10 @@ class Activation(Part):
     open: int = 0
     count: int = 0
     results: dict[str, Result] | None = None
+    cancelled: dict[str, str] | None = None
+    seen: int = 0
+    emitted: int = 0
+    started_at: float = 0.0
     interruptions: int = 0
     records: dict[str, Data] | None = None
     answers: dict[int, Answer] | None = None
@@ -256,6 +271,7 @@ class ExecutionState(Part):
         signals: received and not yet consumed, per topic, oldest first: (seq, payload).
         topics: addresses that wait for a signal, per topic, first come first served.
         forks: the counter that names branches.
+        calm: dynamic nodes in which nothing is busy any more; for their actors.
     """
 
     address: str = ""
@@ -279,6 +295,7 @@ class ExecutionState(Part):
     paused: Pause | None = None
     paused_branches: dict[str, Pause] = field(factory=dict)
     forks: int = 0
+    calm: set[str] = field(factory=set, eq=False, repr=False)
     _deadlines: list[tuple[float, str]] = field(factory=list, eq=False, repr=False)
 
     # -- questions ---------------------------------------------------------------------
@@ -404,6 +421,8 @@ class ExecutionState(Part):
         was_busy = parent.owes or parent.busy_children - change > 0
         if isinstance(parent, Activation):
             parent.owes = self._activation_owes(parent)
+            if parent.kind == "dynamic" and not parent.busy_children:
+                self.calm.add(parent.address)
         is_busy = parent.owes or parent.busy_children > 0
         if was_busy != is_busy:
             self._count(parent, 1 if is_busy else -1)
@@ -422,6 +441,9 @@ class ExecutionState(Part):
             return self._fan_owes(activation, activation.fan)
         if activation.scope is not None:
             return self._flow_owes(activation, activation.scope)
+        if activation.kind == "dynamic" and activation.results:
+            if len(activation.results) > activation.seen:
+                return True
         # A loop or a route owes its next decision when no child of it runs.
         return activation.open == 0
 
@@ -449,7 +471,7 @@ class ExecutionState(Part):
 
     def drop(self, activation: Activation) -> None:
         """Forget an activation, and everything in it."""
-        if activation.fan is not None or activation.scope is not None:
+        if activation.fan or activation.scope or activation.open:
             self._drop_children(activation)
         if activation.wait is not None:
             self.stop_waiting(activation)
@@ -464,6 +486,11 @@ class ExecutionState(Part):
                 if branch.current is not None and branch.current in self.activations:
                     self.drop(self.activations[branch.current])
                 del self.branches[branch.address]
+        if activation.open:
+            for address in [
+                a for a, c in self.activations.items() if c.parent is activation
+            ]:
+                self.drop(self.activations[address])
         fan = activation.fan
         for index in range(fan.next if fan else 0):
             assert fan is not None

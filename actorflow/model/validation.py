@@ -112,8 +112,8 @@ def _modifier_problems(step: Step) -> Iterator[str]:
         yield "timeout is for steps that run code"
     if step.timeout is not None and step.timeout <= 0:
         yield f"timeout must be positive, not {step.timeout:g} s"
-    if step.parameters and step.activity is None and step.flow is None:
-        yield "parameters are for activity and flow steps"
+    if step.parameters and not {"activity", "flow", "dynamic"} & set(step.kinds):
+        yield "parameters are for activity, flow and dynamic steps"
     if step.store and (step.join or step.sleep is not None or step.pause is not None):
         yield f"store is of no use: {'/'.join(step.kinds)} has no result"
     if step.edges not in ("all", "first"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actorflow.runtime.activity import ActivityActor
+from actorflow.runtime.dynamic import DynamicActor
 from actorflow.runtime.fanout import FanActor
 from actorflow.runtime.flow import FlowActor
 from actorflow.runtime.repeat import LoopActor, RouteActor
@@ -13,6 +14,7 @@ from actorflow.runtime.waiting import WaitActor
 ACTORS: dict[str, type[Any]] = {
     "activity": ActivityActor,
     "flow": FlowActor,
+    "dynamic": DynamicActor,
     "map": FanActor,
     "parallel": FanActor,
     "loop": LoopActor,

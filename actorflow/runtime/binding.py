@@ -10,10 +10,11 @@ from typing import Any
 from attrs import frozen
 
 from actorflow.errors import ActivityError
-from actorflow.model.definition import Activity
+from actorflow.model.definition import Activity, Dynamic
 from actorflow.model.events import Data
 from actorflow.runtime.context import ActivityContext
 from actorflow.runtime.expressions import Values
+from actorflow.runtime.nodecontext import Context
 
 _EMPTY = inspect.Parameter.empty
 
@@ -49,7 +50,7 @@ class Signature:
                 yield f"parameter {name!r} is not given"
 
 
-def signature_of(activity: Activity[..., Any]) -> Signature:
+def signature_of(activity: Activity[..., Any] | Dynamic[..., Any]) -> Signature:
     """Read an activity's signature; annotations that cannot be resolved are Any."""
     try:
         parameters = inspect.signature(activity.fn).parameters.values()
@@ -59,6 +60,9 @@ def signature_of(activity: Activity[..., Any]) -> Signature:
     context = next(
         (p.name for p in parameters if _is_context(hints.get(p.name), p)), None
     )
+    if context is None and isinstance(activity, Dynamic):
+        # A dynamic node's first parameter is its context, annotated or not.
+        context = next((p.name for p in parameters), None)
     ordinary = [
         p
         for p in parameters
@@ -81,10 +85,13 @@ def _hints(fn: Any) -> dict[str, Any]:
         return dict(getattr(fn, "__annotations__", {}))
 
 
+_CONTEXTS = (ActivityContext, Context)
+
+
 def _is_context(hint: Any, parameter: inspect.Parameter) -> bool:
     if isinstance(hint, str):
-        return hint.rpartition(".")[2] == ActivityContext.__name__
-    return hint is ActivityContext or parameter.annotation is ActivityContext
+        return hint.rpartition(".")[2] in [cls.__name__ for cls in _CONTEXTS]
+    return hint in _CONTEXTS or parameter.annotation in _CONTEXTS
 
 
 @frozen(eq=False)
@@ -112,11 +119,11 @@ def call_of(data: Data) -> Call:
 class BoundActivity:
     """An activity with its signature, ready to be called on recorded input."""
 
-    def __init__(self, activity: Activity[..., Any], values: Values) -> None:
+    def __init__(self, activity: Any, values: Values) -> None:
         self.activity = activity
         self.signature = signature_of(activity)
         self.is_async = activity.is_async
-        self.runs_on = activity.runs_on
+        self.runs_on = getattr(activity, "runs_on", "inline")
         self._values = values
         hints = [self.signature.hints.get(name, Any) for name in self.signature.names]
         self._positional = hints

@@ -107,7 +107,7 @@ class BranchActor(RunActor):
             self._spawn(activation, self._workflow.step(activation.step or ""))
 
     def _spawn(self, activation: Activation, step: Step) -> None:
-        runs_node = activation.kind in ("activity", "flow")
+        runs_node = activation.kind in ("activity", "flow", "dynamic")
         node = step.nodes[step.name] if runs_node else None
         call = call_of(activation.input) if runs_node else NO_CALL
         self.run.begin(activation.address, activation.kind, Work(node, call, step))

@@ -11,6 +11,7 @@ from actorflow.log.codec import Codec
 from actorflow.model.definition import (
     BY_NAME,
     Activity,
+    Dynamic,
     Input,
     Step,
     Workflow,
@@ -34,7 +35,7 @@ class Activities:
 
     def add(self, node: Any) -> BoundActivity:
         """Make a node known: itself, and by its name."""
-        activity = as_activity(node)
+        activity = node if isinstance(node, Dynamic) else as_activity(node)
         bound = self._by_node.get(node) or self._bind(activity)
         self._by_node[node] = bound
         known = self._by_name.setdefault(activity.name, bound)
@@ -56,7 +57,7 @@ class Activities:
             return self._by_name[node]
         return self._by_node.get(node) or self.add(node)
 
-    def _bind(self, activity: Activity[..., Any]) -> BoundActivity:
+    def _bind(self, activity: Any) -> BoundActivity:
         self._codec.trust(activity.fn.__module__)
         bound = BoundActivity(activity, self._codec)
         for hint in bound.signature.hints.values():
@@ -75,13 +76,15 @@ def as_workflow(definition: Any) -> Workflow:
     graph = getattr(definition, "workflow", None)
     if isinstance(graph, Workflow):
         return graph
+    if isinstance(definition, Dynamic):
+        return _single_step(definition, "dynamic")
     if isinstance(definition, Activity) or callable(definition):
-        return _single_step(as_activity(definition))
+        return _single_step(as_activity(definition), "activity")
     problem = f"{definition!r} is no workflow, flow or activity"
     raise DefinitionError(str(definition), [problem])
 
 
-def _single_step(activity: Activity[..., Any]) -> Workflow:
+def _single_step(activity: Any, kind: str) -> Workflow:
     signature = signature_of(activity)
     parameters = inspect.signature(activity.fn).parameters
     inputs = [
@@ -92,7 +95,7 @@ def _single_step(activity: Activity[..., Any]) -> Workflow:
     ]
     step = Step(
         activity.name,
-        activity=activity,
+        **{kind: activity},
         parameters=BY_NAME,
         store="result",
     )

@@ -99,6 +99,8 @@ class Run:
             self._marked = True
             self.services.collector.mark(self)
         state = self.state
+        while state.calm:
+            self.settle(state.calm.pop())
         if state.scope.failing and not state.busy_children and not state.outcome:
             # Nothing is in flight any more: the execution can end.
             self.settle("")

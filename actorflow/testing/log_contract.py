@@ -489,6 +489,16 @@ class SnapshotContract(_Fixtures):
         assert log.snapshot(stream.id, until=3) == Snapshot(3, "v3", {"n": 3})
         assert log.snapshot(stream.id, until=1) is None
 
+    def test_snapshots_do_not_pile_up(self, log: EventLog) -> None:
+        """Only a few of the newest are kept: they grow with what they sum up."""
+        stream = created(log)
+        for n in range(2, 30):
+            log.write([write(stream, done(), snapshot=Snapshot(n, "v", n))])
+
+        assert stream.id is not None
+        assert log.snapshot(stream.id) == Snapshot(29, "v", 29)
+        assert log.snapshot(stream.id, until=9) is None
+
     def test_no_snapshot(self, log: EventLog) -> None:
         """A stream without snapshots has none."""
         stream = created(log)

@@ -146,8 +146,8 @@ def test_a_condition_may_be_a_function(calls: Calls) -> None:
         (0.0, False),
         (2, True),
         ("", False),
-        ("false", True),
-        ("False", True),
+        ("false", False),
+        ("False", False),
         ("yes", True),
         ([], False),
         ([0], True),
@@ -157,7 +157,7 @@ def test_a_condition_may_be_a_function(calls: Calls) -> None:
     ids=repr,
 )
 def test_truth(calls: Calls, value: Any, holds: bool) -> None:  # noqa: FBT001
-    """Nothing, zero and empty are no; all else is yes, as in Python."""
+    """Nothing, zero, empty and the word false are no; all else is yes."""
     finish(deciding(calls, af.Edge("b", when="state.value"), state={"value": value}))
 
     assert ("b" in calls.seen) is holds

@@ -31,10 +31,9 @@ sys.stdin.readline()
 OWN_ONE_AND_FORK = """
 log = SQLiteLog(path, lease=1000.0)
 created(log)
-child = os.fork()
-if child == 0:
+if os.fork() == 0:
+    print(os.getpid(), flush=True)
     signal.pause()
-print(child, flush=True)
 sys.stdin.readline()
 """
 OPEN_AT_ONCE = """

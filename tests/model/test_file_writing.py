@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -104,6 +105,29 @@ def test_value_that_would_come_back_as_another(value: Any, problem: str) -> None
     found = refusal(activity="x", parameters={"p": [value]})
 
     assert found == f"steps[0].parameters.p[0] {problem}"
+
+
+def test_number_too_long_to_be_shown() -> None:
+    """Python will not print an integer of five thousand digits; the error says so."""
+    found = refusal(activity="x", parameters={"p": 10**5000})
+
+    assert found == "steps[0].parameters.p is int, which a file cannot hold"
+
+
+class Colour(StrEnum):
+    """Text with a name in Python."""
+
+    RED = "red"
+
+
+def test_named_text_is_written_as_text() -> None:
+    """Where names and keys are enums in Python, a file has their values."""
+    step = af.Step(Colour.RED, activity=Colour.RED, store=Colour.RED)
+    join = {"b.x": Colour.RED}
+    end = af.Step("end", join=af.Join(mappings=join), next=[af.Edge(Colour.RED)])
+    workflow = af.Workflow("w", steps=[end, step])
+
+    assert loads(workflow.to_yaml()).fingerprint == workflow.fingerprint
 
 
 def test_graph_in_a_graph_cannot_be_written() -> None:
