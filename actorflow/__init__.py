@@ -12,6 +12,7 @@ from actorflow.actors.eventsourced import EventSourcedActor
 from actorflow.errors import (
     ActivityError,
     ActorflowError,
+    AnswerError,
     BranchNotFoundError,
     DefinitionError,
     DefinitionMismatch,
@@ -44,6 +45,7 @@ from actorflow.log.codec import Codec
 from actorflow.model.builder import Flow
 from actorflow.model.definition import (
     Activity,
+    Ask,
     Dynamic,
     Edge,
     Input,
@@ -63,7 +65,12 @@ from actorflow.model.events import Failure, Outcome, Recorded
 from actorflow.model.policy import Catch, RateLimit, Retry
 from actorflow.runtime.checkpoint import Checkpoint
 from actorflow.runtime.context import ActivityContext
-from actorflow.runtime.handle import ExecutionHandle, ExecutionResult, Suspension
+from actorflow.runtime.handle import (
+    ExecutionHandle,
+    ExecutionResult,
+    OpenQuestion,
+    Suspension,
+)
 from actorflow.runtime.nodecontext import Context
 from actorflow.runtime.runtime import Runtime
 
@@ -74,6 +81,8 @@ __all__ = [
     "ActivityContext",
     "ActivityError",
     "ActorflowError",
+    "AnswerError",
+    "Ask",
     "BranchNotFoundError",
     "Catch",
     "Checkpoint",
@@ -111,6 +120,7 @@ __all__ = [
     "NonDeterminismError",
     "NotALogError",
     "NotDurableError",
+    "OpenQuestion",
     "Outcome",
     "Output",
     "OwnedError",

@@ -294,6 +294,17 @@ class ActivityError(ActorflowError):
         self.type, self.details = type, details
 
 
+class AnswerError(ActorflowError, ValueError):
+    """An answer was refused; the question, if there is one, stays open."""
+
+    def __init__(self, question: str, reason: str) -> None:
+        super().__init__(question, reason)
+        self.question, self.reason = question, reason
+
+    def __str__(self) -> str:
+        return f"cannot answer {self.question!r}: {self.reason}"
+
+
 class StaleAttemptError(ActorflowError):
     """The attempt that asks has been given up; its outcome no longer matters."""
 

@@ -186,7 +186,8 @@ class Doctor:
                     f"{held} streams wait for another process to take them over",
                 )
         ((strays,),) = self._query(
-            "SELECT count(*) FROM stream WHERE owner NOT IN (SELECT id FROM owner)"
+            "SELECT count(*) FROM stream WHERE owner IS NOT NULL "
+            "AND owner NOT IN (SELECT id FROM owner)"
         )
         if strays:
             yield Finding("error", f"{strays} streams have an owner that is not there")

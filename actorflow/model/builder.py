@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 from actorflow.errors import DefinitionError
 from actorflow.model.definition import (
     BY_NAME,
+    Ask,
     Catch,
     Edge,
     Input,
@@ -236,6 +237,20 @@ class Flow:
             )
             self._tails.append(_Tail(late, Edge("")))
         return self
+
+    def gate(
+        self,
+        name: str,
+        *,
+        prompt: str | None = None,
+        timeout: Any = None,
+        default: bool | None = None,
+        into: str | None = None,
+    ) -> Self:
+        """Ask a person; the result is ``{"approved", "by", "at"}``.  A no is a result."""
+        name = self._named(name)
+        ask = Ask(prompt=prompt, timeout=timeout, default=default)
+        return self._add(Step(name, ask=ask, store=into or name))
 
     def pause(self, reason: str = "", *, name: str = "pause") -> Self:
         """Stop until somebody unpauses."""

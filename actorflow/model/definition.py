@@ -488,6 +488,25 @@ class Route:
     parameters: Any = BY_NAME
 
 
+@frozen(kw_only=True)
+class Ask:
+    """Ask a person a yes/no question, and go on with the decision.
+
+    The result is ``{"approved", "by", "at"}``: a no is a result, not an error.
+
+    Attributes:
+        prompt: the question (a template); by default the step's name.
+        id: names the question for `Runtime.answer`; by default the step's name.
+        timeout: seconds after which *default* is the answer; without a default, the
+            step fails with a ``timeout``.
+    """
+
+    prompt: str | None = None
+    id: str | None = None
+    timeout: float | None = field(default=None, converter=optional_seconds)
+    default: bool | None = None
+
+
 KINDS = (
     "activity",
     "flow",
@@ -498,6 +517,7 @@ KINDS = (
     "route",
     "join",
     "wait_signal",
+    "ask",
     "sleep",
     "pause",
     "decide",
@@ -520,6 +540,7 @@ class Step:
         route: run one of several nodes.
         join: wait for other branches.
         wait_signal: wait for a message from outside.
+        ask: wait for a person's yes or no.
         sleep: wait for so many seconds.
         pause: stop until somebody unpauses; the text says why.
         decide: do nothing but choose among the edges.
@@ -545,6 +566,7 @@ class Step:
     route: Route | None = field(default=None, kw_only=True)
     join: Join | None = field(default=None, kw_only=True)
     wait_signal: WaitSignal | None = field(default=None, kw_only=True)
+    ask: Ask | None = field(default=None, kw_only=True)
     sleep: float | None = field(default=None, kw_only=True, converter=optional_seconds)
     pause: str | None = field(default=None, kw_only=True)
     decide: bool | None = field(default=None, kw_only=True)

@@ -278,10 +278,11 @@ class WaitStarted:
 
     Attributes:
         wait: the ordinal of this wait within its activation.
-        kind: ``signal``, ``time`` or ``pause``.
-        topic: the signal's topic.
+        kind: ``signal``, ``time``, ``pause`` or ``question``.
+        topic: the signal's topic, or the question's id.
         deadline: when the wait ends by itself, in seconds since the epoch.
-        reason: what a person should know.
+        reason: what a person should know; the question itself.
+        schema: what an answer must look like, for programs to read.
     """
 
     wait: int
@@ -289,15 +290,22 @@ class WaitStarted:
     topic: str | None = None
     deadline: float | None = None
     reason: str | None = None
+    schema: Data = None
 
 
 @frozen
 class WaitEnded:
-    """The wait is over: by the signal recorded as event *signal*, or by its deadline."""
+    """The wait is over: by a signal, by its deadline, or by an answer.
+
+    Attributes:
+        signal: seq of the event that recorded the signal.
+        answer: what was answered to a question, as ``{"value", "by"}``.
+    """
 
     wait: int
     signal: int | None = None
     timed_out: bool = False
+    answer: Data = None
 
 
 @frozen

@@ -494,10 +494,14 @@ def _value_recorded(state: ExecutionState, recorded: Recorded) -> None:
 def _wait_started(state: ExecutionState, recorded: Recorded) -> None:
     event: ev.WaitStarted = recorded.event
     activation = state.activations[recorded.address]
-    wait = Wait(event.wait, event.kind, event.topic, event.reason, recorded.time)
+    wait = Wait(
+        event.wait, event.kind, event.topic, event.reason, recorded.time, event.schema
+    )
     activation.phase, activation.wait = "waiting", wait
     state.waits[recorded.address] = wait
-    if event.topic is not None:
+    if event.kind == "question":
+        state.questions[event.topic or ""] = recorded.address
+    elif event.topic is not None:
         state.topics.setdefault(event.topic, {})[recorded.address] = None
     state.set_clock(activation, event.deadline, recorded.time)
     state.weigh(activation)
@@ -508,10 +512,12 @@ def _wait_ended(state: ExecutionState, recorded: Recorded) -> None:
     activation = state.activations[recorded.address]
     topic = activation.wait.topic if activation.wait else None
     state.stop_waiting(activation)
-    payload = _take(state, topic or "", event.signal) if event.signal else None
+    payload = event.answer
+    if event.signal is not None:
+        payload = _take(state, topic or "", event.signal)
     if activation.answers is None:
         activation.answers = {}
-    activation.answers[event.wait] = Answer(payload, event.timed_out)
+    activation.answers[event.wait] = Answer(payload, event.timed_out, recorded.time)
     activation.phase = "running"
     state.set_clock(activation, None, recorded.time)
     state.weigh(activation)

@@ -13,6 +13,7 @@ from attrs import evolve, field, frozen
 
 from actorflow.model import events as ev
 from actorflow.model.definition import (
+    Ask,
     Edge,
     Join,
     Map,
@@ -154,6 +155,8 @@ def enter(
     elif step.wait_signal is not None:
         topic, timeout = str(started.input["topic"]), step.wait_signal.timeout
         facts += wait_for_signal(state, address, 0, topic, timeout, now)
+    elif step.ask is not None:
+        facts.append((address, _question(step, step.ask, started.input, now)))
     elif step.decide:
         facts.append((address, ev.ActivationCompleted()))
     return facts
@@ -176,6 +179,9 @@ def _with_input(
         return evolve(started, input=_route_input(step.route, view, evaluator))
     if step.join is not None:
         return evolve(started, input={"mappings": dict(step.join.mappings)})
+    if step.ask is not None:
+        prompt = evaluator.data(step.ask.prompt or step.name, view)
+        return evolve(started, input=prompt)
     if step.wait_signal is not None:
         topic = evaluator.data(step.wait_signal.topic, view)
         store = step.wait_signal.store or step.store
@@ -239,6 +245,20 @@ def chosen(route: Route, key: Data) -> Any:
         msg = f"no route for {key!r}, and no default; there are: {there}"
         raise LookupError(msg)
     return route.default
+
+
+def _question(step: Step, ask: Ask, prompt: Data, now: float) -> ev.WaitStarted:
+    return question(ask.id or step.name, str(prompt), ask.timeout, "boolean", now)
+
+
+def question(
+    name: str, prompt: str, timeout: float | None, schema: Data, now: float
+) -> ev.WaitStarted:
+    """Ask for an answer, at most *timeout* seconds."""
+    deadline = None if timeout is None else round(now + timeout, 6)
+    return ev.WaitStarted(
+        0, "question", name, deadline=deadline, reason=prompt, schema=schema
+    )
 
 
 def _topic(topic: Data, step: Step) -> str:

@@ -38,7 +38,8 @@ class Wait:
 
     Attributes:
         ordinal: which wait of its activation this is, from 0.
-        kind: ``signal``, ``time`` or ``pause``.
+        kind: ``signal``, ``time``, ``pause`` or ``question``.
+        schema: what an answer must look like.
         since: when it began, seconds since the epoch.
     """
 
@@ -47,14 +48,16 @@ class Wait:
     topic: str | None
     reason: str | None
     since: float
+    schema: Data = None
 
 
 @define
 class Answer:
-    """How a wait ended: with a signal's payload, or because its time was over."""
+    """How a wait ended: with a payload, or because its time was over; and when."""
 
     payload: Data
     timed_out: bool
+    at: float = 0.0
 
 
 @define
@@ -269,6 +272,7 @@ class ExecutionState(Part):
         version: seq of the last event.
         outcome: how it ended, or None.
         signals: received and not yet consumed, per topic, oldest first: (seq, payload).
+        questions: addresses of open questions, by id.
         topics: addresses that wait for a signal, per topic, first come first served.
         forks: the counter that names branches.
         calm: dynamic nodes in which nothing is busy any more; for their actors.
@@ -289,6 +293,7 @@ class ExecutionState(Part):
     branches: dict[str, Branch] = field(factory=dict)
     activations: dict[str, Activation] = field(factory=dict)
     waits: dict[str, Wait] = field(factory=dict)
+    questions: dict[str, str] = field(factory=dict)
     topics: dict[str, dict[str, None]] = field(factory=dict)
     signals: dict[str, deque[tuple[int, Data]]] = field(factory=dict)
     signal_keys: set[str] = field(factory=set)
@@ -515,7 +520,9 @@ class ExecutionState(Part):
         if wait is None:
             return
         del self.waits[activation.address]
-        if wait.topic is not None:
+        if wait.kind == "question":
+            self.questions.pop(wait.topic or "", None)
+        elif wait.topic is not None:
             waiting = self.topics[wait.topic]
             del waiting[activation.address]
             if not waiting:

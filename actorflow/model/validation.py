@@ -103,7 +103,7 @@ def _kind_problems(step: Step) -> Iterator[str]:
 
 def _modifier_problems(step: Step) -> Iterator[str]:
     runs_code = any(kind in RUNNING_KINDS for kind in step.kinds)
-    can_fail = runs_code or step.wait_signal is not None
+    can_fail = runs_code or step.wait_signal is not None or step.ask is not None
     if step.retry and not can_fail:
         yield "retry is for steps that can fail: those that run code, wait_signal"
     if step.catch and not can_fail:

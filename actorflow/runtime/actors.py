@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actorflow.runtime.activity import ActivityActor
+from actorflow.runtime.asking import QuestionActor
 from actorflow.runtime.dynamic import DynamicActor
 from actorflow.runtime.fanout import FanActor
 from actorflow.runtime.flow import FlowActor
@@ -20,6 +21,7 @@ ACTORS: dict[str, type[Any]] = {
     "loop": LoopActor,
     "route": RouteActor,
     "wait_signal": WaitActor,
+    "ask": QuestionActor,
     "sleep": WaitActor,
     "pause": WaitActor,
 }

@@ -17,18 +17,17 @@ from urllib.parse import quote
 from actorflow.errors import (
     NodeFailed,
     NonDeterminismError,
-    NotDurableError,
 )
 from actorflow.model import events as ev
 from actorflow.model.definition import Map, Step, node_kind, node_name
 from actorflow.model.events import Data, Failure
 from actorflow.model.policy import failure_of
-from actorflow.model.rules import wait_for_signal
+from actorflow.model.rules import Fact, question, wait_for_signal
 from actorflow.model.state import Activation, Result, parent_of
 from actorflow.runtime.binding import NO_CALL, call_of
 from actorflow.runtime.expressions import call_data
 from actorflow.runtime.messages import Ended
-from actorflow.runtime.nodecontext import Context
+from actorflow.runtime.nodecontext import Context, Question, schema_of
 from actorflow.runtime.nodeloop import NodeLoop, NodeTimer, next_call
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work
@@ -295,38 +294,43 @@ class DynamicActor(RunActor):
         address = f"{self.address}/signal:{quote(topic, safe='')}#{next_call()}"
         work = Work(None, NO_CALL, Step("signal", sleep=1))
         started = ev.ActivationStarted("wait_signal", topic, input={"topic": topic})
-        return await self._wait(address, started, work, topic, timeout)
+        now, state = self.run.services.clock.time(), self.run.state
+        facts = wait_for_signal(state, address, 0, topic, timeout, now)
+        return await self._wait(address, started, work, facts, Any)
 
     async def _wait(
         self,
         address: str,
         started: ev.ActivationStarted,
         work: Work,
-        topic: str,
-        timeout: float | None,
+        facts: list[Fact],
+        hint: Any,
     ) -> Any:
         future = self._futures[address] = self.loop.create_future()
         recorded = address in (self._activation.results or {})
         known = recorded or address in (self._activation.cancelled or {})
         if not known and address not in self.run.state.activations:
-            self.run.record_one(address, started)
-            now = self.run.services.clock.time()
-            state = self.run.state
-            self.run.record(*wait_for_signal(state, address, 0, topic, timeout, now))
+            self.run.record((address, started), *facts)
         if not known and address not in self.run.actors:
-            self.run.begin(address, "wait_signal", work)
+            self.run.begin(address, started.kind, work)
         try:
             data = await future
         except asyncio.CancelledError:
             self._cancel_child(address)
             raise
-        return self.run.services.codec.from_data(data, path=address)
+        return self.run.services.codec.from_data(data, hint, path=address)
 
-    def ask_person(
-        self, prompt: str, schema: Any, name: str | None, timeout: float | None, default: Any
-    ) -> Any:
-        """Ask a question."""
-        raise NotDurableError("ctx.ask", f"not yet: {prompt}{schema}{name}{timeout}{default}")
+    async def ask_person(self, asked: Question) -> Any:
+        """Ask a question; return its answer, or its default when time is over."""
+        number = next_call()
+        name = asked.id or f"{self.address}#{number}"
+        address = f"{self.address}/ask:{quote(name, safe='')}"
+        work = Work(asked, NO_CALL, Step("ask", sleep=1))
+        started = ev.ActivationStarted("ask", name, input=asked.prompt)
+        schema = schema_of(asked.schema)
+        now = self.run.services.clock.time()
+        wait = question(name, asked.prompt, asked.timeout, schema, now)
+        return await self._wait(address, started, work, [(address, wait)], asked.hint)
 
     # -- values ------------------------------------------------------------------------
 

@@ -7,19 +7,39 @@ reading here: `handle`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from actorflow.errors import ActorflowError, BranchNotFoundError, ExecutionEndedError
+from actorflow.errors import (
+    ActorflowError,
+    AnswerError,
+    BranchNotFoundError,
+    ExecutionEndedError,
+)
 from actorflow.model import events as ev
 from actorflow.model import rules
 from actorflow.model.events import Failure
 from actorflow.model.rules import Fact, Output
-from actorflow.runtime.messages import Command
+from actorflow.runtime.messages import Answered, Command
 from actorflow.runtime.run import Run
 from actorflow.runtime.scope import ScopeActor
 
 logger = logging.getLogger(__name__)
+
+
+def _replying(future: Any) -> Callable[[Exception | None], None]:
+    """Return what settles *future*, or, without one, logs."""
+
+    def reply(error: Exception | None) -> None:
+        if future is None:
+            if error is not None:
+                logger.warning("%s", error)
+        elif error is None:
+            future.set(None)
+        else:
+            future.set_exception(error)
+
+    return reply
 
 
 class ExecutionActor(ScopeActor):
@@ -39,7 +59,10 @@ class ExecutionActor(ScopeActor):
     def handle(self, message: Any) -> None:
         """Take in what a branch or the outside wants; then see what follows."""
         if isinstance(message, Command):
-            self._do(message)
+            if message.name == "answer":
+                self._answer_question(message)
+            else:
+                self._do(message)
         super().handle(message)
 
     def ended(self, end: Failure | Output) -> None:
@@ -95,6 +118,27 @@ class ExecutionActor(ScopeActor):
         for address, event in facts:
             if isinstance(event, ev.WaitEnded):
                 self.run.settle(address)
+
+    def _answer_question(self, command: Command) -> None:
+        """Hand an answer to its question, which replies."""
+        question, value = command.data["question"], command.data["value"]
+        address = self.run.state.questions.get(question)
+        if address is not None and address not in self.run.actors:
+            # Its node has not come that far in its replay; let it go on first.
+            self._actor_ref.put(command)
+            return
+        self.run.inbound -= 1
+        if command.inbox is not None:
+            self.run.consume(command.inbox)
+        reply = _replying(command.reply)
+        if self.run.state.outcome is not None:
+            reply(ExecutionEndedError(self.run.id, self.run.state.outcome))
+        elif address is None:
+            there = ", ".join(self.run.state.questions) or "none"
+            reply(AnswerError(question, f"no such open question; there are: {there}"))
+        else:
+            by = command.data.get("by")
+            self.run.tell(address, Answered(question, value, by, reply))
 
     def do_pause(self, branch: str | None = None, reason: str | None = None) -> None:
         self._must_be_open()

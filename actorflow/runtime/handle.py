@@ -49,6 +49,17 @@ class Suspension:
 
 
 @frozen
+class OpenQuestion:
+    """A question that somebody has to answer."""
+
+    execution_id: str
+    id: str
+    prompt: str
+    schema: Any
+    address: str
+
+
+@frozen
 class ExecutionResult:
     """How far an execution has come, when `wait` returned.
 
@@ -184,6 +195,10 @@ class ExecutionHandle:
     ) -> None:
         """See `Runtime.signal`."""
         self._runtime.signal(self.id, topic, payload, key=key)
+
+    def answer(self, question: str, value: Any, *, by: str | None = None) -> None:
+        """See `Runtime.answer`."""
+        self._runtime.answer(self.id, question, value, by=by)
 
     def pause(self, *, branch: str | None = None, reason: str | None = None) -> None:
         """See `Runtime.pause`."""

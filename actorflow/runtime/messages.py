@@ -76,3 +76,13 @@ class Command:
 @define(eq=False)
 class Passivate:
     """Leave memory if there is nothing to do."""
+
+
+@define(eq=False)
+class Answered:
+    """Somebody answers a question; *reply* takes an error, or None."""
+
+    question: str
+    value: Any
+    by: str | None
+    reply: Any

@@ -9,8 +9,34 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from attrs import frozen
+
 if TYPE_CHECKING:
     from actorflow.runtime.dynamic import DynamicActor
+
+
+@frozen
+class Question:
+    """What is asked, and what counts as an answer."""
+
+    prompt: str
+    schema: Any = None
+    id: str | None = None
+    timeout: float | None = None
+    default: Any = None
+
+    @property
+    def hint(self) -> Any:
+        """The type an answer is brought back as."""
+        return Any if self.schema is None or isinstance(self.schema, dict) else self.schema
+
+
+def schema_of(hint: Any) -> Any:
+    """Return what a program that lists questions can know of a type."""
+    names = {bool: "boolean", int: "integer", float: "number", str: "string"}
+    if hint is None or isinstance(hint, dict | str):
+        return hint
+    return names.get(hint) or getattr(hint, "__name__", str(hint))
 
 
 class Context:
@@ -88,7 +114,8 @@ class Context:
             id: names the question for `Runtime.answer`; by default the call's number.
             timeout: seconds after which *default* is the answer.
         """
-        return self._actor.ask_person(prompt, schema, id, timeout, default)
+        question = Question(prompt, schema, id, timeout, default)
+        return self._actor.ask_person(question)
 
     async def record(self, key: str, fn: Callable[..., Any], *args: Any) -> Any:
         """Return what *fn* returned when *key* was first recorded here."""

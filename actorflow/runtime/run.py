@@ -141,7 +141,8 @@ class Run:
         status = state.status
         resting = status in ("suspended", "paused")
         wake_at = state.wake_at if resting else None
-        waits = tuple(islice(state.waits, WAITS_IN_SUMMARY)) if resting else ()
+        shown = state.waits if resting else state.questions.values()
+        waits = tuple(islice(shown, WAITS_IN_SUMMARY))
         if (status, wake_at, waits) == self._summary:
             return None
         first = not self._summary
@@ -199,6 +200,8 @@ def _wait_row(address: str, wait: Wait) -> dict[str, Any]:
         row["topic"] = wait.topic
     if wait.reason is not None:
         row["reason"] = wait.reason
+    if wait.schema is not None:
+        row["schema"] = wait.schema
     return row
 
 

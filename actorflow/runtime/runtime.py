@@ -39,7 +39,12 @@ from actorflow.runtime.bells import Bell, Bells
 from actorflow.runtime.checkpoint import Checkpoint, checkpoint_of
 from actorflow.runtime.collector import Collector
 from actorflow.runtime.directory import Changed, Crashed, Directory, Route, Start, fold
-from actorflow.runtime.handle import ExecutionHandle, ExecutionResult, Suspension
+from actorflow.runtime.handle import (
+    ExecutionHandle,
+    ExecutionResult,
+    OpenQuestion,
+    Suspension,
+)
 from actorflow.runtime.messages import Command
 from actorflow.runtime.registry import Activities
 from actorflow.runtime.run import Run
@@ -296,6 +301,40 @@ class Runtime:
         data = self.codec.to_data(payload, path="payload")
         self._command(execution_id, "signal", topic=topic, payload=data, key=key)
 
+    def answer(
+        self, execution_id: str, question: str, value: Any, *, by: str | None = None
+    ) -> None:
+        """Answer an open question; return when the answer is durable.
+
+        Raises:
+            AnswerError: there is no such question, it is answered already, or the value
+                is not of the type asked for (then it stays open).
+        """
+        data = self.codec.to_data(value, path="answer")
+        given = {"question": question, "value": data, "by": by}
+        self._ask(
+            lambda reply: Route(execution_id, Command("answer", given, None, reply))
+        )
+
+    def questions(self, execution_id: str | None = None) -> Sequence[OpenQuestion]:
+        """Return open questions, of all executions or of one, newest execution first."""
+        found: list[OpenQuestion] = []  # type: ignore[valid-type]
+        for row in self._unfinished():
+            if execution_id in (None, row.name):
+                found += _questions_of(row)
+        return found
+
+    def _unfinished(self) -> Iterator[StreamRow]:
+        last = None
+        while True:
+            page = self.list(
+                status=("running", "suspended", "paused"), before=last, limit=500
+            )
+            yield from page
+            if len(page) < 500:  # noqa: PLR2004 - the page above
+                return
+            last = page[-1]
+
     def pause(
         self, execution_id: str, *, branch: str | None = None, reason: str | None = None
     ) -> None:
@@ -500,7 +539,7 @@ def suspension_of(state: ExecutionState) -> Suspension | None:
     reason = state.suspension_reason
     if reason is None:
         return None
-    topics = {w.topic: None for w in state.waits.values() if w.topic is not None}
+    topics = dict.fromkeys(w.topic for w in state.waits.values() if w.kind == "signal")
     branches = {
         branch.address: "paused"
         for branch in state.branches.values()
@@ -508,7 +547,20 @@ def suspension_of(state: ExecutionState) -> Suspension | None:
     }
     for address, wait in state.waits.items():
         branches.setdefault(address, wait.topic or wait.reason or wait.kind)
-    return Suspension(reason, state.wake_at, tuple(topics), (), branches)
+    questions = tuple(state.questions)
+    return Suspension(
+        reason, state.wake_at, tuple(t for t in topics if t), questions, branches
+    )
+
+
+def _questions_of(row: StreamRow) -> list[OpenQuestion]:
+    return [
+        OpenQuestion(
+            row.name, wait["topic"], wait["reason"], wait.get("schema"), wait["address"]
+        )
+        for wait in row.waits
+        if wait["kind"] == "question"
+    ]
 
 
 def _teach(codec: Codec) -> None:

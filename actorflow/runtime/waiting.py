@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from actorflow.model import events as ev
-from actorflow.model.events import Failure
+from actorflow.model.events import Data, Failure
 from actorflow.model.policy import next_try
 from actorflow.model.rules import wait_for_signal
-from actorflow.model.state import Activation, parent_of
+from actorflow.model.state import Activation, Answer, parent_of
 from actorflow.runtime.messages import Ended, Rang
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work
@@ -44,7 +44,7 @@ class WaitActor(RunActor):
         if activation.phase == "backoff":
             self._wait_again(activation)
         elif activation.wait is not None:
-            timed_out = activation.wait.kind == "signal"
+            timed_out = activation.wait.kind != "time"
             ended = ev.WaitEnded(activation.wait.ordinal, timed_out=timed_out)
             self.run.record_one(self.address, ended)
 
@@ -63,21 +63,31 @@ class WaitActor(RunActor):
 
     def _wait_is_over(self, activation: Activation) -> None:
         answer = (activation.answers or {}).get(activation.attempt - 1)
-        if answer is not None and answer.timed_out:
-            self._too_late(activation)
+        result: Data | Failure = None
+        if answer is not None:
+            late = answer.timed_out
+            result = self.too_late(activation) if late else self.result_of(answer)
+        if isinstance(result, Failure):
+            self._failed(activation, result)
             return
-        result = answer.payload if answer is not None else None
         self.run.record_one(self.address, ev.ActivationCompleted(result))
         self._tell_parent()
 
-    def _too_late(self, activation: Activation) -> None:
-        failure = Failure(
+    def result_of(self, answer: Answer) -> Data:
+        """Return what the wait gives."""
+        return answer.payload
+
+    def too_late(self, activation: Activation) -> Data | Failure:
+        """Return what the end of the time means."""
+        return Failure(
             type="timeout",
-            message=f"no signal on {activation.input['topic']!r} in time",
+            message=f"nothing came for {activation.node!r} in time",
             exceptions=("builtins:TimeoutError", "builtins:OSError"),
             address=self.address,
             node=activation.node,
         )
+
+    def _failed(self, activation: Activation, failure: Failure) -> None:
         chance = self.run.services.random.random()
         delay = next_try(self._step.retry, activation.attempt, failure, chance)
         if delay is None:

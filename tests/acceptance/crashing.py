@@ -141,7 +141,9 @@ class Scene:
                 ),
                 af.Step("left", activity=self._noting("left"), store="x"),
                 af.Step(
-                    "wait", wait_signal=af.WaitSignal(topic="go"), next=[af.Edge("right")]
+                    "wait",
+                    wait_signal=af.WaitSignal(topic="go"),
+                    next=[af.Edge("right")],
                 ),
                 af.Step(
                     "right", activity=self._noting("right", deadly=True), store="x"

@@ -7,12 +7,13 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 import actorflow as af
 
+T = TypeVar("T")
 WAIT = 20.0  # seconds before a test that hangs says so; no test comes near
 
 
@@ -22,7 +23,7 @@ class Calls:
     def __init__(self) -> None:
         self.seen: list[Any] = []
 
-    def __call__(self, value: Any) -> Any:
+    def __call__(self, value: T) -> T:
         """Write *value* down, and return it."""
         self.seen.append(value)
         return value

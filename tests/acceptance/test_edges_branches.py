@@ -27,9 +27,7 @@ def deciding(
 ) -> af.Workflow:
     """Make a workflow that goes from `a` over *edges* to steps named a letter."""
     steps = [af.Step("a", activity=calling(calls, "a"), next=edges, **settings)]
-    steps += [
-        af.Step(edge.step, activity=calling(calls, edge.step)) for edge in edges
-    ]
+    steps += [af.Step(edge.step, activity=calling(calls, edge.step)) for edge in edges]
     return af.Workflow(name="w", state=state or {}, steps=steps)
 
 
@@ -116,7 +114,9 @@ def test_a_condition_sees_the_inputs(calls: Calls) -> None:
         name="w",
         inputs=[af.Input("rush")],
         steps=[
-            af.Step("a", activity=answering(1), next=[af.Edge("b", when="inputs.rush")]),
+            af.Step(
+                "a", activity=answering(1), next=[af.Edge("b", when="inputs.rush")]
+            ),
             af.Step("b", activity=calling(calls, "b")),
         ],
     )
@@ -164,7 +164,7 @@ def test_truth(calls: Calls, value: Any, holds: bool) -> None:  # noqa: FBT001
 
 
 def test_a_condition_that_fails_fails_the_run(calls: Calls) -> None:
-    """A condition that cannot be evaluated ends the execution, naming what is missing."""
+    """A condition that cannot be evaluated fails the run, naming what is missing."""
     result = finish(deciding(calls, af.Edge("b", when="state.missing > 1")))
 
     assert result.status == "failed"
@@ -271,9 +271,7 @@ def test_branch_numbers_are_unique_in_an_execution() -> None:
         name="w",
         steps=[
             af.Step("s", activity=answering(1), next=[af.Edge("a"), af.Edge("b")]),
-            af.Step(
-                "a", activity=answering(1, "a"), next=[af.Edge("c"), af.Edge("d")]
-            ),
+            af.Step("a", activity=answering(1, "a"), next=[af.Edge("c"), af.Edge("d")]),
             af.Step("b", activity=answering(1, "b")),
             af.Step("c", activity=answering(1, "c")),
             af.Step("d", activity=answering(1, "d")),

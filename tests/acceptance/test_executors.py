@@ -81,6 +81,11 @@ def odd(n: int) -> int:
     return n
 
 
+def threading_ident() -> int:
+    """Return the thread this runs on."""
+    return threading.get_ident()
+
+
 def underscored(_n: int) -> int:
     """Return what was given."""
     return _n
@@ -91,7 +96,7 @@ def underscored(_n: int) -> int:
 
 def test_a_plain_function_runs_on_another_thread() -> None:
     """By default an activity does not run on the caller's thread."""
-    thread = finish(single(lambda: threading.get_ident())).output
+    thread = finish(single(threading_ident)).output
 
     assert thread != threading.get_ident()
 
@@ -288,7 +293,9 @@ def test_processes_map_items(rt: af.Runtime) -> None:
         steps=[
             af.Step(
                 "a",
-                map=af.Map(over=[1, 2, 3], activity=in_process(odd), on_error="continue"),
+                map=af.Map(
+                    over=[1, 2, 3], activity=in_process(odd), on_error="continue"
+                ),
                 store="x",
             )
         ],
@@ -514,7 +521,10 @@ def test_a_quick_attempt_is_not_timed_out() -> None:
     with af.Runtime(":memory:", definitions=[wf]) as rt:
         run = rt.start(wf)
 
-        assert (run.result(timeout=WAIT), events(rt, run.id, "AttemptFailed")) == (5, [])
+        assert (run.result(timeout=WAIT), events(rt, run.id, "AttemptFailed")) == (
+            5,
+            [],
+        )
 
 
 # --- cancel --------------------------------------------------------------------------

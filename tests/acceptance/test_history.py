@@ -42,7 +42,7 @@ def agent(calls: Calls) -> Callable[[af.ActivityContext], str]:
 def test_record_returns_what_the_function_returned() -> None:
     """The first call under a key runs the function."""
 
-    def activity(ctx: af.ActivityContext) -> int:
+    def activity(ctx: af.ActivityContext) -> Any:
         return ctx.record("k", lambda: 7)
 
     assert finish(single(activity)).output == 7
@@ -51,7 +51,7 @@ def test_record_returns_what_the_function_returned() -> None:
 def test_record_runs_its_function_once(calls: Calls) -> None:
     """A second call under the same key returns the first value."""
 
-    def activity(ctx: af.ActivityContext) -> list:
+    def activity(ctx: af.ActivityContext) -> Any:
         return [ctx.record("k", lambda: calls(len(calls))) for _ in range(3)]
 
     assert (finish(single(activity)).output, len(calls)) == ([0, 0, 0], 1)
@@ -60,7 +60,7 @@ def test_record_runs_its_function_once(calls: Calls) -> None:
 def test_record_passes_arguments_on() -> None:
     """`record(key, fn, *args, **kwargs)` calls `fn(*args, **kwargs)`."""
 
-    def activity(ctx: af.ActivityContext) -> int:
+    def activity(ctx: af.ActivityContext) -> Any:
         return ctx.record("k", lambda a, b: a - b, 9, b=2)
 
     assert finish(single(activity)).output == 7
@@ -87,7 +87,7 @@ def test_an_exception_is_not_recorded(calls: Calls) -> None:
             raise ConnectionError("down")
         return "up"
 
-    def activity(ctx: af.ActivityContext) -> str:
+    def activity(ctx: af.ActivityContext) -> Any:
         try:
             return ctx.record("k", flaky)
         except ConnectionError:
@@ -99,7 +99,7 @@ def test_an_exception_is_not_recorded(calls: Calls) -> None:
 def test_a_retry_sees_what_was_recorded(calls: Calls) -> None:
     """A second attempt replays what the first recorded."""
 
-    def activity(ctx: af.ActivityContext) -> str:
+    def activity(ctx: af.ActivityContext) -> Any:
         ctx.record("charge", calling(calls, "charge"))
         if ctx.attempt == 1:
             raise ConnectionError("after the charge")
@@ -114,7 +114,7 @@ def test_a_run_that_is_retried_sees_what_was_recorded(calls: Calls) -> None:
     """`rt.retry` replays what the failed activation had recorded."""
     broken = [True]
 
-    def activity(ctx: af.ActivityContext) -> str:
+    def activity(ctx: af.ActivityContext) -> Any:
         ctx.record("charge", calling(calls, "charge"))
         if broken:
             raise ConnectionError("after the charge")
@@ -134,7 +134,7 @@ def test_a_run_that_is_retried_sees_what_was_recorded(calls: Calls) -> None:
 def test_another_step_has_a_history_of_its_own(calls: Calls) -> None:
     """The same key in another step runs again."""
 
-    def activity(ctx: af.ActivityContext) -> int:
+    def activity(ctx: af.ActivityContext) -> Any:
         return ctx.record("k", lambda: calls(len(calls)))
 
     wf = af.Workflow(
@@ -152,7 +152,7 @@ def test_another_step_has_a_history_of_its_own(calls: Calls) -> None:
 def test_another_visit_has_a_history_of_its_own(calls: Calls) -> None:
     """A step that is entered again in a loop begins with nothing recorded."""
 
-    def activity(ctx: af.ActivityContext) -> int:
+    def activity(ctx: af.ActivityContext) -> Any:
         return ctx.record("k", lambda: calls(len(calls)))
 
     wf = af.Workflow(
@@ -174,10 +174,10 @@ def test_another_visit_has_a_history_of_its_own(calls: Calls) -> None:
 def test_an_async_activity_awaits_record(calls: Calls) -> None:
     """In an `async def`, `record` takes plain and async functions."""
 
-    async def fetch() -> str:
+    async def fetch() -> Any:
         return calls("async")
 
-    async def activity(ctx: af.ActivityContext) -> list:
+    async def activity(ctx: af.ActivityContext) -> Any:
         return [
             await ctx.record("a", fetch),
             await ctx.record("a", fetch),
@@ -195,7 +195,7 @@ def test_a_recorded_value_comes_back_as_its_type() -> None:
     def pair() -> tuple[int, ...]:
         return (1, 2)
 
-    def activity(ctx: af.ActivityContext) -> bool:
+    def activity(ctx: af.ActivityContext) -> Any:
         first = ctx.record("k", pair)
         return first == ctx.record("k", pair) == (1, 2)
 
@@ -289,7 +289,7 @@ def test_what_was_recorded_is_there_after_a_restart(db: Path, calls: Calls) -> N
 def test_several_waits_of_one_activity_are_answered_in_turn(calls: Calls) -> None:
     """Two waits on two topics: three entries, and each wait has its own signal."""
 
-    def activity(ctx: af.ActivityContext) -> str:
+    def activity(ctx: af.ActivityContext) -> Any:
         calls("entered")
         return f"{ctx.wait_signal('first')}|{ctx.wait_signal('second')}"
 
@@ -310,7 +310,7 @@ def test_several_waits_of_one_activity_are_answered_in_turn(calls: Calls) -> Non
 def test_two_waits_on_one_topic_take_two_signals() -> None:
     """Waits of one activity on the same topic are told apart."""
 
-    def activity(ctx: af.ActivityContext) -> list:
+    def activity(ctx: af.ActivityContext) -> Any:
         return [ctx.wait_signal("t"), ctx.wait_signal("t")]
 
     wf = single(activity)
@@ -325,7 +325,7 @@ def test_two_waits_on_one_topic_take_two_signals() -> None:
 def test_two_waits_survive_two_restarts(db: Path) -> None:
     """Each answer is recorded, so that a restart between them loses nothing."""
 
-    def activity(ctx: af.ActivityContext) -> list:
+    def activity(ctx: af.ActivityContext) -> Any:
         return [ctx.wait_signal("a"), ctx.wait_signal("b")]
 
     wf = single(activity)
@@ -413,7 +413,7 @@ def test_an_except_clause_does_not_swallow_a_wait(calls: Calls) -> None:
 def test_a_wait_in_an_activity_can_time_out() -> None:
     """`wait_signal(timeout=)` raises `TimeoutError` when its time is over."""
 
-    def activity(ctx: af.ActivityContext) -> str:
+    def activity(ctx: af.ActivityContext) -> Any:
         try:
             return ctx.wait_signal("cb", timeout=3600)
         except TimeoutError:

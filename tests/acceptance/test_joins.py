@@ -191,9 +191,7 @@ def test_joined_values_are_copies(calls: Calls) -> None:
                 join=af.Join(branches=["a"], mappings={"a.x": "x"}),
                 next=[af.Edge("add")],
             ),
-            af.Step(
-                "add", activity=add, parameters={"items": "${state.x}"}, store="x"
-            ),
+            af.Step("add", activity=add, parameters={"items": "${state.x}"}, store="x"),
         ],
     )
     state = branches(wf)
@@ -248,6 +246,14 @@ def test_a_join_waits_for_all_listed_branches() -> None:
     """Nothing behind the join runs while a listed branch is at work."""
     gate = Event()
     order: list[str] = []
+
+    def a() -> None:
+        assert gate.wait(timeout=WAIT)
+        order.append("a")
+
+    def after() -> None:
+        order.append("after")
+
     wf = af.Workflow(
         name="w",
         steps=[
@@ -256,13 +262,9 @@ def test_a_join_waits_for_all_listed_branches() -> None:
                 activity=answering(1),
                 next=[af.Edge("a", branch="a"), af.Edge("j", branch="final")],
             ),
-            af.Step(
-                "a", activity=af.activity(name="a")(lambda: gate.wait(WAIT) and order.append("a"))
-            ),
+            af.Step("a", activity=a),
             af.Step("j", join=af.Join(branches=["a"]), next=[af.Edge("after")]),
-            af.Step(
-                "after", activity=af.activity(name="after")(lambda: order.append("after"))
-            ),
+            af.Step("after", activity=after),
         ],
     )
     with af.Runtime(":memory:", definitions=[wf]) as rt:
@@ -381,9 +383,7 @@ def test_a_branch_that_may_still_be_taken_is_waited_for() -> None:
             ),
             af.Step("p", activity=slow, next=[af.Edge("c", branch="child")]),
             af.Step("c", activity=answering(7, "c"), store="x"),
-            af.Step(
-                "j", join=af.Join(branches=["child"], mappings={"child.x": "x"})
-            ),
+            af.Step("j", join=af.Join(branches=["child"], mappings={"child.x": "x"})),
         ],
         outputs=[af.Output("x", branch="final")],
     )
@@ -516,7 +516,7 @@ def test_a_join_in_a_loop_is_met_again() -> None:
             ),
             af.Step(
                 "count",
-                activity=work_plus_one,
+                activity=plus_one,
                 parameters={"n": "${state.n}"},
                 store="n",
                 next=[af.Edge("j", when="state.n < 3")],
@@ -528,7 +528,7 @@ def test_a_join_in_a_loop_is_met_again() -> None:
     assert finish(wf).output == {"n": 3}
 
 
-def work_plus_one(n: int) -> int:
+def plus_one(n: int) -> int:
     """Return the next number."""
     return n + 1
 

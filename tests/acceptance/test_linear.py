@@ -180,9 +180,7 @@ def test_an_activity_can_be_named() -> None:
     """A step that names its activity finds it among the runtime's."""
     wf = af.Workflow(
         name="w",
-        steps=[
-            af.Step("a", activity="echo", parameters={"value": "hi"}, store="said")
-        ],
+        steps=[af.Step("a", activity="echo", parameters={"value": "hi"}, store="said")],
         outputs=[af.Output("said")],
     )
 
@@ -327,7 +325,7 @@ def test_an_activity_cannot_change_the_state_in_place() -> None:
 
 
 def test_an_exception_fails_the_run() -> None:
-    """An activity that raises, with nothing to catch it, ends the execution `failed`."""
+    """An activity that raises, with nothing to catch it, fails the execution."""
     assert finish(FAILING).status == "failed"
 
 
@@ -505,9 +503,7 @@ def test_every_event_reaches_the_hook(calls: Calls) -> None:
 
 def test_a_hook_that_raises_harms_nobody() -> None:
     """An exception of `on_event` does not touch the execution."""
-    with af.Runtime(
-        ":memory:", definitions=[CHAIN], on_event=lambda *_: 1 / 0
-    ) as rt:
+    with af.Runtime(":memory:", definitions=[CHAIN], on_event=lambda *_: 1 / 0) as rt:
         assert rt.start(CHAIN, n=1).wait(timeout=WAIT).status == "completed"
 
 
@@ -523,9 +519,7 @@ def test_a_duration_is_never_negative() -> None:
     """Even an execution that is over at once ends after it started."""
     wf = af.Workflow(
         name="w",
-        steps=[
-            af.Step("a", activity=echo, parameters={"value": "${state.nothing}"})
-        ],
+        steps=[af.Step("a", activity=echo, parameters={"value": "${state.nothing}"})],
     )
     duration = finish(wf).duration
 

@@ -73,9 +73,7 @@ def test_an_expression_for_the_items_is_no_template() -> None:
     """`over` is an expression already; `${...}` around it is refused at once."""
     wf = mapping("${state.numbers}", double)
 
-    assert "without '${}'" in problems(
-        lambda: af.Runtime(":memory:", definitions=[wf])
-    )
+    assert "without '${}'" in problems(lambda: af.Runtime(":memory:", definitions=[wf]))
 
 
 def test_items_come_from_a_function_of_the_state() -> None:
@@ -144,7 +142,7 @@ def test_an_item_keeps_its_type() -> None:
 
 
 def test_item_does_not_stay_behind() -> None:
-    """After the map there is no variable `item`, and one that was there is as before."""
+    """A map makes no variable `item`, and leaves one that was there alone."""
     wf = af.Workflow(
         name="w",
         state={"item": "mine"},
@@ -372,7 +370,7 @@ def answering_object(_: int) -> object:
 def test_every_item_has_its_own_history() -> None:
     """`ctx.record` under one key keeps one value per item."""
 
-    def visit(n: int, ctx: af.ActivityContext) -> int:
+    def visit(n: int, ctx: af.ActivityContext) -> Any:
         return ctx.record("k", lambda: n * 10)
 
     assert results([1, 2, 3], visit) == [10, 20, 30]

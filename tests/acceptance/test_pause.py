@@ -21,9 +21,7 @@ def gated(calls: Calls, *edges: af.Edge) -> af.Workflow:
             af.Step(
                 "before", activity=calling(calls, "before"), next=[af.Edge("gate")]
             ),
-            af.Step(
-                "gate", pause="look at it", next=edges or [af.Edge("after")]
-            ),
+            af.Step("gate", pause="look at it", next=edges or [af.Edge("after")]),
             af.Step("after", activity=calling(calls, "after")),
         ],
     )
@@ -421,9 +419,7 @@ def test_the_delay_of_a_retry_is_frozen_too(calls: Calls) -> None:
     wf = af.Workflow(
         name="w",
         steps=[
-            af.Step(
-                "a", activity=flaky, retry=af.Retry(max_attempts=2, initial=60.0)
-            )
+            af.Step("a", activity=flaky, retry=af.Retry(max_attempts=2, initial=60.0))
         ],
     )
     with runtime(wf) as rt:

@@ -164,7 +164,9 @@ def test_every_attempt_has_the_same_idempotency_key() -> None:
 
 def test_every_failed_attempt_is_in_the_history(calls: Calls) -> None:
     """No failure is hidden because a later try went well."""
-    wf = trying(failing(calls, ValueError("1st"), ValueError("2nd")), af.Retry(initial=0))
+    wf = trying(
+        failing(calls, ValueError("1st"), ValueError("2nd")), af.Retry(initial=0)
+    )
     with af.Runtime(":memory:", definitions=[wf]) as rt:
         run = rt.start(wf)
         run.result(timeout=WAIT)
@@ -355,7 +357,10 @@ def test_an_activity_can_name_its_own_error_class(calls: Calls) -> None:
     ],
 )
 def test_what_a_pattern_covers(
-    calls: Calls, pattern: str, type: str, covered: bool  # noqa: FBT001
+    calls: Calls,
+    pattern: str,
+    type: str,
+    covered: bool,  # noqa: FBT001
 ) -> None:
     """`all` is everything but fatal; `activity_failed` is also no timeout."""
     error = af.ActivityError("x", type=type)

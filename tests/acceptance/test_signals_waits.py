@@ -9,14 +9,7 @@ import pytest
 
 import actorflow as af
 from actorflow.testing import VirtualClock, runtime
-from tests.acceptance.helpers import (
-    WAIT,
-    Calls,
-    answering,
-    calling,
-    echo,
-    events,
-)
+from tests.acceptance.helpers import WAIT, Calls, answering, calling, echo, events
 
 DAY = 86_400.0
 
@@ -25,7 +18,9 @@ def waiting(
     topic: str = "go", *more: af.Step, state: dict | None = None, **settings: Any
 ) -> af.Workflow:
     """Make a workflow that waits for a signal and returns what came."""
-    wait = {key: settings.pop(key) for key in ("timeout", "on_timeout") if key in settings}
+    wait = {
+        key: settings.pop(key) for key in ("timeout", "on_timeout") if key in settings
+    }
     return af.Workflow(
         name="w",
         inputs=[af.Input("id", default="42")],
@@ -459,7 +454,7 @@ def test_without_a_timeout_a_wait_has_no_clock() -> None:
 
 
 def test_a_deadline_passed_while_nothing_ran_ends_the_wait(db: Path) -> None:
-    """A wait whose time was over while no process had the log ends when it is opened."""
+    """A wait whose time ran out while nothing ran ends when the log is opened."""
     wf = waiting(
         "go",
         af.Step("late", activity=answering("late"), store="how"),

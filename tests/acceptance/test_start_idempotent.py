@@ -8,15 +8,7 @@ from pathlib import Path
 import pytest
 
 import actorflow as af
-from tests.acceptance.helpers import (
-    WAIT,
-    Calls,
-    answering,
-    boom,
-    calling,
-    double,
-    echo,
-)
+from tests.acceptance.helpers import WAIT, Calls, answering, boom, calling, double, echo
 
 
 def counting(calls: Calls) -> af.Workflow:
@@ -25,7 +17,9 @@ def counting(calls: Calls) -> af.Workflow:
         name="w",
         inputs=[af.Input("x", default=None)],
         steps=[
-            af.Step("n", activity=lambda: calls(len(calls)), store="n", next=[af.Edge("a")]),
+            af.Step(
+                "n", activity=lambda: calls(len(calls)), store="n", next=[af.Edge("a")]
+            ),
             af.Step("a", activity=echo, parameters={"value": "${inputs.x}"}, store="x"),
         ],
         result="*",

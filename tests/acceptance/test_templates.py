@@ -192,7 +192,9 @@ def test_a_failing_template_is_visible_in_the_history() -> None:
         run = rt.start(wf)
         run.wait()
         places = [
-            r.address for r in run.history() if type(r.event).__name__.endswith("Failed")
+            r.address
+            for r in run.history()
+            if type(r.event).__name__.endswith("Failed")
         ]
 
     assert places[0] == "main/a"

@@ -13,6 +13,7 @@ from tests.acceptance.helpers import boom, echo, finish, problems
 
 A = af.Step("a", activity=echo, parameters={"value": 1})
 SLEEP = {"sleep": 1.0}
+PANIC: Any = "panic"
 GO = af.WaitSignal(topic="go", timeout=1.0)
 
 
@@ -45,7 +46,7 @@ TO_B = af.Edge("b", branch="side")
 
 def retrying(**policy: Any) -> Callable[[], af.Workflow]:
     """Return how to make a workflow with that retry policy."""
-    return lambda: act(retry=af.Retry(**policy))()
+    return act(retry=af.Retry(**policy))
 
 
 STRUCTURE: dict[str, tuple[Callable[[], af.Workflow], str]] = {
@@ -84,9 +85,7 @@ STRUCTURE: dict[str, tuple[Callable[[], af.Workflow], str]] = {
     "A10 retry on pause": (one(pause="check", retry=af.Retry()), "retry"),
     "A10 retry on join": (
         flow(
-            af.Step(
-                "a", activity=boom, next=[TO_B, af.Edge("j", branch="final")]
-            ),
+            af.Step("a", activity=boom, next=[TO_B, af.Edge("j", branch="final")]),
             af.Step("b", sleep=1.0),
             af.Step("j", join=af.Join(branches=["side"]), retry=af.Retry()),
         ),
@@ -238,7 +237,7 @@ STRUCTURE: dict[str, tuple[Callable[[], af.Workflow], str]] = {
         "max_concurrency",
     ),
     "map with an unknown policy": (
-        flow(af.Step("a", map=af.Map(over=[1], activity=echo, on_error="panic"))),
+        flow(af.Step("a", map=af.Map(over=[1], activity=echo, on_error=PANIC))),
         "panic",
     ),
 }
@@ -332,16 +331,21 @@ def test_B4_a_bad_condition_is_found(when: str) -> None:
     """A condition that does not compile is refused, and its step named."""
     wf = flow(af.Step("first", activity=boom, next=[af.Edge("a", when=when)]), A)
 
-    assert "first" in problems(
-        lambda: af.Runtime(":memory:", definitions=[wf()])
-    )
+    assert "first" in problems(lambda: af.Runtime(":memory:", definitions=[wf()]))
 
 
 @pytest.mark.parametrize("when", ["true", "false", " True ", "FALSE"])
 def test_B4_true_and_false_are_conditions(when: str) -> None:
     """The words true and false, in any case, are conditions."""
-    wf = flow(af.Step("first", activity=echo, parameters={"value": 1},
-                      next=[af.Edge("a", when=when)]), A)
+    wf = flow(
+        af.Step(
+            "first",
+            activity=echo,
+            parameters={"value": 1},
+            next=[af.Edge("a", when=when)],
+        ),
+        A,
+    )
 
     assert finish(wf()).status == "completed"
 
@@ -356,7 +360,7 @@ def test_B5_a_bad_topic_is_found() -> None:
 @pytest.mark.parametrize("over", ["state.xs[", "", "${state.xs"])
 def test_a_bad_over_is_found(over: str) -> None:
     """The expression a map runs over is compiled too."""
-    wf = lambda: flow(af.Step("a", map=af.Map(over=over, activity=echo)))()  # noqa: E731
+    wf = flow(af.Step("a", map=af.Map(over=over, activity=echo)))
 
     assert "over" in problems(lambda: af.Runtime(":memory:", definitions=[wf()]))
 

@@ -293,9 +293,7 @@ def test_data_that_does_not_fit_fails_the_step_saying_where() -> None:
     wf = af.Workflow(
         name="w",
         inputs=[af.Input("order")],
-        steps=[
-            af.Step("a", activity=total, parameters={"order": "${inputs.order}"})
-        ],
+        steps=[af.Step("a", activity=total, parameters={"order": "${inputs.order}"})],
     )
     error = finish(wf, order={"id": "no uuid", "lines": [], "placed": "now"}).error
 
@@ -332,7 +330,9 @@ def test_outputs_reach_into_classes() -> None:
     wf = af.Workflow(
         name="w",
         steps=[
-            af.Step("a", activity=af.activity(name="make")(lambda: ORDER), store="order")
+            af.Step(
+                "a", activity=af.activity(name="make")(lambda: ORDER), store="order"
+            )
         ],
         outputs=[af.Output("id", variable="order.id")],
     )
@@ -377,13 +377,11 @@ def test_a_result_that_contains_itself_is_refused() -> None:
 
 
 def test_text_that_no_file_can_hold_is_refused_or_kept() -> None:
-    """Half a surrogate pair either comes back or fails its step; the log stays whole."""
+    """Half a surrogate pair comes back or fails its step; the log stays whole."""
     half = "\ud800"
     wf = af.Workflow(
         name="w",
-        steps=[
-            af.Step("a", activity=af.activity(name="x")(lambda: half), store="x")
-        ],
+        steps=[af.Step("a", activity=af.activity(name="x")(lambda: half), store="x")],
         result="x",
     )
     result = finish(wf)

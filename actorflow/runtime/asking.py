@@ -1,0 +1,81 @@
+"""The actor of a question: it waits for a person's answer, and checks it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actorflow.errors import AnswerError, UnreadableError
+from actorflow.model import events as ev
+from actorflow.model.events import Data, Failure
+from actorflow.model.state import Activation, Answer
+from actorflow.runtime.messages import Answered
+from actorflow.runtime.run import Run
+from actorflow.runtime.waiting import WaitActor
+from actorflow.runtime.work import Work
+
+_NAMED = {"boolean": bool, "integer": int, "number": float, "string": str}
+
+
+class QuestionActor(WaitActor):
+    """Waits for an answer of the right type; a bad one leaves the question open."""
+
+    def __init__(self, run: Run, address: str, work: Work) -> None:
+        super().__init__(run, address, work)
+        self._asked = work.node  # a `Question`, or None for a step's yes or no
+
+    def handle(self, message: Any) -> None:
+        """Take in an answer, then do what any wait does."""
+        if isinstance(message, Answered):
+            self._answered(message)
+        super().handle(message)
+
+    def _answered(self, message: Answered) -> None:
+        activation = self.run.state.activations.get(self.address)
+        wait = activation.wait if activation else None
+        if wait is None:
+            message.reply(AnswerError(message.question, "it has been answered before"))
+            return
+        try:
+            self._check(message.value, self._asked.schema if self._asked else bool)
+        except UnreadableError as error:
+            message.reply(AnswerError(message.question, str(error)))
+            return
+        answer = {"value": message.value, "by": message.by}
+        self.run.record_one(self.address, ev.WaitEnded(wait.ordinal, answer=answer))
+        self.run.after_durable(message.reply, None)
+
+    def _check(self, value: Data, schema: Any) -> None:
+        """Raise `UnreadableError` unless *value* is an answer."""
+        if isinstance(schema, dict):
+            _check_json_schema(value, schema)
+            return
+        hint = _NAMED.get(schema, Any) if isinstance(schema, str) else schema
+        if hint is bool and not isinstance(value, bool):
+            raise UnreadableError("answer", f"expected true or false, got {value!r}")
+        if hint is not None:
+            self.run.services.codec.from_data(value, hint, path="answer")
+
+    def result_of(self, answer: Answer) -> Data:
+        """Return the answer itself, or the decision of a gate."""
+        value, by = answer.payload["value"], answer.payload["by"]
+        if self._asked is not None:
+            return value
+        return {"approved": value, "by": by, "at": answer.at}
+
+    def too_late(self, activation: Activation) -> Data | Failure:
+        """Return the default answer; without one, the failure."""
+        ask = self._step.ask
+        if self._asked is not None:
+            return self._asked.default
+        if ask is not None and ask.default is not None:
+            return {"approved": ask.default, "by": None, "at": activation.until}
+        return super().too_late(activation)
+
+
+def _check_json_schema(value: Data, schema: dict[str, Any]) -> None:
+    import jsonschema  # only for those who ask with JSON Schema
+
+    try:
+        jsonschema.validate(value, schema)
+    except jsonschema.ValidationError as error:
+        raise UnreadableError("answer", error.message) from None
