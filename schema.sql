@@ -54,11 +54,11 @@ CREATE TABLE event (
 -- 1.4 to 5 times faster and replay is a scan of the log.
 CREATE UNIQUE INDEX event_in_stream ON event (stream, seq);
 
--- Events are facts. To prune, a retention job deletes the permission slip inside its own
--- transaction, deletes events, and puts the slip back before it commits:
+-- Events are facts. To prune, a retention job signs this slip inside its own transaction,
+-- deletes whole streams, and tears the slip up before it commits:
 --     BEGIN IMMEDIATE;
 --     INSERT INTO retention (id, reason) VALUES (1, 'older than 30 days');
---     DELETE FROM event WHERE stream = ...;  -- whole streams, so that no gap remains
+--     DELETE FROM event WHERE stream = ...;  -- snapshot, inbox and stream rows likewise
 --     DELETE FROM retention;
 --     COMMIT;
 CREATE TABLE retention (

@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -26,11 +27,11 @@ from typing import Any
 from attrs import define, field
 
 TABLE = """
-CREATE TABLE event (
+CREATE TABLE IF NOT EXISTS event (
     position INTEGER PRIMARY KEY, stream INTEGER, seq INTEGER, address TEXT,
     type TEXT, time INTEGER, data TEXT, checksum INTEGER
 ) STRICT;
-CREATE UNIQUE INDEX event_in_stream ON event (stream, seq);
+CREATE UNIQUE INDEX IF NOT EXISTS event_in_stream ON event (stream, seq);
 """
 COLUMNS = "stream, seq, address, type, time, data, checksum"
 INSERT = f"INSERT INTO event ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
@@ -147,6 +148,28 @@ class Floor:
         return [(0, n, *row[2:]) for n, row in enumerate(rows, first)]
 
 
+@define
+class Usage:
+    """What a stretch of this process has used."""
+
+    seconds: float = 0.0
+    cpu: float = 0.0
+    switches: int = 0
+    """Times that one of its threads waited for something."""
+
+
+@contextmanager
+def usage() -> Iterator[Usage]:
+    """Measure a `with` block; filled in at its end."""
+    used = Usage()
+    before, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+    yield used
+    used.seconds = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    used.cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    used.switches = after.ru_nvcsw - before.ru_nvcsw
+
+
 @contextmanager
 def floor_in(options: Options) -> Iterator[Floor]:
     """Give a floor beside the log that is measured."""
@@ -184,9 +207,9 @@ def report(question: str | None, measure: Callable[[Options], list[Figure]]) -> 
             arguments.durability,
             Path(directory),
         )
-        flush = _flush_cost(options)
+        commit = _commit_cost(options)
         figures = measure(options)
-    where = {**machine(), "durability": options.durability, "flush_us": flush}
+    where = {**machine(), "durability": options.durability, "commit_us": commit}
     if arguments.json:
         rows = {figure.name: figure.as_json() for figure in figures}
         print(json.dumps({"question": title, "on": where, "figures": rows}))
@@ -261,7 +284,7 @@ def _commit() -> str | None:
     return done.stdout.strip()
 
 
-def _flush_cost(options: Options) -> float:
+def _commit_cost(options: Options) -> float:
     """Return the microseconds of one durable commit; near 20, none of it is the disk's."""
     with floor_in(options) as floor:
         return round(median(floor.commits(20) for _ in range(5)) / 20 * 1e6, 1)
@@ -269,7 +292,7 @@ def _flush_cost(options: Options) -> float:
 
 def _footnote(where: dict[str, Any]) -> str:
     said = ", ".join(f"{name} {value}" for name, value in where.items() if value)
-    flush = where["flush_us"]
+    flush = where["commit_us"]
     if where["durability"] == "full" and flush < 40:
         said += "\nThe disk does not wait for its flush: durable figures mean nothing."
     return said

@@ -1,0 +1,1 @@
+"""The tests, as one package, so that they can share helpers."""

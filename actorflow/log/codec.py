@@ -115,7 +115,7 @@ class Codec:
         kind = type(data)
         if kind is hint and kind in _ATOMS:
             return data
-        if (hint := normal(hint)) is Any:
+        if hint is Any or (hint := normal(hint)) is Any:
             if kind in _ATOMS:
                 return data
             return self._values.read(data, path, foreign=None)

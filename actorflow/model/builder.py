@@ -14,7 +14,6 @@ from actorflow.errors import DefinitionError
 from actorflow.model.definition import (
     BY_NAME,
     Ask,
-    Catch,
     Edge,
     Input,
     Loop,
@@ -28,7 +27,7 @@ from actorflow.model.definition import (
     node_kind,
     node_name,
 )
-from actorflow.model.policy import Retry, seconds
+from actorflow.model.policy import Catch, Retry
 
 When = str | Callable[[Mapping[str, Any]], Any]
 
@@ -43,7 +42,7 @@ class _Tail:
 
 @frozen
 class _Block:
-    """A `when` that has not ended: what its other arm begins with, and its loose ends."""
+    """A `when` that has not ended: what its other arm begins with, its loose ends."""
 
     decision: str
     loose: tuple[_Tail, ...] = ()
@@ -55,8 +54,8 @@ class Flow:
 
     Every method takes ``name=`` (default: the node's name; made unique with a number),
     ``into=`` (the variable that takes the result; default: the step's name) and, where
-    something is run, ``input=``: a mapping of templates, or a callable that is given the
-    state and returns keyword arguments (a mapping) or the one positional argument.
+    something is run, ``input=``: a mapping of templates, or a callable that is given
+    the state and returns keyword arguments (a mapping) or the one positional argument.
     Without it, parameters are bound by name from inputs and state.
 
     Args:
@@ -96,7 +95,7 @@ class Flow:
         *,
         into: str | None = None,
         name: str | None = None,
-        input: Any = BY_NAME,  # noqa: A002 - the word of the public API
+        input: Any = BY_NAME,
         retry: Retry | Sequence[Retry] | None = None,
         timeout: float | None = None,
         catch: Sequence[Catch] = (),
@@ -120,11 +119,11 @@ class Flow:
         name: str,
         *nodes: Any,
         into: str | None = None,
-        input: Any = BY_NAME,  # noqa: A002
+        input: Any = BY_NAME,
         max_concurrency: int | None = None,
         on_error: Any = "wait",
     ) -> Self:
-        """Run several nodes at the same time; the result is a mapping by their names."""
+        """Run several nodes at the same time; the result is a mapping by name."""
         arms: dict[str, Any] = {}
         for node in nodes:
             arm = node_name(node)
@@ -147,7 +146,7 @@ class Flow:
         *,
         over: Any,
         into: str | None = None,
-        input: Any = None,  # noqa: A002
+        input: Any = None,
         max_concurrency: int | None = None,
         on_error: Any = "wait",
         retry: Retry | Sequence[Retry] | None = None,
@@ -178,7 +177,7 @@ class Flow:
         max_iterations: int | None = None,
         on_max: Any = "end",
         into: str | None = None,
-        input: Any = None,  # noqa: A002
+        input: Any = None,
     ) -> Self:
         """Run *node* again and again, at least once, until *until* holds.
 
@@ -203,7 +202,7 @@ class Flow:
         default: Any = None,
         name: str = "route",
         into: str | None = None,
-        input: Any = BY_NAME,  # noqa: A002
+        input: Any = BY_NAME,
     ) -> Self:
         """Run one of several nodes; the result is ``{"key": ..., "result": ...}``."""
         route = Route(key=key, choices=choices, default=default, parameters=input)
@@ -247,7 +246,7 @@ class Flow:
         default: bool | None = None,
         into: str | None = None,
     ) -> Self:
-        """Ask a person; the result is ``{"approved", "by", "at"}``.  A no is a result."""
+        """Ask a person; the result, also of a no, is ``{"approved", "by", "at"}``."""
         name = self._named(name)
         ask = Ask(prompt=prompt, timeout=timeout, default=default)
         return self._add(Step(name, ask=ask, store=into or name))
@@ -298,7 +297,7 @@ class Flow:
     # -- the end -----------------------------------------------------------------------
 
     def output(self, *names: str) -> Self:
-        """Return one variable, or a mapping of several; without this, the whole state."""
+        """Return one variable, or a mapping of several; by default the whole state."""
         self._outputs = names
         return self
 

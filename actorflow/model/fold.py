@@ -258,6 +258,7 @@ def _branch_failed(state: ExecutionState, recorded: Recorded) -> None:
     scope = state.scope_of(owner.address if owner else "")
     if scope.failing is None:
         scope.failing = recorded.event.error
+        state.flow_failed = state.flow_failed or scope is not state.scope
         state.weigh_all()
     _branch_ended(state, branch)
 
@@ -327,6 +328,7 @@ def _items_started(state: ExecutionState, recorded: Recorded) -> None:
     parent = state.activations[recorded.address]
     fan = parent.fan
     assert fan is not None
+    items = []
     for index in range(event.first, event.first + event.count):
         address = f"{parent.address}[{fan.key(index)}]"
         item = state.activations.get(address)
@@ -339,8 +341,8 @@ def _items_started(state: ExecutionState, recorded: Recorded) -> None:
             item.phase = "running"
             fan.redo.remove(index)
         fan.live += 1
-        state.weigh(item)
-    state.weigh(parent)
+        items.append(item)
+    state.weigh_children(parent, items)
 
 
 def _attempt_failed(state: ExecutionState, recorded: Recorded) -> None:

@@ -6,7 +6,7 @@ outside; time and chance are arguments.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from attrs import evolve, field, frozen
@@ -16,8 +16,6 @@ from actorflow.model.definition import (
     Ask,
     Edge,
     Join,
-    Map,
-    Parallel,
     Route,
     Step,
     Workflow,
@@ -169,27 +167,32 @@ def _with_input(
         node = step.nodes[step.name]
         given = evaluator.arguments(node, step.parameters, view)
         return evolve(started, node=node_name(node), input=given)
-    if step.map is not None:
-        return evolve(started, input=_map_input(step.map, view, evaluator))
-    if step.parallel is not None:
-        return evolve(started, input=_parallel_input(step.parallel, view, evaluator))
-    if step.loop is not None:
-        return evolve(started, input={"initial": _initial(step, view, evaluator)})
-    if step.route is not None:
-        return evolve(started, input=_route_input(step.route, view, evaluator))
-    if step.join is not None:
-        return evolve(started, input={"mappings": dict(step.join.mappings)})
-    if step.ask is not None:
-        prompt = evaluator.data(step.ask.prompt or step.name, view)
-        return evolve(started, input=prompt)
-    if step.wait_signal is not None:
-        topic = evaluator.data(step.wait_signal.topic, view)
-        store = step.wait_signal.store or step.store
-        return evolve(started, input={"topic": _topic(topic, step)}, store=store)
-    return started
+    make = _INPUTS.get(step.kind)
+    if make is None:
+        return started
+    store = (step.wait_signal.store if step.wait_signal else None) or step.store
+    return evolve(started, input=make(step, view, evaluator), store=store)
 
 
-def _map_input(fan: Map, view: View, evaluator: Evaluator) -> Data:
+def _join_input(step: Step, view: View, evaluator: Evaluator) -> Data:  # noqa: ARG001 - one shape for all
+    assert step.join is not None
+    return {"mappings": dict(step.join.mappings)}
+
+
+def _ask_input(step: Step, view: View, evaluator: Evaluator) -> Data:
+    prompt = step.ask.prompt if step.ask else None
+    return evaluator.data(prompt or step.name, view)
+
+
+def _wait_input(step: Step, view: View, evaluator: Evaluator) -> Data:
+    assert step.wait_signal is not None
+    topic = evaluator.data(step.wait_signal.topic, view)
+    return {"topic": _topic(topic, step)}
+
+
+def _map_input(step: Step, view: View, evaluator: Evaluator) -> Data:
+    fan = step.map
+    assert fan is not None
     return {
         "items": evaluator.items(fan.over, view),
         "bodies": [[node_kind(fan.activity), node_name(fan.activity)]],
@@ -198,7 +201,9 @@ def _map_input(fan: Map, view: View, evaluator: Evaluator) -> Data:
     }
 
 
-def _parallel_input(parallel: Parallel, view: View, evaluator: Evaluator) -> Data:
+def _parallel_input(step: Step, view: View, evaluator: Evaluator) -> Data:
+    parallel = step.parallel
+    assert parallel is not None
     arms = parallel.arms
     return {
         "items": [
@@ -212,23 +217,36 @@ def _parallel_input(parallel: Parallel, view: View, evaluator: Evaluator) -> Dat
     }
 
 
-def _initial(step: Step, view: View, evaluator: Evaluator) -> Data:
+def _loop_input(step: Step, view: View, evaluator: Evaluator) -> Data:
     """Return what a loop begins with: as told, or the variable it will fill, if any."""
     loop = step.loop
     if loop is not None and loop.initial is not None:
-        return evaluator.value(loop.initial, view)
-    return view.state.get(step.store or "")
+        return {"initial": evaluator.value(loop.initial, view)}
+    return {"initial": view.state.get(step.store or "")}
 
 
-def _route_input(route: Route, view: View, evaluator: Evaluator) -> Data:
+def _route_input(step: Step, view: View, evaluator: Evaluator) -> Data:
     """Decide the route.
 
     Raises:
-        KeyError: nothing is there for the key.
+        LookupError: nothing is there for the key.
     """
+    route = step.route
+    assert route is not None
     key = evaluator.value(route.key, view)
     node = chosen(route, key)
     return {"key": key, "arguments": evaluator.arguments(node, route.parameters, view)}
+
+
+_INPUTS: dict[str, Callable[[Step, View, Evaluator], Data]] = {
+    "map": _map_input,
+    "parallel": _parallel_input,
+    "loop": _loop_input,
+    "route": _route_input,
+    "join": _join_input,
+    "ask": _ask_input,
+    "wait_signal": _wait_input,
+}
 
 
 def chosen(route: Route, key: Data) -> Any:
@@ -271,7 +289,7 @@ def _topic(topic: Data, step: Step) -> str:
 # --- waits ---------------------------------------------------------------------------
 
 
-def wait_for_signal(
+def wait_for_signal(  # noqa: PLR0917 - each is one plain fact about the wait
     state: ExecutionState,
     address: str,
     ordinal: int,

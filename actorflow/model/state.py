@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from attrs import define, field
 
@@ -275,6 +275,7 @@ class ExecutionState(Part):
         questions: addresses of open questions, by id.
         topics: addresses that wait for a signal, per topic, first come first served.
         forks: the counter that names branches.
+        flow_failed: whether a flow inside it ever failed; if not, none need be asked.
         calm: dynamic nodes in which nothing is busy any more; for their actors.
     """
 
@@ -300,6 +301,7 @@ class ExecutionState(Part):
     paused: Pause | None = None
     paused_branches: dict[str, Pause] = field(factory=dict)
     forks: int = 0
+    flow_failed: bool = False
     calm: set[str] = field(factory=set, eq=False, repr=False)
     _deadlines: list[tuple[float, str]] = field(factory=list, eq=False, repr=False)
 
@@ -385,6 +387,8 @@ class ExecutionState(Part):
     def _is_failing(self, address: str) -> bool:
         if self.scope.failing is not None:
             return True
+        if not self.flow_failed:
+            return False
         while address not in self.activations and address not in self.branches:
             if not address:
                 return False
@@ -406,18 +410,29 @@ class ExecutionState(Part):
 
     def weigh(self, part: Branch | Activation) -> None:
         """Look again whether *part* owes, and tell its ancestors if that matters."""
+        change = self._weighed(part)
+        if change:
+            self._count(part.parent, change)
+
+    def weigh_children(
+        self, parent: Activation, children: Iterable[Activation]
+    ) -> None:
+        """Look again at many children of one *parent*, and once at itself."""
+        self._count(parent, sum(self._weighed(child) for child in children))
+        self.weigh(parent)
+
+    def _weighed(self, part: Branch | Activation) -> int:
+        """Return by how much the number of busy parts has changed: 1, 0 or -1."""
         before = part.owes or part.busy_children > 0
         if isinstance(part, Activation):
             part.owes = self._activation_owes(part)
         else:
             part.owes = self._branch_owes(part)
         after = part.owes or part.busy_children > 0
-        if before != after:
-            self._count(part, 1 if after else -1)
+        return after - before
 
-    def _count(self, part: Part, change: int) -> None:
-        """Count *part* among, or no longer among, the busy children of its parent."""
-        parent = part.parent
+    def _count(self, parent: Part | None, change: int) -> None:
+        """Count *change* more busy children of *parent*, and tell its ancestors."""
         if parent is None:
             return
         parent.busy_children += change
@@ -430,7 +445,7 @@ class ExecutionState(Part):
                 self.calm.add(parent.address)
         is_busy = parent.owes or parent.busy_children > 0
         if was_busy != is_busy:
-            self._count(parent, 1 if is_busy else -1)
+            self._count(parent.parent, 1 if is_busy else -1)
 
     def _branch_owes(self, branch: Branch) -> bool:
         if branch.status != "active" or branch.current is not None:
@@ -446,17 +461,16 @@ class ExecutionState(Part):
             return self._fan_owes(activation, activation.fan)
         if activation.scope is not None:
             return self._flow_owes(activation, activation.scope)
-        if activation.kind == "dynamic" and activation.results:
-            if len(activation.results) > activation.seen:
-                return True
+        unseen = len(activation.results or ()) > activation.seen
+        if activation.kind == "dynamic" and unseen:
+            return True
         # A loop or a route owes its next decision when no child of it runs.
         return activation.open == 0
 
     def _fan_owes(self, activation: Activation, fan: Fan) -> bool:
-        if fan.finished:
-            return True
-        starts = fan.startable and activation.room > 0
-        return starts and not self.is_halted(activation.address)
+        if not fan.startable:
+            return fan.live == 0
+        return activation.room > 0 and not self.is_halted(activation.address)
 
     def _flow_owes(self, activation: Activation, scope: Scope) -> bool:
         """A flow has to begin, and to end; between, its branches do the work."""
@@ -483,7 +497,7 @@ class ExecutionState(Part):
         del self.activations[activation.address]
         if activation.owes or activation.busy_children > 0:
             activation.owes, activation.busy_children = False, 0
-            self._count(activation, -1)
+            self._count(activation.parent, -1)
 
     def _drop_children(self, activation: Activation) -> None:
         if activation.scope is not None:

@@ -118,6 +118,10 @@ def _modifier_problems(step: Step) -> Iterator[str]:
         yield f"store is of no use: {'/'.join(step.kinds)} has no result"
     if step.edges not in ("all", "first"):
         yield f"edges must be 'all' or 'first', not {step.edges!r}"
+    yield from _policy_problems(step)
+
+
+def _policy_problems(step: Step) -> Iterator[str]:
     for number, retry in enumerate(step.retry):
         yield from retry_problems(retry, f"retry[{number}]")
     for number, catch in enumerate(step.catch):
@@ -148,7 +152,8 @@ def _composite_problems(step: Step) -> Iterator[str]:
         if limit is not None and limit < 1:
             yield f"{name}.max_concurrency must be at least 1, not {limit}"
         if part and part.on_error not in ("wait", "fail_fast", "continue"):
-            yield f"{name}.on_error must be wait, fail_fast or continue: {part.on_error!r}"
+            how = "wait, fail_fast or continue"
+            yield f"{name}.on_error must be {how}, not {part.on_error!r}"
     if step.parallel and not step.parallel.arms:
         yield "parallel needs at least one arm"
     if step.route and not step.route.choices:
@@ -174,7 +179,8 @@ def _join_problems(step: Step) -> Iterator[str]:
     if join.count is not None and join.count < 1:
         yield f"join.count must be at least 1, not {join.count}"
     if join.branches and join.count is not None and join.count > len(join.branches):
-        yield f"join.count is {join.count}, but {len(join.branches)} branches are listed"
+        listed = len(join.branches)
+        yield f"join.count is {join.count}, but {listed} branches are listed"
     for source, dest in join.mappings.items():
         branch = source.partition(".")[0]
         if join.branches and branch not in join.branches:

@@ -56,10 +56,11 @@ class ActorBridge:
         self._ref.put(Reported(event))
 
 
-class _LastWord:
+class _LastWord(PooledFuture[Any]):
     """Answers a request that its actor does not live to handle."""
 
     def __init__(self, reply: Reply) -> None:
+        super().__init__()
         self._reply = reply
 
     def set(self, value: Any = None) -> None:

@@ -175,7 +175,11 @@ class Directory(PooledActor):
         """One method per message."""
         if self._services.closing:
             return
-        getattr(self, f"_on_{type(message).__name__.lower()}")(message)
+        try:
+            getattr(self, f"_on_{type(message).__name__.lower()}")(message)
+        except Exception as error:
+            logger.exception("defect in the directory of executions")
+            _tell_failure(message, error)
 
     # -- starting ----------------------------------------------------------------------
 
@@ -499,6 +503,15 @@ def fold(log: EventLog, stream: int, until: int | None = None) -> ExecutionState
     for recorded in log.read(stream, until=until):
         apply(state, recorded)
     return state
+
+
+def _tell_failure(message: Any, error: Exception) -> None:
+    """Let whoever waits for an answer to *message* know that none will come."""
+    reply = getattr(message, "reply", None)
+    if reply is None and isinstance(message, Route):
+        reply = message.command.reply
+    if reply is not None and not reply.done:
+        reply.set_exception(error)
 
 
 def _stream_of(row: StreamRow) -> Stream:

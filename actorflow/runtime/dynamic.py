@@ -14,10 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
-from actorflow.errors import (
-    NodeFailed,
-    NonDeterminismError,
-)
+from actorflow.errors import NodeFailed, NonDeterminismError
 from actorflow.model import events as ev
 from actorflow.model.definition import Map, Step, node_kind, node_name
 from actorflow.model.events import Data, Failure
@@ -182,10 +179,15 @@ class DynamicActor(RunActor):
         """Return an awaitable of the list of results."""
         values, name = self.run.services.codec, node_name(node)
         fan: Any = Map(
-            over=[], activity=node, max_concurrency=limit, on_error=on_error  # type: ignore[arg-type]
+            over=[],
+            activity=node,
+            max_concurrency=limit,
+            on_error=on_error,  # type: ignore[arg-type]
         )
         given = {
-            "items": [values.to_data(i, path=f"items[{n}]") for n, i in enumerate(items)],
+            "items": [
+                values.to_data(i, path=f"items[{n}]") for n, i in enumerate(items)
+            ],
             "bodies": [[node_kind(node), name]],
             "limit": limit,
             "on_error": on_error,
@@ -384,4 +386,3 @@ class DynamicActor(RunActor):
 
 class _Credit:
     """A yielded value is durable."""
-

@@ -107,6 +107,7 @@ class ExecutionActor(ScopeActor):
     def do_signal(
         self, topic: str, payload: Any = None, key: str | None = None
     ) -> None:
+        """Take in a signal; one whose key is known is ignored."""
         self._must_be_open()
         if key is not None and key in self.run.state.signal_keys:
             return
@@ -141,6 +142,7 @@ class ExecutionActor(ScopeActor):
             self.run.tell(address, Answered(question, value, by, reply))
 
     def do_pause(self, branch: str | None = None, reason: str | None = None) -> None:
+        """Stop the execution or one branch at its next boundary."""
         self._must_be_open()
         self._must_exist(branch)
         state = self.run.state
@@ -150,6 +152,7 @@ class ExecutionActor(ScopeActor):
             self.run.settle_all()
 
     def do_resume(self, branch: str | None = None) -> None:
+        """Let what was paused go on, and hand out what came meanwhile."""
         self._must_be_open()
         self._must_exist(branch)
         state = self.run.state
@@ -168,6 +171,7 @@ class ExecutionActor(ScopeActor):
             raise BranchNotFoundError(self.run.id, branch)
 
     def do_cancel(self, reason: str | None = None) -> None:
+        """End here and now."""
         if self.run.state.outcome == "cancelled":
             return
         self._must_be_open()
@@ -175,6 +179,7 @@ class ExecutionActor(ScopeActor):
         self.run.settle_all()
 
     def do_retry(self) -> None:
+        """Let what failed run again."""
         outcome = self.run.state.outcome
         if outcome != "failed":
             status = outcome or self.run.state.status
@@ -187,9 +192,11 @@ class ExecutionActor(ScopeActor):
         """Do what is owed; being in memory is enough for that."""
 
     def do_give_up(self, failure: Failure) -> None:
+        """End with a failure of the engine's own."""
         self.ended(failure)
 
     def do_restart(self, started: Sequence[Fact]) -> None:
+        """Begin anew under the same id."""
         if self.run.state.outcome is None:
             self.run.record(("", ev.ExecutionCancelled("restarted")))
         self.run.stop_children()

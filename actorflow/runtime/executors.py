@@ -10,6 +10,8 @@ import asyncio
 import importlib
 import logging
 import multiprocessing
+import multiprocessing.connection
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -387,9 +389,24 @@ class ProcessExecutor:
             if self._pool is None:
                 # Not forked: this process has threads that may hold locks.
                 self._pool = ProcessPoolExecutor(
-                    self._workers, mp_context=multiprocessing.get_context("spawn")
+                    self._workers,
+                    mp_context=multiprocessing.get_context("spawn"),
+                    initializer=_end_with_parent,
                 )
             return self._pool
+
+
+def _end_with_parent() -> None:
+    """Run in a worker process: leave when the parent is killed, which tells nobody."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        sentinel = parent.sentinel
+
+        def watch() -> None:
+            multiprocessing.connection.wait([sentinel])
+            os._exit(1)
+
+        threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
 def _plain(context: ActivityContext | None) -> ActivityContext | None:

@@ -17,6 +17,9 @@ from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work
 
 
+_NOTHING: Mapping[str, Data] = {}
+
+
 class FanActor(RunActor):
     """Keeps as many items active as there is room for, lowest index first."""
 
@@ -25,6 +28,7 @@ class FanActor(RunActor):
         self._step = work.step
         self._nodes = list(work.step.nodes.values())
         self._jobs: dict[str, Job] = {}
+        self._ready: list[Job] = []
         self._bound = self._carried_activity()
 
     def on_start(self) -> None:
@@ -41,7 +45,7 @@ class FanActor(RunActor):
 
     def handle(self, message: Any) -> None:
         """Start what there is room for; finish when nothing is left."""
-        if isinstance(message, Returned | Raised):
+        if isinstance(message, (Returned, Raised)):
             self._carried(message)
         activation = self.run.state.activations.get(self.address)
         if activation is None or self.run.state.outcome is not None:
@@ -49,11 +53,11 @@ class FanActor(RunActor):
             return
         fan = activation.fan
         assert fan is not None
-        if activation.phase != "running":
+        if activation.phase != "running" or not activation.owes:
             return
         if fan.finished:
             self._finish(activation)
-        elif fan.startable and not self.run.state.is_halted(self.address):
+        else:
             self._start_items(activation, fan)
 
     # -- starting ----------------------------------------------------------------------
@@ -72,12 +76,12 @@ class FanActor(RunActor):
 
     def _enter_items(self, fan: Fan, first: int, count: int) -> None:
         self.run.record_one(self.address, ev.ItemsStarted(first, count))
+        begin = self._begin if self._bound is None else self._carry
         for index in range(first, first + count):
-            address = f"{self.address}[{fan.key(index)}]"
-            if self._bound is not None:
-                self._carry(fan, index, address)
-            else:
-                self._begin(fan, index, address)
+            begin(fan, index, f"{self.address}[{fan.key(index)}]")
+        if self._ready:
+            jobs, self._ready = self._ready, []
+            self.run.after_durable(self._submit, jobs)
 
     def _begin(
         self, fan: Fan, index: int, address: str, job: Job | None = None
@@ -95,7 +99,7 @@ class FanActor(RunActor):
             return call_of(fan.items[index])
         assert self._step.map is not None
         if self._step.map.parameters is None:
-            return Call((fan.items[index],), {})
+            return Call((fan.items[index],), _NOTHING)
         try:
             return self._filled_call(fan, index)
         except Exception as error:  # noqa: BLE001 - an expression may raise anything
@@ -137,7 +141,12 @@ class FanActor(RunActor):
         if call is not None:
             job = Job(address, self._bound, call, self._actor_ref.put)
             self._jobs[address] = job
-            self.run.after_durable(self.run.services.executors.submit, job)
+            self._ready.append(job)
+
+    def _submit(self, jobs: list[Job]) -> None:
+        submit = self.run.services.executors.submit
+        for job in jobs:
+            submit(job)
 
     def _carried(self, ended: Returned | Raised) -> None:
         address = ended.job.address

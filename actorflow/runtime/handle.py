@@ -115,7 +115,7 @@ class ExecutionHandle:
         return _output(self._wait_for(ENDED, timeout))
 
     def wait(self, timeout: float | None = None) -> ExecutionResult:
-        """Wait for the end, or until only the outside can move it: signal, time, person.
+        """Wait for the end, or until only the outside (a signal, a time) can move it.
 
         Raises:
             TimeoutError: neither came within *timeout* seconds.

@@ -28,7 +28,9 @@ class Question:
     @property
     def hint(self) -> Any:
         """The type an answer is brought back as."""
-        return Any if self.schema is None or isinstance(self.schema, dict) else self.schema
+        return (
+            Any if self.schema is None or isinstance(self.schema, dict) else self.schema
+        )
 
 
 def schema_of(hint: Any) -> Any:
@@ -56,7 +58,7 @@ class Context:
         self._actor = actor
         self.execution_id = execution_id
         self.address = address
-        self.random = Random(f"{execution_id}:{address}")  # noqa: S311 - repeatable
+        self.random = Random(f"{execution_id}:{address}")
         self.log = logging.getLogger(f"actorflow.node.{address}")
         self.log.addFilter(lambda _: not actor.replaying)
 
@@ -102,7 +104,7 @@ class Context:
         prompt: str,
         *,
         schema: Any = None,
-        id: str | None = None,  # noqa: A002 - the word of the public API
+        id: str | None = None,
         timeout: float | None = None,
         default: Any = None,
     ) -> Awaitable[Any]:

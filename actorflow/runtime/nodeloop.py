@@ -101,7 +101,11 @@ class NodeLoop(asyncio.AbstractEventLoop):
         return handle
 
     def call_later(
-        self, delay: float, callback: Callable[..., Any], *args: Any, context: Any = None
+        self,
+        delay: float,
+        callback: Callable[..., Any],
+        *args: Any,
+        context: Any = None,
     ) -> asyncio.TimerHandle:
         """Run *callback* in *delay* seconds; durable."""
         return self.call_at(self.now + delay, callback, *args, context=context)

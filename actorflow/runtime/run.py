@@ -70,7 +70,7 @@ class Run:
             self.record_one(address, event, now)
 
     def record_one(self, address: str, event: Event, now: float | None = None) -> None:
-        """Record and apply one event; it is durable no sooner than the turn has ended."""
+        """Record and apply one event; it is not durable before the turn has ended."""
         stream = self.stream
         stream.head += 1
         if now is None:

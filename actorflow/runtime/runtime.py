@@ -272,6 +272,8 @@ class Runtime:
         """Return executions, newest first, that match every filter.
 
         Args:
+            status: one, or several.
+            workflow: the name of the definition.
             where: search attributes that must be equal.
             before: the last row of the previous page.
             limit: rows a page at most.
@@ -317,8 +319,8 @@ class Runtime:
         )
 
     def questions(self, execution_id: str | None = None) -> Sequence[OpenQuestion]:
-        """Return open questions, of all executions or of one, newest execution first."""
-        found: list[OpenQuestion] = []  # type: ignore[valid-type]
+        """Return open questions of all executions, or of one; the newest come first."""
+        found: list[OpenQuestion] = []
         for row in self._unfinished():
             if execution_id in (None, row.name):
                 found += _questions_of(row)
@@ -338,7 +340,7 @@ class Runtime:
     def pause(
         self, execution_id: str, *, branch: str | None = None, reason: str | None = None
     ) -> None:
-        """Stop an execution, or one branch, at its next boundary; its clocks stand still.
+        """Stop an execution, or a branch, at its next boundary; its clocks stand still.
 
         What is running finishes and is recorded.
         """

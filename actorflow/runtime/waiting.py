@@ -79,9 +79,11 @@ class WaitActor(RunActor):
 
     def too_late(self, activation: Activation) -> Data | Failure:
         """Return what the end of the time means."""
+        given = activation.input
+        topic = given["topic"] if isinstance(given, dict) else activation.node
         return Failure(
             type="timeout",
-            message=f"nothing came for {activation.node!r} in time",
+            message=f"nothing came on {topic!r} in time",
             exceptions=("builtins:TimeoutError", "builtins:OSError"),
             address=self.address,
             node=activation.node,

@@ -1,4 +1,4 @@
-"""What the actor of an activation is to do: which node, on what input, how patiently."""
+"""What the actor of an activation is to do: which node, on what input."""
 
 from __future__ import annotations
 

@@ -5,12 +5,7 @@ from actorflow.actors.manual import ManualDispatcher
 from actorflow.testing.faults import Crash, CrashingLog
 from actorflow.testing.log_contract import EventLogContract
 from actorflow.testing.runtimes import runtime
-from actorflow.testing.simulation import (
-    CrashReport,
-    End,
-    Simulation,
-    SimulationError,
-)
+from actorflow.testing.simulation import CrashReport, End, Simulation, SimulationError
 
 __all__ = [
     "Crash",

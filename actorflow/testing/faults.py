@@ -22,7 +22,9 @@ class CrashingLog(MemoryLog):
         settings: what `MemoryLog` takes.
     """
 
-    def __init__(self, *, at: int | None = None, after: bool = False, **settings: Any):
+    def __init__(
+        self, *, at: int | None = None, after: bool = False, **settings: Any
+    ) -> None:
         super().__init__(**settings)
         self.writes = 0
         self._at, self._after = at, after

@@ -664,6 +664,18 @@ class OwnershipContract(_Fixtures):
         assert late.error is None
         assert row_of(log, stream).owner == log.owner.id
 
+    def test_nobody_is_dead_to_himself(self, log: EventLog, clock: Ticker) -> None:
+        """An owner that is late with its lease does not find its own streams free."""
+        stream = created(log, summary=Summary("running", EPOCH))
+        log.post("execution", "one", "signal", {})
+        clock.advance(100.0)
+
+        assert log.due("execution", now=clock(), limit=9) == []
+        assert log.next_wake("execution") is None
+        assert log.claim_abandoned("execution", status="running", limit=9) == []
+        assert [row.name for row in log.inbox()] == ["one"]
+        assert row_of(log, stream).epoch == stream.epoch
+
     def test_close_gives_up_everything(
         self, other: EventLog, open_log: OpenLog
     ) -> None:

@@ -1,0 +1,61 @@
+"""How long does `import actorflow` take?
+
+    python -m benchmarks.bench_import [--quick] [--json]
+
+The floor is an interpreter that imports nothing; what it takes is part of both. Then
+the modules that cost most, by themselves, without what they import.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.common import Figure, Options, report
+
+SHOWN = 6
+
+
+def measure(options: Options) -> list[Figure]:
+    """Start interpreters in turn."""
+    figure = Figure("import actorflow", "ms")
+    _seconds("import actorflow")  # compiles what has changed
+    for _ in range(options.rounds):
+        floor = _seconds("pass")
+        figure.add(_seconds("import actorflow") * 1e3, floor * 1e3)
+    return [figure, *_dearest()]
+
+
+def _seconds(code: str) -> float:
+    began = time.perf_counter()
+    _python("-c", code)
+    return time.perf_counter() - began
+
+
+def _dearest() -> list[Figure]:
+    """Return the packages that cost most, with all of their modules."""
+    packages: dict[str, float] = {}
+    said = _python("-X", "importtime", "-c", "import actorflow")
+    for line in said.splitlines():
+        own, _, name = line.removeprefix("import time:").split("|")
+        if own.strip().isdigit():
+            package = name.strip().partition(".")[0]
+            packages[package] = packages.get(package, 0) + int(own) / 1e3
+    dearest = sorted(packages.items(), key=lambda each: -each[1])[:SHOWN]
+    return [Figure(f"  {name}", "ms", ours=[cost]) for name, cost in dearest]
+
+
+def _python(*arguments: str) -> str:
+    return subprocess.run(  # noqa: S603 - our own
+        [sys.executable, *arguments],
+        cwd=Path(__file__).parent.parent,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stderr
+
+
+if __name__ == "__main__":
+    report(__doc__, measure)

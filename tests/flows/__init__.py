@@ -1,0 +1,1 @@
+"""Acceptance tests of flows, written against the public face alone."""
