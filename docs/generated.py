@@ -4,6 +4,8 @@
 that is due.
 """
 
+# ruff: noqa: INP001 - a script, not a package
+
 from __future__ import annotations
 
 import inspect
@@ -69,12 +71,13 @@ def events() -> Iterator[str]:
         notes = told(cls, "Attributes")
         for field in attrs.fields(cls):
             note = f": {notes[field.name]}" if field.name in notes else ""
-            yield f"- `{field.name}` ({_kind(field)}){note}"
+            yield f"- `{field.name}` ({_kind(cls, field)}){note}"
         yield ""
 
 
-def _kind(field: Any) -> str:
-    kind = "any value" if field.type in ("Data", Any) else f"`{field.type}`"
+def _kind(cls: type[Any], field: Any) -> str:
+    annotation = str(inspect.get_annotations(cls)[field.name])
+    kind = "any value" if annotation == "Data" else f"`{annotation}`"
     kind = kind.replace("Data", "Any")
     if field.default is attrs.NOTHING:
         return kind
@@ -99,7 +102,7 @@ def errors() -> Iterator[str]:
         yield ""
 
 
-def _given(cls: type[Exception]) -> list[str]:
+def _given(cls: type[Any]) -> list[str]:
     if "__init__" not in vars(cls):
         return []
     parameters = inspect.signature(cls).parameters
@@ -153,7 +156,9 @@ def commands() -> Iterator[str]:
         yield f"### actorflow {name}\n"
         context = click.Context(command, info_name=f"actorflow {name}")
         usage = " ".join(
-            piece for piece in command.collect_usage_pieces(context) if "OPT" not in piece
+            piece
+            for piece in command.collect_usage_pieces(context)
+            if "OPT" not in piece
         )
         yield f"```text\nactorflow {f'{name} {usage}'.strip()}\n```\n"
         yield "\n\n".join(_paragraphs(command.help or "")) + "\n"
@@ -170,7 +175,8 @@ def _options(command: click.Command, *, skip: frozenset[str]) -> Iterator[str]:
     rows = [
         record
         for param in command.params
-        if isinstance(param, click.Option) and not skip & set(param.opts)
+        if isinstance(param, click.Option)
+        and not skip & set(param.opts)
         and (record := param.get_help_record(context)) is not None
     ]
     if rows:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from actorflow.model.containers import Items, Maybe, Several, Table
 from actorflow.model.definition import (
+    Ask,
     KINDS,
     Edge,
     Input,
@@ -179,6 +180,17 @@ ROUTE = Record(
     },
 )
 
+ASK = Record(
+    Ask,
+    "ask",
+    {
+        "prompt": (Maybe(TEXT), "The question; a template."),
+        "id": (Maybe(TEXT), "Names the question for whoever answers."),
+        "timeout": (Maybe(Duration()), "How long to wait at most."),
+        "default": (Maybe(Flag()), "The answer when time is over."),
+    },
+)
+
 STEP = Record(
     Step,
     "step",
@@ -192,6 +204,7 @@ STEP = Record(
         "route": (ROUTE, "Run one of several activities."),
         "join": (JOIN, "Wait for other branches."),
         "wait_signal": (WAIT_SIGNAL, "Wait for a message from outside."),
+        "ask": (ASK, "Wait for a person's yes or no."),
         "sleep": (Duration(), "Wait for so long."),
         "pause": (TEXT, "Stop until somebody unpauses; the text says why."),
         "decide": (Flag(), "Do nothing but choose among the edges."),
@@ -207,7 +220,7 @@ STEP = Record(
         ),
     },
     stand_in="name",
-    one_of=tuple(kind for kind in KINDS if kind != "flow"),  # a graph of Python's
+    one_of=tuple(kind for kind in KINDS if kind not in {"flow", "dynamic"}),  # Python's
 )
 
 WORKFLOW = Record(
@@ -232,7 +245,7 @@ WORKFLOW = Record(
 
 RECORDS = (
     *(WORKFLOW, INPUT, OUTPUT, STEP, EDGE, RETRY, CATCH),
-    *(MAP, PARALLEL, LOOP, ROUTE, JOIN, WAIT_SIGNAL),
+    *(MAP, PARALLEL, LOOP, ROUTE, JOIN, WAIT_SIGNAL, ASK),
 )
 
 

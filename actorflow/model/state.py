@@ -378,17 +378,16 @@ class ExecutionState(Part):
 
     def is_halted(self, address: str) -> bool:
         """Whether nothing new may begin there: paused, failing or ended."""
-        return (
-            self.outcome is not None
-            or self.is_paused(address)
-            or self._is_failing(address)
-        )
+        scope = self.scope
+        if self.outcome is not None or self.paused or scope.failing is not None:
+            return True
+        # Asked before every event of a fan-out: look further only where it can matter.
+        if self.paused_branches and self.is_paused(address):
+            return True
+        return self.flow_failed and self._is_failing(address)
 
     def _is_failing(self, address: str) -> bool:
-        if self.scope.failing is not None:
-            return True
-        if not self.flow_failed:
-            return False
+        """Whether a flow that *address* lies in is failing."""
         while address not in self.activations and address not in self.branches:
             if not address:
                 return False

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import define, frozen
 
 from actorflow.errors import ActivityError
 from actorflow.model.definition import Activity, Dynamic
@@ -94,7 +94,7 @@ def _is_context(hint: Any, parameter: inspect.Parameter) -> bool:
     return hint in _CONTEXTS or parameter.annotation in _CONTEXTS
 
 
-@frozen(eq=False)
+@define(eq=False)  # one for every item of a map: to freeze it would double its cost
 class Call:
     """Recorded input of an activity: positional data, then keyword data."""
 
@@ -125,8 +125,9 @@ class BoundActivity:
         self.is_async = activity.is_async
         self.runs_on = getattr(activity, "runs_on", "inline")
         self._values = values
-        hints = [self.signature.hints.get(name, Any) for name in self.signature.names]
-        self._positional = hints
+        names, hints = self.signature.names, self.signature.hints
+        self._positional = [(name, hints.get(name, Any)) for name in names]
+        self._all_names = set(names)
 
     def arguments(
         self, call: Call, context: ActivityContext | None
@@ -140,18 +141,16 @@ class BoundActivity:
         names, hints = self.signature.names, self.signature.hints
         bring = self._values.from_data
         args = [
-            bring(
-                data,
-                self._positional[n] if n < len(names) else Any,
-                path=names[n] if n < len(names) else f"argument {n}",
-            )
-            for n, data in enumerate(call.args)
+            bring(data, hint, path=name)
+            for data, (name, hint) in zip(call.args, self._positional, strict=False)
         ]
+        for n, data in enumerate(call.args[len(names) :], len(names)):
+            args.append(bring(data, Any, path=f"argument {n}"))
         kwargs = {
             name: bring(data, hints.get(name, Any), path=name)
             for name, data in call.kwargs.items()
         }
-        if kwargs and not call.args:
+        if kwargs and not call.args and kwargs.keys() != self._all_names:
             problems = list(self.signature.problems(set(kwargs)))
             if problems:
                 raise ActivityError("; ".join(problems), type="invalid_input")

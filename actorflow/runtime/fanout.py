@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from actorflow.errors import ExpressionError
 from actorflow.model import events as ev
 from actorflow.model.definition import node_kind
+from actorflow.model.events import Data
 from actorflow.model.policy import failure_of
 from actorflow.model.rules import View, map_failure, view_of
 from actorflow.model.state import WINDOW, Activation, Branch, Fan, parent_of

@@ -106,12 +106,13 @@ def problems(make: Callable[[], Any]) -> str:
     return str(caught.value)
 
 
-def python(script: str, *args: str | Path) -> subprocess.CompletedProcess[str]:
+def python(script: str) -> subprocess.CompletedProcess[str]:
     """Run *script* in a process of its own, which may kill itself."""
     return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script), *map(str, args)],
+        [sys.executable, "-c", textwrap.dedent(script)],
+        cwd=Path(af.__file__).parents[1],
         capture_output=True,
         text=True,
-        timeout=WAIT,
+        timeout=WAIT / 2,
         check=False,
     )

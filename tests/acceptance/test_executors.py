@@ -13,7 +13,15 @@ from typing import Any
 import pytest
 
 import actorflow as af
-from tests.acceptance.helpers import WAIT, Calls, answering, double, events, finish
+from tests.acceptance.helpers import (
+    WAIT,
+    Calls,
+    answering,
+    double,
+    events,
+    finish,
+    python,
+)
 
 SOON = 0.05  # seconds: a timeout that is meant to run out
 
@@ -312,6 +320,41 @@ def test_a_process_activity_is_timed_out(rt: af.Runtime) -> None:
 
     assert error is not None
     assert (error.type, type(after)) == ("timeout", int)
+
+
+STUCK = """
+    import asyncio, threading
+    import actorflow as af
+    from tests.acceptance.test_executors import in_process, spin
+
+    def thread():
+        threading.Event().wait()
+
+    async def coroutine():
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                pass
+
+    with af.Runtime(":memory:") as rt:
+        stuck = NODE
+        run = rt.start(stuck.options(timeout=0.3, name="bounded"))
+        assert run.wait(timeout=10).error.type == "timeout"
+        rt.start(stuck)
+    print("left")
+"""
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize(
+    "node", ["af.activity(thread)", "af.activity(coroutine)", "in_process(spin)"]
+)
+def test_what_will_not_stop_does_not_hold_the_interpreter(node: str) -> None:
+    """A program whose activities never return can leave its runtime, and end."""
+    done = python(STUCK.replace("NODE", node))
+
+    assert (done.stdout, done.returncode) == ("left\n", 0), done.stderr
 
 
 # --- timeouts ------------------------------------------------------------------------

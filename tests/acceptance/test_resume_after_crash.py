@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -14,7 +12,7 @@ import pytest
 import actorflow as af
 from actorflow.testing import Simulation
 from tests.acceptance.crashing import RUN, Scene
-from tests.acceptance.helpers import WAIT, Calls, answering, calling, events
+from tests.acceptance.helpers import WAIT, Calls, answering, calling, events, python
 
 pytestmark = pytest.mark.acceptance
 SIGKILLED = -9
@@ -36,14 +34,7 @@ def kill(
         "from tests.acceptance.crashing import victim\n"
         f"victim({str(scene.db.parent)!r}, {workflow!r}, {topic!r}, {last!r})"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=Path(af.__file__).parents[1],
-        capture_output=True,
-        text=True,
-        timeout=WAIT,
-        check=False,
-    )
+    done = python(script)
     assert done.returncode == SIGKILLED, done.stderr
 
 

@@ -80,7 +80,7 @@ def test_every_attribute_has_a_key(record: Any) -> None:
     attributes = {attribute.name for attribute in fields(record.cls)}
 
     assert attributes - set(record.keys) == (
-        {"flow"} if record.cls is af.Step else set()
+        {"flow", "dynamic"} if record.cls is af.Step else set()
     )
 
 
