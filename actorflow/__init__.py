@@ -42,11 +42,13 @@ from actorflow.errors import (
     UnrecordableError,
 )
 from actorflow.log.codec import Codec
+from actorflow.model.activities import Activity, Dynamic, activity, dynamic
 from actorflow.model.builder import Flow
-from actorflow.model.definition import (
-    Activity,
+from actorflow.model.definition import Workflow
+from actorflow.model.events import Failure, Outcome, Recorded
+from actorflow.model.policy import Catch, RateLimit, Retry
+from actorflow.model.steps import (
     Ask,
-    Dynamic,
     Edge,
     Input,
     Join,
@@ -57,12 +59,7 @@ from actorflow.model.definition import (
     Route,
     Step,
     WaitSignal,
-    Workflow,
-    activity,
-    dynamic,
 )
-from actorflow.model.events import Failure, Outcome, Recorded
-from actorflow.model.policy import Catch, RateLimit, Retry
 from actorflow.runtime.checkpoint import Checkpoint
 from actorflow.runtime.context import ActivityContext
 from actorflow.runtime.handle import (

@@ -1,6 +1,6 @@
 """Runs every benchmark, each in a process of its own.
 
-    python -m benchmarks [chain map ...] [--quick] [--json FILE]
+python -m benchmarks [chain map ...] [--quick] [--json FILE]
 """
 
 from __future__ import annotations

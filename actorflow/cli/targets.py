@@ -15,7 +15,8 @@ from attrs import frozen
 
 from actorflow.cli.failures import USAGE, Refusal
 from actorflow.errors import ActorflowError
-from actorflow.model.definition import Activity, Workflow
+from actorflow.model.activities import Activity
+from actorflow.model.definition import Workflow
 from actorflow.runtime.registry import as_workflow
 
 GRAPHS = (".yaml", ".yml", ".json")

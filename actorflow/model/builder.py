@@ -11,7 +11,10 @@ from typing import Any, Self
 from attrs import evolve, frozen
 
 from actorflow.errors import DefinitionError
-from actorflow.model.definition import (
+from actorflow.model.activities import node_name
+from actorflow.model.definition import Workflow, node_kind
+from actorflow.model.policy import Catch, Retry
+from actorflow.model.steps import (
     BY_NAME,
     Ask,
     Edge,
@@ -23,11 +26,7 @@ from actorflow.model.definition import (
     Route,
     Step,
     WaitSignal,
-    Workflow,
-    node_kind,
-    node_name,
 )
-from actorflow.model.policy import Catch, Retry
 
 When = str | Callable[[Mapping[str, Any]], Any]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from actorflow.model.definition import Edge, Step, Workflow
+from actorflow.model.definition import Workflow
+from actorflow.model.steps import Edge, Step
 
 _SHAPES = {
     "activity": ("[", "]"),

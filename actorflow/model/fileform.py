@@ -7,21 +7,7 @@ JSON Schema too, so an editor completes and explains the keys while one writes.
 from __future__ import annotations
 
 from actorflow.model.containers import Items, Maybe, Several, Table
-from actorflow.model.definition import (
-    Ask,
-    KINDS,
-    Edge,
-    Input,
-    Join,
-    Loop,
-    Map,
-    Output,
-    Parallel,
-    Route,
-    Step,
-    WaitSignal,
-    Workflow,
-)
+from actorflow.model.definition import Workflow
 from actorflow.model.policy import Catch, Retry
 from actorflow.model.records import Record
 from actorflow.model.shapes import (
@@ -33,6 +19,20 @@ from actorflow.model.shapes import (
     Number,
     Schema,
     Text,
+)
+from actorflow.model.steps import (
+    KINDS,
+    Ask,
+    Edge,
+    Input,
+    Join,
+    Loop,
+    Map,
+    Output,
+    Parallel,
+    Route,
+    Step,
+    WaitSignal,
 )
 from actorflow.model.validation import INPUT_TYPES
 

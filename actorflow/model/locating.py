@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from actorflow.model.definition import Step
 from actorflow.model.nodes import Node, Path, Place
+from actorflow.model.steps import Step
 
 _QUOTED = r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _NAMED = re.compile(rf"(?:\d+ )?(step|input|output)s?(?: name| are named)? {_QUOTED}")

@@ -12,19 +12,12 @@ from typing import Any, Protocol
 from attrs import evolve, field, frozen
 
 from actorflow.model import events as ev
-from actorflow.model.definition import (
-    Ask,
-    Edge,
-    Join,
-    Route,
-    Step,
-    Workflow,
-    node_kind,
-    node_name,
-)
+from actorflow.model.activities import node_name
+from actorflow.model.definition import Workflow, node_kind
 from actorflow.model.events import Data, Event, Failure
 from actorflow.model.policy import matches
 from actorflow.model.state import Activation, Branch, ExecutionState, lookup
+from actorflow.model.steps import Ask, Edge, Join, Route, Step
 
 Fact = tuple[str, Event]
 """An event with the address it belongs to."""

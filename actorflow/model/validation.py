@@ -6,16 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
-from actorflow.model.definition import (
-    KINDS,
-    RUNNING_KINDS,
-    Activity,
-    Step,
-    Workflow,
-    activity_problems,
-    retry_problems,
-    targets,
-)
+from actorflow.model.activities import Activity, activity_problems, retry_problems
+from actorflow.model.definition import Workflow, targets
+from actorflow.model.steps import KINDS, RUNNING_KINDS, Step
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "any": object,

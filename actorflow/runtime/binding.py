@@ -10,7 +10,7 @@ from typing import Any
 from attrs import define, frozen
 
 from actorflow.errors import ActivityError
-from actorflow.model.definition import Activity, Dynamic
+from actorflow.model.activities import Activity, Dynamic
 from actorflow.model.events import Data
 from actorflow.runtime.context import ActivityContext
 from actorflow.runtime.expressions import Values

@@ -16,11 +16,13 @@ from urllib.parse import quote
 
 from actorflow.errors import NodeFailed, NonDeterminismError
 from actorflow.model import events as ev
-from actorflow.model.definition import Map, Step, node_kind, node_name
+from actorflow.model.activities import node_name
+from actorflow.model.definition import node_kind
 from actorflow.model.events import Data, Failure
 from actorflow.model.policy import failure_of
 from actorflow.model.rules import Fact, question, wait_for_signal
 from actorflow.model.state import Activation, Result, parent_of
+from actorflow.model.steps import Map, Step
 from actorflow.runtime.binding import NO_CALL, call_of
 from actorflow.runtime.expressions import call_data
 from actorflow.runtime.messages import Ended

@@ -22,7 +22,7 @@ from itertools import count
 from queue import SimpleQueue
 from typing import Any, Protocol
 
-from actorflow.model.definition import Activity
+from actorflow.model.activities import Activity
 from actorflow.model.events import Data
 from actorflow.runtime.binding import BoundActivity, Call
 from actorflow.runtime.context import ActivityContext, Parked

@@ -24,9 +24,9 @@ from simpleeval import (
 )
 
 from actorflow.errors import ExpressionError
-from actorflow.model.definition import BY_NAME
 from actorflow.model.events import Data
 from actorflow.model.rules import View
+from actorflow.model.steps import BY_NAME
 
 MAX_LENGTH = 10_000
 MAX_ITEMS = 100_000

@@ -18,7 +18,6 @@ from actorflow.runtime.messages import Ended
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work
 
-
 _NOTHING: Mapping[str, Data] = {}
 
 

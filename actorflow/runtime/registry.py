@@ -8,17 +8,10 @@ from typing import Any
 
 from actorflow.errors import DefinitionError, ExpressionError, InputError
 from actorflow.log.codec import Codec
-from actorflow.model.definition import (
-    BY_NAME,
-    Activity,
-    Dynamic,
-    Input,
-    Step,
-    Workflow,
-    as_activity,
-    node_kind,
-)
+from actorflow.model.activities import Activity, Dynamic, as_activity
+from actorflow.model.definition import Workflow, node_kind
 from actorflow.model.events import Data
+from actorflow.model.steps import BY_NAME, Input, Step
 from actorflow.model.validation import fits
 from actorflow.runtime.binding import BoundActivity, Call, signature_of
 from actorflow.runtime.expressions import compiled, parts_of, sources_in

@@ -8,7 +8,8 @@ from typing import Any
 from attrs import evolve
 
 from actorflow.model import events as ev
-from actorflow.model.definition import node_kind, node_name
+from actorflow.model.activities import node_name
+from actorflow.model.definition import node_kind
 from actorflow.model.events import Data, Failure
 from actorflow.model.policy import failure_of
 from actorflow.model.rules import View, chosen, view_of

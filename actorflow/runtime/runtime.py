@@ -30,7 +30,8 @@ from actorflow.log.memory import MemoryLog
 from actorflow.log.port import EventLog, StreamRow
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model import events as ev
-from actorflow.model.definition import Workflow, node_name
+from actorflow.model.activities import node_name
+from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure, Outcome, Recorded
 from actorflow.model.state import ENDED, ExecutionState
 from actorflow.runtime import registry

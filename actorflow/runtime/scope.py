@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from actorflow.model import rules
-from actorflow.model.definition import Edge, Step, Workflow
+from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure
 from actorflow.model.rules import Output
 from actorflow.model.state import Branch
+from actorflow.model.steps import Edge, Step
 from actorflow.runtime.branch import BranchActor
 from actorflow.runtime.messages import Arrived
 from actorflow.runtime.run import Run, RunActor

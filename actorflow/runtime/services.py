@@ -14,7 +14,7 @@ from actorflow.actors.system import ActorSystem
 from actorflow.actors.timers import Timers
 from actorflow.actors.writer import LogWriter
 from actorflow.log.codec import Codec
-from actorflow.model.definition import Activity
+from actorflow.model.activities import Activity
 from actorflow.runtime.bells import Bells
 from actorflow.runtime.binding import BoundActivity
 from actorflow.runtime.collector import Collector

@@ -6,8 +6,8 @@ from typing import Any
 
 from attrs import frozen
 
-from actorflow.model.definition import Step
 from actorflow.model.policy import Retry
+from actorflow.model.steps import Step
 from actorflow.runtime.binding import Call
 
 

@@ -195,9 +195,7 @@ MEANINGLESS: dict[str, tuple[Callable[[af.Flow], af.Flow], str]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("make", "part"), MEANINGLESS.values(), ids=MEANINGLESS.keys()
-)
+@pytest.mark.parametrize(("make", "part"), MEANINGLESS.values(), ids=MEANINGLESS.keys())
 def test_a_setting_without_meaning_is_refused(
     make: Callable[[af.Flow], af.Flow], part: str
 ) -> None:
@@ -651,9 +649,7 @@ def test_an_output_may_be_none() -> None:
 
 def test_an_output_that_was_never_written_is_none() -> None:
     """The arm that would have written it was not taken."""
-    flow = (
-        af.Flow("f").when("false").then(returning("a", 1)).end().output("a").build()
-    )
+    flow = af.Flow("f").when("false").then(returning("a", 1)).end().output("a").build()
 
     assert output(flow) is None
 

@@ -251,7 +251,11 @@ def test_all_failures_are_kept_in_the_order_of_the_nodes() -> None:
         )
     )
 
-    assert [cause.message for cause in error.causes] == ["a broke", "c broke", "d broke"]
+    assert [cause.message for cause in error.causes] == [
+        "a broke",
+        "c broke",
+        "d broke",
+    ]
     assert [cause.address for cause in error.causes] == [
         "main/p[a]",
         "main/p[c]",

@@ -1,0 +1,248 @@
+"""Nodes that are functions: activities, which touch the world, and dynamic nodes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from functools import WRAPPER_ASSIGNMENTS
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
+
+from attrs import evolve, field, fields, frozen
+
+from actorflow.errors import DefinitionError
+from actorflow.model.policy import RateLimit, Retry, optional_seconds
+
+P = ParamSpec("P")
+R = TypeVar("R")
+ExecutorName = Literal["thread", "process", "async", "inline"]
+EXECUTORS = ("thread", "process", "async", "inline")
+
+
+def retries(value: Retry | Sequence[Retry] | None) -> tuple[Retry, ...]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, Retry) else tuple(value)
+
+
+@frozen(eq=False, slots=False)
+class Activity(Generic[P, R]):
+    """A function that touches the world, with the policy under which it runs.
+
+    Calling it calls the function, here and now, with nothing recorded.
+
+    Attributes:
+        fn: the function; sync or async.
+        name: under which graphs and the log know it.
+        retry: policies, tried in order; the first that covers a failure decides.
+        timeout: seconds for one attempt, the first included.
+        rate_limit: how often attempts may begin.
+        executor: where it runs; an ``async def`` always runs on ``async``.
+        compensate: the node that undoes it.
+        key: a name for this call that stays the same when code moves.
+    """
+
+    fn: Callable[P, R]
+    name: str
+    retry: tuple[Retry, ...] = field(default=(), converter=retries)
+    timeout: float | None = field(default=None, converter=optional_seconds)
+    rate_limit: RateLimit | None = None
+    executor: ExecutorName = "thread"
+    compensate: Any = None
+    key: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        # As functools.update_wrapper does, which cannot write to a frozen instance.
+        for name in WRAPPER_ASSIGNMENTS:
+            if hasattr(self.fn, name):
+                self.__dict__[name] = getattr(self.fn, name)
+        self.__dict__["__wrapped__"] = self.fn
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function directly."""
+        return self.fn(*args, **kwargs)
+
+    def options(self, **changes: Any) -> Activity[P, R]:
+        """Return a copy with other settings; the original is untouched.
+
+        Raises:
+            DefinitionError: a setting does not exist or has no meaning.
+        """
+        known = {f.name for f in fields(Activity)} - {"fn"}
+        unknown = sorted(set(changes) - known)
+        if unknown:
+            raise DefinitionError(
+                self.name,
+                [
+                    f"no option {o!r}; there are {', '.join(sorted(known))}"
+                    for o in unknown
+                ],
+            )
+        return checked(evolve(self, **changes))
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is an ``async def``."""
+        return inspect.iscoroutinefunction(self.fn)
+
+    @property
+    def runs_on(self) -> ExecutorName:
+        """The executor it runs on."""
+        return "async" if self.is_async else self.executor
+
+
+def checked(activity: Activity[P, R]) -> Activity[P, R]:
+    """Return *activity*, or raise one `DefinitionError` with all its problems."""
+    problems = list(activity_problems(activity))
+    if problems:
+        raise DefinitionError(str(activity.name), problems)
+    return activity
+
+
+def activity_problems(activity: Activity[..., Any]) -> Iterable[str]:
+    """Yield what is wrong with an activity's settings."""
+    fn: Any = activity.fn  # whatever a caller really gave
+    if not callable(fn):
+        yield f"{fn!r} is not callable"
+    if not activity.name:
+        yield "an activity needs a name"
+    if activity.executor not in EXECUTORS:
+        yield f"executor {activity.executor!r} is none of {', '.join(EXECUTORS)}"
+    if activity.executor == "async" and not activity.is_async:
+        yield "executor 'async' needs an `async def`"
+    if activity.timeout is not None and activity.timeout <= 0:
+        yield f"timeout must be positive, not {activity.timeout:g} s"
+    for number, retry in enumerate(activity.retry):
+        yield from retry_problems(retry, f"retry[{number}]")
+    limit = activity.rate_limit
+    if limit is not None and (limit.count < 1 or limit.per <= 0):
+        yield f"rate_limit must allow at least 1 per positive time, not {limit}"
+
+
+def retry_problems(retry: Retry, where: str) -> Iterable[str]:
+    """Yield what is wrong with a retry policy."""
+    if retry.max_attempts < 1:
+        yield f"{where}: max_attempts must be at least 1, not {retry.max_attempts}"
+    if retry.initial < 0:
+        yield f"{where}: initial must not be negative, but is {retry.initial:g} s"
+    if retry.factor < 0:
+        yield f"{where}: factor must not be negative, but is {retry.factor:g}"
+    if not 0 <= retry.jitter <= 1:
+        yield f"{where}: jitter must be between 0 and 1, not {retry.jitter:g}"
+    if retry.max_delay is not None and retry.max_delay < 0:
+        yield f"{where}: max_delay must not be negative, but is {retry.max_delay:g} s"
+    if retry.max_delay is not None and retry.initial > retry.max_delay:
+        yield (
+            f"{where}: initial ({retry.initial:g} s) is more than max_delay "
+            f"({retry.max_delay:g} s)"
+        )
+    if not retry.on:
+        yield f"{where}: `on` is empty, so nothing would be retried"
+
+
+@overload
+def activity(fn: Callable[P, R], /) -> Activity[P, R]: ...
+@overload
+def activity(
+    *,
+    name: str | None = None,
+    retry: Retry | Sequence[Retry] | None = None,
+    timeout: float | None = None,
+    rate_limit: RateLimit | None = None,
+    executor: ExecutorName = "thread",
+    compensate: Any = None,
+) -> Callable[[Callable[P, R]], Activity[P, R]]: ...
+def activity(fn: Callable[P, R] | None = None, /, **settings: Any) -> Any:
+    """Make a function an activity: bare, or with a policy.
+
+    See `Activity` for the settings.
+
+    Raises:
+        DefinitionError: a setting has no meaning; all problems are listed.
+    """
+
+    def wrap(fn: Callable[P, R]) -> Activity[P, R]:
+        given = {key: value for key, value in settings.items() if value is not None}
+        return checked(Activity(fn, **{"name": _name_of(fn), **given}))
+
+    return wrap if fn is None else wrap(fn)
+
+
+@frozen(eq=False, slots=False)
+class Dynamic(Generic[P, R]):
+    """A node that orchestrates others in ordinary Python.
+
+    The coroutine runs without a thread, on a loop that makes what asyncio offers
+    durable. After a restart it runs again from its top, and meets what was recorded.
+
+    Attributes:
+        fn: an ``async def``, or a ``def`` (which runs on a thread), whose first
+            parameter is the `Context`.
+        name: under which it is recorded.
+        key: a name for this call that stays the same when code moves.
+    """
+
+    fn: Callable[P, R]
+    name: str
+    key: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        for name in WRAPPER_ASSIGNMENTS:
+            if hasattr(self.fn, name):
+                self.__dict__[name] = getattr(self.fn, name)
+        self.__dict__["__wrapped__"] = self.fn
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function directly."""
+        return self.fn(*args, **kwargs)
+
+    def options(self, **changes: Any) -> Dynamic[P, R]:
+        """Return a copy with other settings; the original is untouched.
+
+        Raises:
+            DefinitionError: a setting does not exist.
+        """
+        unknown = sorted(set(changes) - {"name", "key"})
+        if unknown:
+            problems = [f"no option {o!r}; there are key, name" for o in unknown]
+            raise DefinitionError(self.name, problems)
+        return evolve(self, **changes)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether it is an ``async def``."""
+        return inspect.iscoroutinefunction(self.fn)
+
+
+@overload
+def dynamic(fn: Callable[P, R], /) -> Dynamic[P, R]: ...
+@overload
+def dynamic(
+    *, name: str | None = None
+) -> Callable[[Callable[P, R]], Dynamic[P, R]]: ...
+def dynamic(fn: Callable[P, R] | None = None, /, *, name: str | None = None) -> Any:
+    """Make a function a dynamic node: bare, or with a name."""
+
+    def wrap(fn: Callable[P, R]) -> Dynamic[P, R]:
+        return Dynamic(fn, name or _name_of(fn))
+
+    return wrap if fn is None else wrap(fn)
+
+
+def as_activity(node: Any) -> Activity[..., Any]:
+    """Return the activity that *node* is, or that a plain function makes."""
+    if isinstance(node, Activity):
+        return node
+    if not callable(node):
+        raise DefinitionError(repr(node), [f"{node!r} is not callable"])
+    return activity(node)
+
+
+def node_name(node: Any) -> str:
+    """Return the name under which a node is recorded."""
+    if isinstance(node, str):
+        return node
+    return str(getattr(node, "name", None) or _name_of(node))
+
+
+def _name_of(fn: Any) -> str:
+    return str(getattr(fn, "__name__", None) or type(fn).__name__)

@@ -1,0 +1,335 @@
+"""The parts of a graph: inputs, outputs, edges, and steps of every kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import Any, Literal
+
+from attrs import Factory, field, frozen
+
+from actorflow.model.activities import retries
+from actorflow.model.policy import Catch, Retry, optional_seconds
+
+Condition = str | Callable[[Mapping[str, Any]], Any] | None
+
+
+def _edges(value: Iterable[Edge]) -> tuple[Edge, ...]:
+    return tuple(value)
+
+
+def _catches(value: Iterable[Catch]) -> tuple[Catch, ...]:
+    return tuple(value)
+
+
+def names(value: Iterable[str]) -> tuple[str, ...]:
+    return tuple(value)
+
+
+def mapping(value: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    return dict(value or {})
+
+
+class _Required:
+    """The default of an input that has none."""
+
+    def __repr__(self) -> str:
+        return "REQUIRED"
+
+
+REQUIRED: Any = _Required()
+
+
+@frozen
+class Input:
+    """A named input of a workflow; required unless it has a *default*.
+
+    Attributes:
+        type: string, integer, number, boolean, object, array or any; checked when an
+            execution is started.
+    """
+
+    name: str
+    type: str = field(default="any", kw_only=True)
+    default: Any = field(default=REQUIRED, kw_only=True)
+    description: str = field(default="", kw_only=True)
+
+    @property
+    def required(self) -> bool:
+        """Whether a caller must give it."""
+        return self.default is REQUIRED
+
+
+@frozen
+class Output:
+    """A named output: a variable (dotted path) of a *branch* when all has ended."""
+
+    name: str
+    variable: str = field(
+        kw_only=True, default=Factory(lambda s: s.name, takes_self=True)
+    )
+    branch: str = field(default="main", kw_only=True)
+    description: str = field(default="", kw_only=True)
+
+
+@frozen
+class Edge:
+    """Where control may go after a step.
+
+    Attributes:
+        step: the target.
+        when: an expression over ``inputs`` and ``state`` (or a callable that is given
+            the state); None is always.
+        branch: go on in a branch of that name.
+    """
+
+    step: str
+    when: Condition = field(default=None, kw_only=True)
+    branch: str | None = field(default=None, kw_only=True)
+
+
+@frozen(kw_only=True)
+class Join:
+    """Wait for other branches and take over their variables.
+
+    The branch that arrives first waits and goes on; others that are led to the same
+    join end there, as branches that are waited for.
+
+    Attributes:
+        branches: the branches to wait for; a listed branch whose edge was not taken
+            is not waited for. Empty: all other branches.
+        count: so many of them are enough. The forked parent does not count.
+        mappings: ``"branch.variable"`` (or ``"branch"``, all its variables) to the
+            dotted path it lands in. Without an entry for a listed branch, all its
+            variables land under its name.
+    """
+
+    branches: tuple[str, ...] = field(default=(), converter=names)
+    count: int | None = None
+    mappings: Mapping[str, str] = field(factory=dict, converter=mapping)
+
+
+@frozen(kw_only=True)
+class WaitSignal:
+    """Wait for a signal on *topic* (a template), at most *timeout* seconds.
+
+    When the time is over the branch goes on at *on_timeout*; without one the step
+    fails with a ``timeout``, which retry and catch see like any failure.
+    """
+
+    topic: str
+    timeout: float | None = field(default=None, converter=optional_seconds)
+    store: str | None = None
+    on_timeout: str | None = None
+
+
+@frozen(kw_only=True)
+class Map:
+    """Run an activity for every item, and collect the results in order.
+
+    Attributes:
+        over: an expression that gives the items (or a list, or a callable that is
+            given the state).
+        activity: what to run, by name or itself.
+        parameters: templates that also see ``item`` and ``index``; without any, the
+            item is the one positional argument.
+        max_concurrency: how many items may be active at once; None is no limit of
+            its own, 1 is strictly one after the other.
+        on_error: ``wait``: run every item, then fail; ``fail_fast``: start nothing
+            further after a failure, then fail; ``continue``: give an `Outcome` for
+            every item.
+    """
+
+    over: Any
+    activity: Any
+    parameters: Mapping[str, Any] | None = None
+    max_concurrency: int | None = None
+    on_error: Literal["wait", "fail_fast", "continue"] = "wait"
+
+
+class _ByName:
+    """Parameters that take the inputs and variables of the same names."""
+
+    def __repr__(self) -> str:
+        return "BY_NAME"
+
+
+BY_NAME: Any = _ByName()
+
+
+@frozen(kw_only=True)
+class Parallel:
+    """Run several nodes at the same time; the result is a mapping by arm.
+
+    Attributes:
+        arms: what to run, by name.
+        parameters: what each is given, as in `Step`; by default inputs and variables
+            of the same names.
+        max_concurrency: how many arms may be active at once.
+        on_error: as in `Map`.
+    """
+
+    arms: Mapping[str, Any] = field(converter=mapping)
+    parameters: Any = BY_NAME
+    max_concurrency: int | None = None
+    on_error: Literal["wait", "fail_fast", "continue"] = "wait"
+
+
+@frozen(kw_only=True)
+class Loop:
+    """Run a body again and again, at least once; each run is given the last result.
+
+    Attributes:
+        body: what to run; its one positional argument is the previous result.
+        until: when to stop: an expression over ``iteration`` (from 1), ``previous``
+            and ``result``, or a callable that is given these three.
+        initial: what the first run is given: an expression, or a callable that is
+            given the state.
+        max_iterations: stop then in any case; without it, 1,024 are an error.
+        on_max: ``end`` with the last result, or ``error``.
+    """
+
+    body: Any
+    until: Any = None
+    initial: Any = None
+    max_iterations: int | None = None
+    on_max: Literal["end", "error"] = "end"
+
+
+@frozen(kw_only=True)
+class Route:
+    """Run one of several nodes; the result is ``{"key": ..., "result": ...}``.
+
+    Attributes:
+        key: which: an expression, or a callable that is given the state. It is decided
+            once, and recorded.
+        choices: what to run, by key.
+        default: what to run for any other key; without it, another key is a failure.
+        parameters: as in `Parallel`.
+    """
+
+    key: Any
+    choices: Mapping[str, Any] = field(converter=mapping)
+    default: Any = None
+    parameters: Any = BY_NAME
+
+
+@frozen(kw_only=True)
+class Ask:
+    """Ask a person a yes/no question, and go on with the decision.
+
+    The result is ``{"approved", "by", "at"}``: a no is a result, not an error.
+
+    Attributes:
+        prompt: the question (a template); by default the step's name.
+        id: names the question for `Runtime.answer`; by default the step's name.
+        timeout: seconds after which *default* is the answer; without a default, the
+            step fails with a ``timeout``.
+    """
+
+    prompt: str | None = None
+    id: str | None = None
+    timeout: float | None = field(default=None, converter=optional_seconds)
+    default: bool | None = None
+
+
+KINDS = (
+    "activity",
+    "flow",
+    "dynamic",
+    "map",
+    "parallel",
+    "loop",
+    "route",
+    "join",
+    "wait_signal",
+    "ask",
+    "sleep",
+    "pause",
+    "decide",
+)
+RUNNING_KINDS = ("activity", "flow", "dynamic", "map", "parallel", "loop", "route")
+"""The kinds that run code, so that they can fail, and have a result."""
+
+
+@frozen
+class Step:
+    """One vertex of a graph; it has exactly one kind.
+
+    Attributes:
+        activity: run it, by name or itself, with *parameters*.
+        flow: walk another graph, as one step of this one.
+        dynamic: run a dynamic node.
+        map: fan out over items.
+        parallel: run several nodes at the same time.
+        loop: run a node again and again.
+        route: run one of several nodes.
+        join: wait for other branches.
+        wait_signal: wait for a message from outside.
+        ask: wait for a person's yes or no.
+        sleep: wait for so many seconds.
+        pause: stop until somebody unpauses; the text says why.
+        decide: do nothing but choose among the edges.
+        parameters: keyword arguments; strings are templates, also inside lists and
+            mappings. A callable is given the state and returns the mapping. `BY_NAME`
+            takes the inputs and variables of the parameters' names.
+        store: the variable that takes the result.
+        retry: policies that replace the activity's own.
+        timeout: seconds for one attempt; replaces the activity's own.
+        catch: where to go on after a failure.
+        next: the edges, in order.
+        edges: ``all`` follows every edge whose condition holds, ``first`` only the
+            first of them.
+    """
+
+    name: str
+    activity: Any = field(default=None, kw_only=True)
+    flow: Any = field(default=None, kw_only=True)
+    dynamic: Any = field(default=None, kw_only=True)
+    map: Map | None = field(default=None, kw_only=True)
+    parallel: Parallel | None = field(default=None, kw_only=True)
+    loop: Loop | None = field(default=None, kw_only=True)
+    route: Route | None = field(default=None, kw_only=True)
+    join: Join | None = field(default=None, kw_only=True)
+    wait_signal: WaitSignal | None = field(default=None, kw_only=True)
+    ask: Ask | None = field(default=None, kw_only=True)
+    sleep: float | None = field(default=None, kw_only=True, converter=optional_seconds)
+    pause: str | None = field(default=None, kw_only=True)
+    decide: bool | None = field(default=None, kw_only=True)
+    parameters: Any = field(factory=dict, kw_only=True)
+    store: str | None = field(default=None, kw_only=True)
+    retry: tuple[Retry, ...] = field(default=(), kw_only=True, converter=retries)
+    timeout: float | None = field(
+        default=None, kw_only=True, converter=optional_seconds
+    )
+    catch: tuple[Catch, ...] = field(default=(), kw_only=True, converter=_catches)
+    next: tuple[Edge, ...] = field(default=(), kw_only=True, converter=_edges)
+    edges: Literal["all", "first"] = field(default="all", kw_only=True)
+    description: str = field(default="", kw_only=True)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds it claims to be; a valid step has one."""
+        return tuple(kind for kind in KINDS if getattr(self, kind) is not None)
+
+    @cached_property
+    def kind(self) -> str:
+        """What kind of step it is."""
+        return self.kinds[0]
+
+    @property
+    def nodes(self) -> dict[str, Any]:
+        """The nodes it runs, by name: of the arm, of the choice, or of its own."""
+        if self.parallel:
+            return dict(self.parallel.arms)
+        if self.route:
+            others = {} if self.route.default is None else {"*": self.route.default}
+            return {**self.route.choices, **others}
+        one = next(
+            (n for n in (self.activity, self.flow, self.dynamic) if n is not None), None
+        )
+        if self.map:
+            one = self.map.activity
+        elif self.loop:
+            one = self.loop.body
+        return {} if one is None else {self.name: one}
