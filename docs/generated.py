@@ -163,6 +163,9 @@ def commands() -> Iterator[str]:
         yield f"```text\nactorflow {f'{name} {usage}'.strip()}\n```\n"
         yield "\n\n".join(_paragraphs(command.help or "")) + "\n"
         yield from _options(command, skip=frozenset(shared))
+        if command.epilog:
+            text = inspect.cleandoc(command.epilog.replace("\b", ""))
+            yield f"```text\n{text}\n```\n"
 
 
 def _paragraphs(text: str) -> list[str]:

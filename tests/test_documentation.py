@@ -87,7 +87,7 @@ def test_every_command_has_a_heading(name: str) -> None:
     assert f"actorflow {name}" in headings("guides/command-line.md")
 
 
-@pytest.mark.parametrize("kind", actorflow.model.definition.KINDS)
+@pytest.mark.parametrize("kind", actorflow.model.steps.KINDS)
 def test_every_kind_of_step_is_in_the_guide(kind: str) -> None:
     """Whoever draws a graph finds every kind of step."""
     assert f"`{kind}=" in text_of("guides/workflows.md")

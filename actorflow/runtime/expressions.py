@@ -1,4 +1,4 @@
-"""Expressions and ``${templates}``: the only module that knows simpleeval.
+"""What expressions and ``${templates}`` of a definition mean on recorded data.
 
 An expression reads ``inputs`` and ``state`` (in a map also ``item`` and ``index``) in a
 subset of Python without statements, methods, imports or private names. Text from a
@@ -9,69 +9,15 @@ is given the state as a read-only mapping.
 
 from __future__ import annotations
 
-import ast
-import threading
 from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from simpleeval import (
-    DEFAULT_OPERATORS,
-    MAX_COMPREHENSION_LENGTH,
-    EvalWithCompoundTypes,
-    InvalidExpression,
-)
-
-from actorflow.errors import ExpressionError
 from actorflow.model.events import Data
 from actorflow.model.rules import View
 from actorflow.model.steps import BY_NAME
-
-MAX_LENGTH = 10_000
-MAX_ITEMS = 100_000
-MAX_BITS = 10_000
-
-
-def _power(base: Any, exponent: Any) -> Any:
-    if isinstance(base, int) and isinstance(exponent, int):
-        _bounded(base.bit_length() * max(exponent, 1))
-    return base**exponent
-
-
-def _times(left: Any, right: Any) -> Any:
-    if isinstance(left, int) and isinstance(right, int):
-        _bounded(left.bit_length() + right.bit_length())
-    return DEFAULT_OPERATORS[ast.Mult](left, right)
-
-
-def _modulo(left: Any, right: Any) -> Any:
-    # `"%1000000000d" % 1` would fill the memory.
-    if isinstance(left, str | bytes):
-        raise InvalidExpression("text cannot be formatted with %; use a template")
-    return left % right
-
-
-def _round(number: Any, digits: int | None = None) -> Any:
-    _bounded(abs(digits or 0))
-    return round(number, digits)
-
-
-def _bounded(bits: int) -> None:
-    if bits > MAX_BITS:
-        raise InvalidExpression("the number would be too large")
-
-
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    f.__name__: f for f in (abs, all, any, bool, float, int, len, max, min, sorted, str)
-} | {"round": _round, "sum": sum}
-_OPERATORS = DEFAULT_OPERATORS | {
-    ast.Mod: _modulo,
-    ast.Mult: _times,
-    ast.Pow: _power,
-}
-_CONSTANTS = {"True": True, "False": False, "None": None}
-_CONSTANTS |= {"true": True, "false": False, "TRUE": True, "FALSE": False, "null": None}
+from actorflow.runtime.interpreter import evaluate
+from actorflow.runtime.templates import interpolate
 
 
 class Values(Protocol):
@@ -109,205 +55,6 @@ class Variables(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"<variables {', '.join(self) or 'none'}>"
-
-
-class _Interpreter(EvalWithCompoundTypes):
-    """simpleeval without method calls, so that text cannot run what data carries."""
-
-    def __init__(self) -> None:
-        super().__init__(operators=dict(_OPERATORS), functions=dict(_FUNCTIONS))
-        self.functions = dict(_FUNCTIONS)
-        # Format specifications reach attributes; templates interpolate instead.
-        del self.nodes[ast.JoinedStr], self.nodes[ast.FormattedValue]
-
-    def evaluate(self, source: str, tree: ast.AST, names: Mapping[str, Any]) -> Any:
-        """Return the value of *tree*."""
-        self.expr = source
-        self.names = ChainMap(_CONSTANTS, names)  # type: ignore[arg-type]
-        # simpleeval counts from here to its own limit, which is too low for a fan-out.
-        self._max_count = MAX_COMPREHENSION_LENGTH - MAX_ITEMS
-        try:
-            return self._eval(tree)
-        finally:
-            self.names = ChainMap()
-
-    def copy(self) -> _Interpreter:
-        """Return another one; unlike making one, this leaves `warnings` alone."""
-        other = _Interpreter.__new__(_Interpreter)
-        other.__dict__.update(self.__dict__)
-        other.nodes = {
-            node: getattr(other, handler.__name__)
-            for node, handler in self.nodes.items()
-        }
-        return other
-
-    def _check_disallowed_items(self, item: Any) -> None:
-        """Do nothing: only the functions above can be called, whatever data holds.
-
-        To look through every value at every step would cost its size every time.
-        """
-
-    def _eval_call(self, node: ast.Call) -> Any:
-        if not isinstance(node.func, ast.Name):
-            msg = "only functions can be called, no methods"
-            raise InvalidExpression(msg)
-        return super()._eval_call(node)
-
-    def _eval_attribute(self, node: ast.Attribute) -> Any:
-        if node.attr.startswith("_"):
-            msg = f"{node.attr!r} is private"
-            raise InvalidExpression(msg)
-        owner = self._eval(node.value)
-        if isinstance(owner, Mapping):
-            return owner[node.attr]
-        value = getattr(owner, node.attr)
-        if callable(value):
-            msg = f"{node.attr!r} is a method"
-            raise InvalidExpression(msg)
-        return value
-
-
-_PROTOTYPE = _Interpreter()
-_SYNTAX = (
-    ast.boolop,
-    ast.cmpop,
-    ast.comprehension,
-    ast.expr_context,
-    ast.operator,
-    ast.Starred,
-    ast.unaryop,
-)
-
-
-class _Local(threading.local):
-    """An interpreter for every thread, as one can do one thing at a time."""
-
-    def __init__(self) -> None:
-        self.interpreter = _PROTOTYPE.copy()
-
-
-_local = _Local()
-
-
-@lru_cache(maxsize=4096)
-def compiled(source: str) -> ast.AST:
-    """Return the parsed expression.
-
-    Raises:
-        ExpressionError: it is no expression, or uses what expressions may not.
-    """
-    if len(source) > MAX_LENGTH:
-        raise ExpressionError(
-            source[:60] + "...", f"longer than {MAX_LENGTH} characters"
-        )
-    try:
-        # A file may break an expression into lines anywhere.
-        tree = ast.parse(source.strip().replace("\n", " "), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        reason = getattr(error, "msg", None) or str(error) or type(error).__name__
-        raise ExpressionError(source, f"failed to compile: {reason}") from None
-    _check(source, tree)
-    return tree
-
-
-def _check(source: str, tree: ast.AST) -> None:
-    for node in ast.walk(tree):
-        reason = _unavailable(node)
-        if reason is not None:
-            raise ExpressionError(source, f"failed to compile: {reason}")
-
-
-def _unavailable(node: ast.AST) -> str | None:
-    """Return why *node* may not be in an expression."""
-    if not isinstance(node, _SYNTAX) and type(node) not in _PROTOTYPE.nodes:
-        return f"{type(node).__name__} is not available"
-    if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
-        return f"{node.attr!r} is private"
-    if isinstance(node, ast.Call) and (
-        not isinstance(node.func, ast.Name) or node.func.id not in _FUNCTIONS
-    ):
-        return f"only these can be called: {', '.join(sorted(_FUNCTIONS))}"
-    stars = any(isinstance(part, ast.Starred) for part in ast.iter_child_nodes(node))
-    if stars and not isinstance(node, ast.List):
-        return "* is available in lists only"
-    return None
-
-
-def evaluate(source: str, names: Mapping[str, Any]) -> Any:
-    """Return the value of an expression.
-
-    Raises:
-        ExpressionError: it does not compile, or fails on these values.
-    """
-    tree = compiled(source)
-    try:
-        return _local.interpreter.evaluate(source, tree, names)
-    except KeyError as error:
-        raise ExpressionError(source, f"failed to evaluate: no {error}") from error
-    except Exception as error:
-        raise ExpressionError(source, f"failed to evaluate: {error}") from error
-
-
-# --- templates -----------------------------------------------------------------------
-
-Part = str | tuple[str]
-"""Literal text, or a one-tuple with the source of an expression."""
-
-
-@lru_cache(maxsize=4096)
-def parts_of(text: str) -> tuple[Part, ...]:
-    """Split a template into literal text and expressions; ``$${`` is a literal ``${``.
-
-    Raises:
-        ExpressionError: a ``${`` is not closed, is empty, or does not compile.
-    """
-    parts: list[Part] = []
-    literal, at = "", 0
-    while (start := text.find("${", at)) >= 0:
-        if start > at and text[start - 1] == "$":
-            literal += text[at : start - 1] + "${"
-            at = start + 2
-            continue
-        end = _closing(text, start + 2)
-        source = text[start + 2 : end]
-        if not source.strip():
-            raise ExpressionError(text, "malformed template expression: it is empty")
-        compiled(source)
-        parts += [literal + text[at:start], (source,)]
-        literal, at = "", end + 1
-    return tuple(part for part in [*parts, literal + text[at:]] if part)
-
-
-def _closing(text: str, at: int) -> int:
-    """Return where the brace opened before *at* closes; quotes and nesting count."""
-    depth, quote = 1, ""
-    while at < len(text):
-        char = text[at]
-        if quote:
-            if char == "\\":
-                at += 1
-            elif char == quote:
-                quote = ""
-        elif char in "\"'":
-            quote = char
-        elif char in "{}":
-            depth += 1 if char == "{" else -1
-            if depth == 0:
-                return at
-        at += 1
-    raise ExpressionError(text, "unclosed template expression: a '${' needs its '}'")
-
-
-def sources_in(template: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield (path, text) for every string inside a template."""
-    if isinstance(template, str):
-        yield path, template
-    elif isinstance(template, Mapping):
-        for key, value in template.items():
-            yield from sources_in(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(template, list | tuple):
-        for index, value in enumerate(template):
-            yield from sources_in(value, f"{path}[{index}]")
 
 
 class Expressions:
@@ -383,26 +130,12 @@ class Expressions:
 
     def _fill(self, template: Any, names: Mapping[str, Any]) -> Any:
         if isinstance(template, str):
-            return _interpolate(template, names)
+            return interpolate(template, names)
         if isinstance(template, Mapping):
             return {key: self._fill(value, names) for key, value in template.items()}
         if type(template) in (list, tuple):
             return type(template)(self._fill(value, names) for value in template)
         return template
-
-
-def _interpolate(text: str, names: Mapping[str, Any]) -> Any:
-    if "${" not in text:
-        return text
-    # A template that is one whole token keeps the type of its value.
-    whole = parts_of(text.strip())
-    if len(whole) == 1 and isinstance(whole[0], tuple):
-        return evaluate(whole[0][0], names)
-    values = [
-        part if isinstance(part, str) else evaluate(part[0], names)
-        for part in parts_of(text)
-    ]
-    return "".join("" if value is None else str(value) for value in values)
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,8 @@ from actorflow.model.events import Data
 from actorflow.model.steps import BY_NAME, Input, Step
 from actorflow.model.validation import fits
 from actorflow.runtime.binding import BoundActivity, Call, signature_of
-from actorflow.runtime.expressions import compiled, parts_of, sources_in
+from actorflow.runtime.interpreter import compiled
+from actorflow.runtime.templates import parts_of, sources_in
 
 
 class Activities:

@@ -19,13 +19,9 @@ from hypothesis import strategies as st
 
 from actorflow.errors import ExpressionError, UnrecordableError
 from actorflow.log.codec import Codec
-from actorflow.runtime.expressions import (
-    Expressions,
-    compiled,
-    evaluate,
-    parts_of,
-    sources_in,
-)
+from actorflow.runtime.expressions import Expressions
+from actorflow.runtime.interpreter import compiled, evaluate
+from actorflow.runtime.templates import parts_of, sources_in
 
 STATE = {
     "user_name": "Alice",
