@@ -109,12 +109,8 @@ def _given(cls: type[Any]) -> list[str]:
     return [name for name in parameters if name != "message"]
 
 
-GROUPS: dict[str, tuple[str, ...]] = {
-    "Write definitions": (
-        "actorflow.model.definition",
-        "actorflow.model.builder",
-        "actorflow.model.policy",
-    ),
+GROUPS = {
+    "Write definitions": ("actorflow.model",),
     "Run them": ("actorflow.runtime",),
     "Write actors of your own": ("actorflow.actors",),
     "Look at what was recorded": ("actorflow.model.events", "actorflow.log"),
@@ -124,17 +120,28 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 def names() -> Iterator[str]:
     """Yield every public name with one sentence, by what it is for."""
-    public = [name for name in actorflow.__all__ if not name.startswith("__")]
-    for title, modules in GROUPS.items():
+    for title in GROUPS:
         yield f"### {title}\n"
         yield "| name | |\n|---|---|"
-        for name in public:
+        for name in actorflow.__all__:
             thing = getattr(actorflow, name)
-            if thing.__module__.startswith(modules):
+            if _group(thing) == title:
                 link = f"[`{name}`](errors.md#{name.lower()})"
                 shown = link if title == "Errors" else f"`{name}`"
                 yield f"| {shown} | {_cell(sentence(said(thing)))} |"
         yield ""
+
+
+def _group(thing: Any) -> str:
+    """Return the group of whose modules the most exact one holds *thing*."""
+    module = thing.__module__
+    found = [
+        (len(prefix), title)
+        for title, prefixes in GROUPS.items()
+        for prefix in prefixes
+        if module.startswith(prefix)
+    ]
+    return max(found)[1]
 
 
 def testing() -> Iterator[str]:

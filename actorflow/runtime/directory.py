@@ -59,6 +59,16 @@ class Start:
 
 
 @define(eq=False)
+class Fork:
+    """Start an execution with the first *at* events of *source* as its past."""
+
+    source: str
+    at: int
+    id: str
+    reply: Any
+
+
+@define(eq=False)
 class Route:
     """Bring a command to its execution."""
 
@@ -156,7 +166,7 @@ class Directory(PooledActor):
         self._sweeping = False
         self._runs: dict[str, tuple[Run, PooledRef[Any]]] = {}
         self._loading: dict[str, list[Command]] = {}
-        self._starting: dict[Stream, list[Start]] = {}
+        self._starting: dict[Stream, list[Start | Fork]] = {}
         self._resting: dict[str, float] = {}
         self._inbox_seen: set[int] = set()
         self._crashes: dict[str, int] = {}
@@ -199,7 +209,25 @@ class Directory(PooledActor):
         run.commit()
         self._enter(run)
 
-    def _created(self, start: Start) -> None:
+    def _on_fork(self, fork: Fork) -> None:
+        row = self._log.find(KIND, fork.source)
+        if row is None:
+            raise ExecutionNotFoundError(fork.source)
+        if fork.id in self._runs or fork.id in self._loading:
+            raise ExecutionExistsError(fork.id)
+        workflow = self._definition_of(row)
+        past = list(self._log.read(row.id, until=fork.at))
+        state = ExecutionState()
+        for recorded in past:
+            apply(state, recorded)
+        run = Run(self._services, Stream(KIND, fork.id, row.type), workflow, state)
+        self._starting[run.stream] = [fork]
+        run.adopt(past)
+        run.after_durable(self._created, fork)
+        run.commit()
+        self._enter(run)
+
+    def _created(self, start: Start | Fork) -> None:
         known = self._runs.get(start.id)
         if known is not None:
             self._starting.pop(known[0].stream, None)
@@ -253,8 +281,10 @@ class Directory(PooledActor):
             self._leave(known[0])
             known[0].lost = error
         for start in self._starting.pop(stream, ()):
-            if isinstance(error, StreamExistsError):
+            if isinstance(error, StreamExistsError) and isinstance(start, Start):
                 self._find(start)
+            elif isinstance(error, StreamExistsError):
+                start.reply.set_exception(ExecutionExistsError(start.id))
             else:
                 start.reply.set_exception(error)
         if not isinstance(error, StreamExistsError):

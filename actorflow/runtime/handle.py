@@ -132,7 +132,7 @@ class ExecutionHandle:
             while True:
                 rung = bell.arm()
                 row = runtime.row(self.id)
-                if row.status in statuses:
+                if row.status in statuses and not runtime.is_due(row):
                     return runtime.result_of(row)  # type: ignore[no-any-return]
                 runtime.check()
                 left = None if end is None else end - clock.monotonic()

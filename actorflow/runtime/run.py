@@ -79,6 +79,11 @@ class Run:
         apply(self.state, recorded)
         self._facts.append(recorded)
 
+    def adopt(self, past: list[Recorded]) -> None:
+        """Take over the past of another execution, of which the state is the fold."""
+        self._facts = past
+        self.stream.head = past[-1].seq
+
     def consume(self, inbox: int) -> None:
         """Let the inbox row go with what this turn records."""
         self._consumed.append(inbox)

@@ -22,6 +22,7 @@ from actorflow.actors.writer import LogWriter, WriterThread
 from actorflow.errors import (
     DefinitionError,
     ExecutionNotFoundError,
+    InputError,
     LogError,
     RuntimeClosedError,
 )
@@ -39,7 +40,15 @@ from actorflow.runtime.actors import ACTORS
 from actorflow.runtime.bells import Bell, Bells
 from actorflow.runtime.checkpoint import Checkpoint, checkpoint_of
 from actorflow.runtime.collector import Collector
-from actorflow.runtime.directory import Changed, Crashed, Directory, Route, Start, fold
+from actorflow.runtime.directory import (
+    Changed,
+    Crashed,
+    Directory,
+    Fork,
+    Route,
+    Start,
+    fold,
+)
 from actorflow.runtime.handle import (
     ExecutionHandle,
     ExecutionResult,
@@ -232,7 +241,7 @@ class Runtime:
         workflow = self._workflow(definition)
         data = registry.input_data(workflow, args, inputs, self.codec)
         wanted = self.codec.to_data(dict(attributes or {}), path="attributes")
-        execution_id = execution_id or self._new_id(workflow)
+        execution_id = execution_id or self._new_id(workflow.name)
         self._ask(
             lambda reply: Start(
                 workflow, execution_id, data, wanted, on_conflict, reply
@@ -249,8 +258,8 @@ class Runtime:
             return self.definitions[definition]
         return self._add_definition(definition)
 
-    def _new_id(self, workflow: Workflow) -> str:
-        return f"{workflow.name}-{self._services.random.getrandbits(80):020x}"
+    def _new_id(self, name: str) -> str:
+        return f"{name}-{self._services.random.getrandbits(80):020x}"
 
     def get(self, execution_id: str) -> ExecutionHandle:
         """Return the handle of an execution.
@@ -359,6 +368,30 @@ class Runtime:
         """Let a failed execution go on: only what failed runs again."""
         self._command(execution_id, "retry")
 
+    def fork(
+        self, source: str, /, *, at: int, execution_id: str | None = None
+    ) -> ExecutionHandle:
+        """Start a new execution with the first *at* events of another as its past.
+
+        What was in flight then runs again in the new one; the other is untouched.
+
+        Args:
+            source: the id of the other execution.
+            at: seq of the last event that is taken over.
+            execution_id: of the new execution; made up if not given.
+
+        Raises:
+            ExecutionExistsError: the new id is taken.
+            InputError: the other has no event *at*.
+        """
+        row = self.row(source)
+        if not 1 <= at <= row.head:
+            problem = f"it has the events 1 to {row.head}, not {at}"
+            raise InputError(source, [problem])
+        new_id = execution_id or self._new_id(row.type)
+        self._ask(lambda reply: Fork(source, at, new_id, reply))
+        return ExecutionHandle(self, new_id)
+
     def _command(self, execution_id: str, name: str, **data: Any) -> None:
         given = {key: value for key, value in data.items() if value is not None}
         self._ask(lambda reply: Route(execution_id, Command(name, given, None, reply)))
@@ -445,6 +478,11 @@ class Runtime:
 
     def _started_at(self, row: StreamRow) -> float:
         return next(iter(self.log.read(row.id, until=1))).time
+
+    def is_due(self, row: StreamRow) -> bool:
+        """Whether a resting execution is about to be woken here: its time has come."""
+        due = row.wake_at is not None and row.wake_at <= self.clock.time()
+        return due and row.status == "suspended" and row.type in self.definitions
 
     # -- for handles -------------------------------------------------------------------
 
