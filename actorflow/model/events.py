@@ -138,6 +138,19 @@ class ExecutionResumed:
 
 
 @frozen
+class CompensationStarted:
+    """What was completed is being undone, last first; then the execution ends.
+
+    Attributes:
+        error: the failure it will end with; None if it is cancelled.
+        reason: why it is cancelled.
+    """
+
+    error: Failure | None = None
+    reason: str | None = None
+
+
+@frozen
 class ExecutionRetried:
     """Somebody asked a failed execution to try again what had failed."""
 
@@ -211,6 +224,7 @@ class ActivationStarted:
         step: the step, when a branch entered it.
         input: what the node was given.
         store: the variable that will take the result.
+        undo: the name of the node that compensates this one.
     """
 
     kind: str
@@ -218,6 +232,7 @@ class ActivationStarted:
     step: str | None = None
     input: Data = None
     store: str | None = None
+    undo: str | None = None
 
 
 @frozen
@@ -310,7 +325,14 @@ class WaitEnded:
 
 @frozen
 class NodeSettled:
-    """The dynamic node has taken in everything so far, and waits for more."""
+    """The dynamic node has taken in everything so far, and waits for more.
+
+    Attributes:
+        taken: or it is about to take in this failure, by its place among the calls that
+            have ended; what it does from here on may be the consequence.
+    """
+
+    taken: int | None = None
 
 
 @frozen
@@ -336,6 +358,7 @@ Event = (
     | ExecutionCancelled
     | ExecutionPaused
     | ExecutionResumed
+    | CompensationStarted
     | ExecutionRetried
     | ExecutionRecovered
     | SignalReceived
@@ -367,6 +390,7 @@ TAGS: dict[str, type] = {
     "execution.cancelled": ExecutionCancelled,
     "execution.paused": ExecutionPaused,
     "execution.resumed": ExecutionResumed,
+    "compensation.started": CompensationStarted,
     "execution.retried": ExecutionRetried,
     "execution.recovered": ExecutionRecovered,
     "signal.received": SignalReceived,

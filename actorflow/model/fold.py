@@ -19,13 +19,16 @@ from actorflow.model.state import (
     Activation,
     Answer,
     Branch,
+    Compensation,
     ExecutionState,
     Fan,
     Pause,
     Result,
     Scope,
     Wait,
+    call_number,
     item_key,
+    lies_in,
     lookup,
     parent_of,
     with_path,
@@ -128,30 +131,70 @@ def _rearm_scope(state: ExecutionState, scope: Scope) -> None:
 
 
 def _rearm(state: ExecutionState, activation: Activation) -> None:
-    _forget_failures(activation)
+    error = activation.error
     activation.phase, activation.attempt, activation.error = "running", 1, None
     if activation.scope is not None:
         _rearm_scope(state, activation.scope)
     if activation.fan is not None:
         _rearm_items(state, activation, activation.fan)
+    if activation.calls is not None:
+        _rearm_calls(state, activation, error)
+        return
     for address in [a for a in state.activations if parent_of(a) == activation.address]:
         child = state.activations[address]
-        if child.phase == "failed":  # of a loop, a route, a dynamic node
+        if child.phase == "failed":  # of a loop or a route
             activation.open += 1
             _rearm(state, child)
 
 
-def _forget_failures(activation: Activation) -> None:
-    """Let a dynamic node call again what failed it; what it caught stays as it was."""
-    error = activation.error
-    if activation.kind != "dynamic" or error is None or not activation.results:
-        return
-    activation.results = {
-        address: result
-        for address, result in activation.results.items()
-        if result.error is None or not (error.address or "").startswith(address)
-    }
-    activation.seen = min(activation.seen, len(activation.results))
+def _rearm_calls(
+    state: ExecutionState, activation: Activation, error: Failure | None
+) -> None:
+    """Undo the failures that made a dynamic node fail; what it caught stays.
+
+    It goes on as if they had not come yet. So what it left, or yielded, because of them
+    is forgotten, and what it called because of them need not be called again; but if
+    it is, what is recorded is its result.
+    """
+    calls, ended = activation.calls or {}, activation.ended or []
+    undone = [called for called in ended if _led_to(called, error)]
+    for called in undone:
+        child = state.activations.get(called.address)
+        if child is None:
+            del calls[call_number(called.address)]
+        else:  # of several parts, of which some may have ended well
+            called.error = called.index = None
+            activation.open += 1
+            _rearm(state, child)
+    gone = {id(called) for called in undone}
+    activation.ended = [called for called in ended if id(called) not in gone]
+    for index, called in enumerate(activation.ended):
+        called.index = index
+    activation.seen = min(activation.seen, len(activation.ended))
+    taken = [called.taken for called in undone if called.taken is not None]
+    if taken:
+        _undo(activation, *min(taken))
+    for called in undone:
+        called.taken = None
+
+
+def _led_to(called: Called, failure: Failure | None) -> bool:
+    if called.error is None or failure is None:
+        return False
+    if failure.address is not None and lies_in(failure.address, called.address):
+        return True
+    return any(_led_to(called, cause) for cause in failure.causes)
+
+
+def _undo(activation: Activation, since: int, emitted: int) -> None:
+    """Forget what a dynamic node did *since* an event, as far as that can be."""
+    activation.emitted = emitted
+    calls = activation.calls or {}
+    for number, called in list(calls.items()):
+        if called.left is not None and called.left > since:
+            del calls[number]
+        elif called.seq > since:
+            called.loose = True
 
 
 def _rearm_items(state: ExecutionState, activation: Activation, fan: Fan) -> None:
@@ -168,6 +211,11 @@ def _execution_recovered(state: ExecutionState, _: Recorded) -> None:
             activation.phase = "interrupted"
             activation.interruptions += 1
             state.weigh(activation)
+
+
+def _compensation_started(state: ExecutionState, recorded: Recorded) -> None:
+    state.compensating = recorded.event
+    state.weigh_all()
 
 
 def _signal_received(state: ExecutionState, recorded: Recorded) -> None:
@@ -258,7 +306,7 @@ def _branch_failed(state: ExecutionState, recorded: Recorded) -> None:
     scope = state.scope_of(owner.address if owner else "")
     if scope.failing is None:
         scope.failing = recorded.event.error
-        state.flow_failed = state.flow_failed or scope is not state.scope
+        state.part_failed = state.part_failed or scope is not state.scope
         state.weigh_all()
     _branch_ended(state, branch)
 
@@ -283,6 +331,7 @@ def _activation_started(state: ExecutionState, recorded: Recorded) -> None:
         step=event.step,
         input=event.input,
         store=event.store,
+        undo=event.undo,
         started_at=recorded.time,
     )
     if event.kind in ("map", "parallel"):
@@ -298,10 +347,20 @@ def _activation_started(state: ExecutionState, recorded: Recorded) -> None:
         activation.visit = parent.visit
         parent.open += 1
         parent.count += 1
-        _acted(parent)
+        if parent.kind == "dynamic":
+            _called(parent, activation, recorded.seq)
     state.weigh(activation)
     if not isinstance(parent, ExecutionState):
         state.weigh(parent)
+
+
+def _called(node: Activation, child: Activation, seq: int) -> None:
+    if node.calls is None:
+        node.calls, node.ended = {}, []
+    node.calls[call_number(child.address)] = Called(
+        child.address, child.kind, child.node, child.input, seq
+    )
+    _acted(node)
 
 
 def _fan(given: dict[str, Any]) -> Fan:
@@ -309,7 +368,7 @@ def _fan(given: dict[str, Any]) -> Fan:
     return Fan(
         items,
         given.get("names"),
-        [(kind, node) for kind, node in given["bodies"]],
+        [(kind, node, undo) for kind, node, undo in given["bodies"]],
         given["limit"],
         given["on_error"],
         [None] * len(items),
@@ -333,8 +392,10 @@ def _items_started(state: ExecutionState, recorded: Recorded) -> None:
         address = f"{parent.address}[{fan.key(index)}]"
         item = state.activations.get(address)
         if item is None:
-            kind, node = fan.body(index)
-            item = Activation(address, parent, kind=kind, node=node, visit=parent.visit)
+            kind, node, undo = fan.body(index)
+            item = Activation(
+                address, parent, kind=kind, node=node, undo=undo, visit=parent.visit
+            )
             state.activations[address] = item
             fan.next = index + 1
         else:
@@ -365,6 +426,31 @@ def _activation_completed(state: ExecutionState, recorded: Recorded) -> None:
         _step_completed(state, parent, activation, result)
     elif isinstance(parent, Activation):
         _child_completed(state, parent, activation, result, recorded.time)
+    else:
+        state.compensations.pop()
+    if activation.undo is not None:
+        _can_be_undone(state, activation, activation.undo, result)
+
+
+def _can_be_undone(
+    state: ExecutionState, activation: Activation, undo: str, result: Data
+) -> None:
+    """Remember the state as it is now, for the node that would undo this one."""
+    part = activation.parent
+    while part is not None and not isinstance(part, Branch):
+        part = part.parent
+    if part is None:
+        return
+    owner = part.parent.address if part.parent else ""
+    state.compensations.append(
+        Compensation(
+            activation.address,
+            undo,
+            state.scope_of(owner).inputs,
+            dict(part.variables),
+            result,
+        )
+    )
 
 
 def _step_completed(
@@ -388,19 +474,31 @@ def _child_completed(
     if parent.fan is not None:
         parent.fan.results[parent.fan.index(item_key(child.address))] = result
         parent.fan.live -= 1
+        state.weigh(parent)
+        return
+    parent.open -= 1
+    if parent.calls is not None:
+        _call_ended(parent, child, time).value = result
+    elif parent.results is None or parent.kind == "loop":
+        parent.results = {child.address: Result(result)}
     else:
-        parent.open -= 1
-        if parent.results is None or parent.kind == "loop":
-            parent.results = {}
-        parent.results[child.address] = Result(
-            result, None, child.node, child.input, time
-        )
+        parent.results[child.address] = Result(result)
     state.weigh(parent)
+
+
+def _call_ended(node: Activation, child: Activation, time: float) -> Called:
+    """Put a call behind those that have ended before it."""
+    assert node.calls is not None
+    assert node.ended is not None
+    called = node.calls[call_number(child.address)]
+    called.index, called.time = len(node.ended), time
+    node.ended.append(called)
+    return called
 
 
 def _acted(activation: Activation) -> None:
     """A dynamic node did something, so it has taken in all its results."""
-    activation.seen = len(activation.results or ())
+    activation.seen = len(activation.ended or ())
 
 
 def _collected(fan: Fan) -> Data:
@@ -442,6 +540,9 @@ def _activation_failed(state: ExecutionState, recorded: Recorded) -> None:
     state.set_clock(activation, None, recorded.time)
     state.weigh(activation)
     parent = activation.parent
+    if isinstance(parent, ExecutionState):  # a compensation; the others go on
+        state.compensations.pop()
+        state.drop(activation)
     if not isinstance(parent, Activation):
         return
     if parent.fan is not None:
@@ -450,21 +551,23 @@ def _activation_failed(state: ExecutionState, recorded: Recorded) -> None:
         parent.fan.live -= 1
     else:
         parent.open -= 1
-        if parent.kind == "dynamic":
-            _child_failed(state, parent, activation, recorded.time)
+        if parent.calls is not None:
+            _call_failed(state, parent, activation, recorded.time)
     state.weigh(parent)
 
 
-def _child_failed(
-    state: ExecutionState, parent: Activation, child: Activation, time: float
+def _call_failed(
+    state: ExecutionState, node: Activation, child: Activation, time: float
 ) -> None:
-    """Keep the failure for the dynamic node's code, which may catch it."""
-    if parent.results is None:
-        parent.results = {}
-    parent.results[child.address] = Result(
-        None, child.error, child.node, child.input, time
-    )
-    state.drop(child)
+    """Keep the failure for the dynamic node's code, which may catch it.
+
+    What is made of several parts stays, for a retry repeats only those that failed.
+    """
+    _call_ended(node, child, time).error = child.error
+    if child.kind in ("dynamic", "map", "flow"):
+        state.part_failed = True
+    else:
+        state.drop(child)
 
 
 def _activation_cancelled(state: ExecutionState, recorded: Recorded) -> None:
@@ -476,10 +579,8 @@ def _activation_cancelled(state: ExecutionState, recorded: Recorded) -> None:
             parent.fan.live -= 1
         else:
             parent.open -= 1
-            parent.cancelled = {
-                **(parent.cancelled or {}),
-                activation.address: activation.node,
-            }
+            if parent.calls is not None:
+                parent.calls[call_number(activation.address)].left = recorded.seq
             _acted(parent)
         state.weigh(parent)
 
@@ -551,6 +652,11 @@ def _value_emitted(state: ExecutionState, recorded: Recorded) -> None:
 
 def _node_settled(state: ExecutionState, recorded: Recorded) -> None:
     activation = state.activations[recorded.address]
+    event: ev.NodeSettled = recorded.event
+    if event.taken is not None:
+        assert activation.ended is not None
+        failed = activation.ended[event.taken]
+        failed.taken = (recorded.seq, activation.emitted)
     _acted(activation)
     state.weigh(activation)
 
@@ -562,6 +668,7 @@ _APPLY: dict[type, Callable[[ExecutionState, Recorded], None]] = {
     ev.ExecutionCancelled: _execution_cancelled,
     ev.ExecutionPaused: _execution_paused,
     ev.ExecutionResumed: _execution_resumed,
+    ev.CompensationStarted: _compensation_started,
     ev.ExecutionRetried: _execution_retried,
     ev.ExecutionRecovered: _execution_recovered,
     ev.SignalReceived: _signal_received,

@@ -51,6 +51,10 @@ class Evaluator(Protocol):
         """Return what *node* is to be called with."""
         ...
 
+    def undo_of(self, node: Any) -> str | None:
+        """Return the name of the node that compensates *node*."""
+        ...
+
     def items(self, over: Any, view: View) -> list[Data]:
         """Return the items a map runs over."""
         ...
@@ -159,7 +163,8 @@ def _with_input(
     if step.kind in ("activity", "flow", "dynamic"):
         node = step.nodes[step.name]
         given = evaluator.arguments(node, step.parameters, view)
-        return evolve(started, node=node_name(node), input=given)
+        undo = evaluator.undo_of(node)
+        return evolve(started, node=node_name(node), input=given, undo=undo)
     make = _INPUTS.get(step.kind)
     if make is None:
         return started
@@ -183,12 +188,17 @@ def _wait_input(step: Step, view: View, evaluator: Evaluator) -> Data:
     return {"topic": _topic(topic, step)}
 
 
+def body(node: Any, evaluator: Evaluator) -> Data:
+    """Return what a fan-out records of what its items run: [kind, name, undo]."""
+    return [node_kind(node), node_name(node), evaluator.undo_of(node)]
+
+
 def _map_input(step: Step, view: View, evaluator: Evaluator) -> Data:
     fan = step.map
     assert fan is not None
     return {
         "items": evaluator.items(fan.over, view),
-        "bodies": [[node_kind(fan.activity), node_name(fan.activity)]],
+        "bodies": [body(fan.activity, evaluator)],
         "limit": fan.max_concurrency,
         "on_error": fan.on_error,
     }
@@ -204,7 +214,7 @@ def _parallel_input(step: Step, view: View, evaluator: Evaluator) -> Data:
             for node in arms.values()
         ],
         "names": list(arms),
-        "bodies": [[node_kind(node), node_name(node)] for node in arms.values()],
+        "bodies": [body(node, evaluator) for node in arms.values()],
         "limit": parallel.max_concurrency,
         "on_error": parallel.on_error,
     }

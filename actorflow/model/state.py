@@ -61,6 +61,27 @@ class Answer:
 
 
 @define
+class Compensation:
+    """How to undo one completed activation.
+
+    Attributes:
+        undo: the name of the node that does it.
+        inputs, variables: the state as it was when the activation had completed.
+        result: what it had returned.
+    """
+
+    address: str
+    undo: str
+    inputs: dict[str, Data]
+    variables: dict[str, Data]
+    result: Data
+
+
+UNDO = "undo#"
+"""Where the addresses of compensating activations begin."""
+
+
+@define
 class Part:
     """A node of the tree.
 
@@ -105,13 +126,13 @@ class Fan:
     Attributes:
         items: what each is given.
         names: of arms; None for items, which have numbers.
-        bodies: (kind, node) of each arm, or the one of all items.
+        bodies: (kind, node, undo) of each arm, or the one of all items.
         redo: those to be started again before new ones.
     """
 
     items: list[Data]
     names: list[str] | None
-    bodies: list[tuple[str, str]]
+    bodies: list[tuple[str, str, str | None]]
     limit: int | None
     on_error: str
     results: list[Data]
@@ -120,8 +141,8 @@ class Fan:
     failures: dict[int, Failure] = field(factory=dict)
     redo: list[int] = field(factory=list)
 
-    def body(self, index: int) -> tuple[str, str]:
-        """Return (kind, node) of an item."""
+    def body(self, index: int) -> tuple[str, str, str | None]:
+        """Return (kind, node, undo) of an item."""
         return self.bodies[0 if self.names is None else index]
 
     def key(self, index: int) -> str:
@@ -147,18 +168,39 @@ class Fan:
 
 @define
 class Result:
-    """What became of a child that was run on its own: a value, or a failure.
-
-    Attributes:
-        node: what it ran, with what, so that a replay can be compared.
-        time: when it ended, seconds since the epoch.
-    """
+    """What became of the child of a loop or a route."""
 
     value: Data = None
+
+
+@define(eq=False)
+class Called:
+    """A call that a dynamic node has made: what it ran, and what became of it.
+
+    Attributes:
+        node: what it ran, with *input*, so that a replay can be compared.
+        seq: of the event that recorded the call.
+        index: its place among the calls that have ended; None before.
+        time: when it ended, seconds since the epoch.
+        left: seq of the event by which the node left it, as its outcome no longer
+            mattered.
+        taken: of a failure: seq of the event by which the node took it in, and how
+            many values it had yielded by then.
+        loose: it may not be made again, because a failure before it was undone.
+    """
+
+    address: str
+    kind: str
+    node: str
+    input: Data
+    seq: int
+    value: Data = None
     error: Failure | None = None
-    node: str = ""
-    input: Data = None
+    index: int | None = None
     time: float = 0.0
+    left: int | None = None
+    taken: tuple[int, int] | None = None
+    loose: bool = False
 
 
 @define
@@ -202,10 +244,11 @@ class Activation(Part):
         open: how many children run, of a loop, a route or a dynamic node.
         count: how many iterations a loop has begun.
         results: of its children that have ended, by address; a loop keeps the last.
+        calls: those that a dynamic node has made, by `call_number`.
+        ended: those of them that have ended, in the order of the log.
+        seen: how many of these the node is known to have taken in.
         records: activity history.
         answers: ended waits, by ordinal.
-        cancelled: children that were left, by address, with their node.
-        seen: how many of its results a dynamic node is known to have taken in.
         emitted: how many values it has yielded upward.
         interruptions: how often a process died while it ran.
     """
@@ -215,6 +258,7 @@ class Activation(Part):
     step: str | None = None
     input: Data = None
     store: str | None = None
+    undo: str | None = None
     visit: int = 1
     phase: str = "running"
     attempt: int = 1
@@ -227,7 +271,8 @@ class Activation(Part):
     open: int = 0
     count: int = 0
     results: dict[str, Result] | None = None
-    cancelled: dict[str, str] | None = None
+    calls: dict[str, Called] | None = None
+    ended: list[Called] | None = None
     seen: int = 0
     emitted: int = 0
     started_at: float = 0.0
@@ -259,6 +304,20 @@ def parent_of(address: str) -> str:
     return address[: at if at >= 0 else max(slash, 0)]
 
 
+def call_number(address: str) -> str:
+    """Return which call of its dynamic node an address stands for: ``2`` or ``:key``."""
+    last = address[address.rindex("/") + 1 :]
+    name, mark, number = last.rpartition("#")
+    return number if mark else last[last.index(":") :]
+
+
+def lies_in(address: str, root: str) -> bool:
+    """Whether *address* is *root*, or anything below it."""
+    return address == root or (
+        address.startswith(root) and address[len(root)] in "/[@"
+    )
+
+
 def item_key(address: str) -> str:
     """Return the k of ``...[k]``."""
     return address[address.rindex("[") + 1 : -1]
@@ -274,8 +333,10 @@ class ExecutionState(Part):
         signals: received and not yet consumed, per topic, oldest first: (seq, payload).
         questions: addresses of open questions, by id.
         topics: addresses that wait for a signal, per topic, first come first served.
+        compensations: how to undo what has completed, oldest first.
+        compensating: that this is being done, and why.
         forks: the counter that names branches.
-        flow_failed: whether a flow inside it ever failed; if not, none need be asked.
+        part_failed: whether a part that has parts ever failed; if not, none is asked.
         calm: dynamic nodes in which nothing is busy any more; for their actors.
     """
 
@@ -297,11 +358,13 @@ class ExecutionState(Part):
     questions: dict[str, str] = field(factory=dict)
     topics: dict[str, dict[str, None]] = field(factory=dict)
     signals: dict[str, deque[tuple[int, Data]]] = field(factory=dict)
+    compensations: list[Compensation] = field(factory=list)
+    compensating: ev.CompensationStarted | None = None
     signal_keys: set[str] = field(factory=set)
     paused: Pause | None = None
     paused_branches: dict[str, Pause] = field(factory=dict)
     forks: int = 0
-    flow_failed: bool = False
+    part_failed: bool = False
     calm: set[str] = field(factory=set, eq=False, repr=False)
     _deadlines: list[tuple[float, str]] = field(factory=list, eq=False, repr=False)
 
@@ -317,7 +380,7 @@ class ExecutionState(Part):
         """The first that applies: how it ended, running, paused, suspended."""
         if self.outcome:
             return self.outcome
-        if self.busy_children or self.scope.failing:
+        if self.busy_children or self.scope.failing or self.compensating:
             return "running"
         if self.paused or any(self._stopped()):
             return "paused"
@@ -379,12 +442,14 @@ class ExecutionState(Part):
     def is_halted(self, address: str) -> bool:
         """Whether nothing new may begin there: paused, failing or ended."""
         scope = self.scope
-        if self.outcome is not None or self.paused or scope.failing is not None:
+        if self.outcome is not None or self.paused:
             return True
+        if scope.failing is not None or self.compensating is not None:
+            return not address.startswith(UNDO)
         # Asked before every event of a fan-out: look further only where it can matter.
         if self.paused_branches and self.is_paused(address):
             return True
-        return self.flow_failed and self._is_failing(address)
+        return self.part_failed and self._is_failing(address)
 
     def _is_failing(self, address: str) -> bool:
         """Whether a flow that *address* lies in is failing."""
@@ -394,7 +459,9 @@ class ExecutionState(Part):
             address = parent_of(address)  # it is about to begin there
         part: Part | None = self.part(address)
         while part is not None:
-            if isinstance(part, Activation) and part.scope and part.scope.failing:
+            if isinstance(part, Activation) and (
+                part.phase == "failed" or (part.scope and part.scope.failing)
+            ):
                 return True
             part = part.parent
         return False
@@ -460,8 +527,7 @@ class ExecutionState(Part):
             return self._fan_owes(activation, activation.fan)
         if activation.scope is not None:
             return self._flow_owes(activation, activation.scope)
-        unseen = len(activation.results or ()) > activation.seen
-        if activation.kind == "dynamic" and unseen:
+        if activation.ended is not None and len(activation.ended) > activation.seen:
             return True
         # A loop or a route owes its next decision when no child of it runs.
         return activation.open == 0
@@ -489,7 +555,7 @@ class ExecutionState(Part):
 
     def drop(self, activation: Activation) -> None:
         """Forget an activation, and everything in it."""
-        if activation.fan or activation.scope or activation.open:
+        if activation.fan or activation.scope or activation.open or activation.calls:
             self._drop_children(activation)
         if activation.wait is not None:
             self.stop_waiting(activation)
@@ -504,7 +570,12 @@ class ExecutionState(Part):
                 if branch.current is not None and branch.current in self.activations:
                     self.drop(self.activations[branch.current])
                 del self.branches[branch.address]
-        if activation.open:
+        if activation.calls is not None:
+            for called in activation.calls.values():
+                child = self.activations.get(called.address)
+                if child is not None:
+                    self.drop(child)
+        elif activation.open:
             for address in [
                 a for a, c in self.activations.items() if c.parent is activation
             ]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actorflow.log.codec import Codec
+from actorflow.model.activities import node_name
 from actorflow.model.definition import node_kind
 from actorflow.model.events import Data
 from actorflow.model.rules import View
@@ -22,6 +23,13 @@ class Evaluation:
         self.data = self._expressions.data
         self.value = self._expressions.value
         self.items = self._expressions.items
+
+    def undo_of(self, node: Any) -> str | None:
+        """Return the name of the node that compensates *node*."""
+        if node_kind(node) != "activity":
+            return None
+        undo = self._activities.bound(node).activity.compensate
+        return None if undo is None else node_name(undo)
 
     def arguments(self, node: Any, parameters: Any, view: View) -> Data:
         """Return what *node* is to be called with."""

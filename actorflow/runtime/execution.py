@@ -19,10 +19,15 @@ from actorflow.errors import (
 from actorflow.model import events as ev
 from actorflow.model import rules
 from actorflow.model.events import Failure
-from actorflow.model.rules import Fact, Output
+from actorflow.model.definition import node_kind
+from actorflow.model.rules import Fact, Output, View
+from actorflow.model.state import UNDO, Activation, Compensation
+from actorflow.model.steps import BY_NAME, Step
+from actorflow.runtime.binding import call_of
 from actorflow.runtime.messages import Answered, Command
 from actorflow.runtime.run import Run
 from actorflow.runtime.scope import ScopeActor
+from actorflow.runtime.work import Work
 
 logger = logging.getLogger(__name__)
 
@@ -64,14 +69,55 @@ class ExecutionActor(ScopeActor):
             else:
                 self._do(message)
         super().handle(message)
+        if self.run.state.compensating is not None:
+            self._compensate(self.run.state.compensating)
 
     def ended(self, end: Failure | Output) -> None:
-        """Record the output or the failure."""
+        """Record the output or the failure; a failure undoes first what it can."""
         if isinstance(end, Output):
             self.run.record(("", ev.ExecutionCompleted(end.value)))
+        elif self.run.state.compensations:
+            self.run.record(("", ev.CompensationStarted(end)))
         else:
             self.run.record(("", ev.ExecutionFailed(end)))
         self.run.settle_all()
+
+    # -- compensation ------------------------------------------------------------------
+
+    def _compensate(self, why: ev.CompensationStarted) -> None:
+        """Undo what has completed, the last first, one after the other; then end."""
+        state = self.run.state
+        if state.outcome is not None:
+            return
+        undoing = next((a for a in state.activations if a.startswith(UNDO)), None)
+        if undoing is not None:
+            if undoing not in self.run.actors:
+                self._begin_undo(state.activations[undoing])
+        elif state.busy_children or state.paused:
+            return  # what is in flight is finished, and may have to be undone as well
+        elif state.compensations:
+            self._undo(state.compensations[-1])
+        elif why.error is not None:
+            self.run.record(("", ev.ExecutionFailed(why.error)))
+        else:
+            self.run.record(("", ev.ExecutionCancelled(why.reason)))
+
+    def _undo(self, last: Compensation) -> None:
+        address = f"{UNDO}{len(self.run.state.compensations)}"
+        services = self.run.services
+        node = services.activities.undo(last.undo)
+        view = View(last.inputs, {**last.variables, "result": last.result})
+        data = services.expressions.arguments(node, BY_NAME, view)
+        started = ev.ActivationStarted(
+            node_kind(node), last.undo, step=last.address, input=data
+        )
+        self.run.record_one(address, started)
+        self._begin_undo(self.run.state.activations[address])
+
+    def _begin_undo(self, activation: Activation) -> None:
+        node = self.run.services.activities.undo(activation.node)
+        work = Work(node, call_of(activation.input), Step(activation.node, activity=node))
+        self.run.begin(activation.address, activation.kind, work)
 
     def _was_interrupted(self) -> bool:
         return any(
@@ -170,17 +216,22 @@ class ExecutionActor(ScopeActor):
         if branch is not None and branch not in self.run.state.scope.branches:
             raise BranchNotFoundError(self.run.id, branch)
 
-    def do_cancel(self, reason: str | None = None) -> None:
-        """End here and now."""
+    def do_cancel(self, reason: str | None = None, *, compensate: bool = False) -> None:
+        """End here and now, or undo what has completed and end then."""
         if self.run.state.outcome == "cancelled":
             return
         self._must_be_open()
-        self.run.record(("", ev.ExecutionCancelled(reason)))
+        if compensate and self.run.state.compensations:
+            self.run.record(("", ev.CompensationStarted(None, reason)))
+        else:
+            self.run.record(("", ev.ExecutionCancelled(reason)))
         self.run.settle_all()
 
     def do_retry(self) -> None:
         """Let what failed run again."""
         outcome = self.run.state.outcome
+        if self.run.state.compensating is not None:
+            raise ExecutionEndedError(self.run.id, "failed, and compensated")
         if outcome != "failed":
             status = outcome or self.run.state.status
             raise ExecutionEndedError(self.run.id, f"{status}, not failed")

@@ -208,9 +208,9 @@ class ExecutionHandle:
         """See `Runtime.resume`."""
         self._runtime.resume(self.id, branch=branch)
 
-    def cancel(self, *, reason: str | None = None) -> None:
+    def cancel(self, *, reason: str | None = None, compensate: bool = False) -> None:
         """See `Runtime.cancel`."""
-        self._runtime.cancel(self.id, reason=reason)
+        self._runtime.cancel(self.id, reason=reason, compensate=compensate)
 
     def retry(self) -> None:
         """See `Runtime.retry`."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from actorflow.errors import DefinitionError, ExpressionError, InputError
 from actorflow.log.codec import Codec
-from actorflow.model.activities import Activity, Dynamic, as_activity
+from actorflow.model.activities import Activity, Dynamic, as_activity, node_name
 from actorflow.model.definition import Workflow, node_kind
 from actorflow.model.events import Data
 from actorflow.model.steps import BY_NAME, Input, Step
@@ -26,6 +26,7 @@ class Activities:
         self._by_name: dict[str, BoundActivity] = {}
         self._by_node: dict[Any, BoundActivity] = {}
         self._ambiguous: set[str] = set()
+        self._undo: dict[str, Any] = {}
 
     def add(self, node: Any) -> BoundActivity:
         """Make a node known: itself, and by its name."""
@@ -35,7 +36,27 @@ class Activities:
         known = self._by_name.setdefault(activity.name, bound)
         if known.activity.fn is not activity.fn:
             self._ambiguous.add(activity.name)
+        undo = getattr(activity, "compensate", None)
+        if undo is not None:
+            self._add_undo(undo)
         return bound
+
+    def _add_undo(self, node: Any) -> None:
+        """Make a compensating node known by its name, the only thing recorded of it.
+
+        Raises:
+            DefinitionError: another compensating node has that name.
+        """
+        name = node_name(node)
+        if self._undo.setdefault(name, node) is not node:
+            problem = f"two nodes that compensate are named {name!r}; rename one"
+            raise DefinitionError(name, [problem])
+        if node_kind(node) != "flow":
+            self.add(node)
+
+    def undo(self, name: str) -> Any:
+        """Return the compensating node of that name."""
+        return self._undo[name]
 
     def problem(self, name: str) -> str | None:
         """Return why nothing, or not one thing, has that name."""

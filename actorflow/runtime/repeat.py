@@ -73,7 +73,9 @@ class ChildActor(RunActor):
         """Record a child's beginning, and give it an actor."""
         node = self.node_of(activation)
         kind, name = node_kind(node), node_name(node)
-        self.run.record_one(address, ev.ActivationStarted(kind, name, input=data))
+        undo = self.run.services.expressions.undo_of(node)
+        started = ev.ActivationStarted(kind, name, input=data, undo=undo)
+        self.run.record_one(address, started)
         self._begin(self.run.state.activations[address])
 
     def _begin(self, child: Activation) -> None:

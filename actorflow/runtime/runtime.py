@@ -360,9 +360,16 @@ class Runtime:
         """Unpause: what was paused by `pause`, and steps that pause by themselves."""
         self._command(execution_id, "resume", branch=branch)
 
-    def cancel(self, execution_id: str, *, reason: str | None = None) -> None:
-        """End an execution now; results of what still runs are discarded."""
-        self._command(execution_id, "cancel", reason=reason)
+    def cancel(
+        self, execution_id: str, *, reason: str | None = None, compensate: bool = False
+    ) -> None:
+        """End an execution now; results of what still runs are discarded.
+
+        With *compensate*, what runs is finished, and everything completed that names a
+        compensation is undone, the last first, before it ends.
+        """
+        undo = compensate or None
+        self._command(execution_id, "cancel", reason=reason, compensate=undo)
 
     def retry(self, execution_id: str) -> None:
         """Let a failed execution go on: only what failed runs again."""

@@ -76,7 +76,7 @@ class ScopeActor(RunActor):
     def _conclude(self) -> None:
         """Complete joins that are satisfied; end if nothing is left to do."""
         state, workflow = self.run.state, self._workflow
-        if state.outcome is not None:
+        if state.outcome is not None or state.compensating is not None:
             return
         if not state.is_halted(self.address):
             joins = list(rules.satisfied_joins(workflow, state, self.address))

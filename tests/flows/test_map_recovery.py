@@ -23,7 +23,7 @@ class Point:
 
 def waiter(diary: Diary | None = None) -> af.Flow:
     """Make a flow of one input that notes it, waits for its signal, returns both."""
-    note = diary.echo if diary else echo
+    note = echo if diary is None else diary.echo
     return (
         af.Flow("body", inputs=["n"])
         .then(note, input={"value": "${n}"}, into="noted")
