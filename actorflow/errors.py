@@ -77,6 +77,17 @@ class InputError(ActorflowError, ValueError):
         return f"cannot start {self.name!r}: " + "; ".join(self.problems)
 
 
+class SettingError(ActorflowError, ValueError):
+    """A setting has no meaning."""
+
+    def __init__(self, name: str, value: Any, allowed: str) -> None:
+        super().__init__(name, value, allowed)
+        self.name, self.value, self.allowed = name, value, allowed
+
+    def __str__(self) -> str:
+        return f"{self.name} must be {self.allowed}, not {self.value!r}"
+
+
 class ExpressionError(ActorflowError):
     """An expression or template does not compile, or could not be evaluated."""
 
@@ -237,6 +248,34 @@ class ExecutionEndedError(ExecutionError):
 
     def __str__(self) -> str:
         return f"execution {self.execution_id!r} has ended ({self.status})"
+
+
+class NotRetryableError(ExecutionError):
+    """Only an execution that failed, and was not compensated, can be retried."""
+
+    def __init__(self, execution_id: str, status: str) -> None:
+        super().__init__(execution_id)
+        self.status = status
+
+    def __str__(self) -> str:
+        return (
+            f"execution {self.execution_id!r} is {self.status}; only one that failed, "
+            "and was not compensated, can be retried"
+        )
+
+
+class EventNotFoundError(ExecutionError, LookupError):
+    """The execution has no event of that number."""
+
+    def __init__(self, execution_id: str, seq: int, head: int) -> None:
+        super().__init__(execution_id)
+        self.seq, self.head = seq, head
+
+    def __str__(self) -> str:
+        return (
+            f"execution {self.execution_id!r} has the events 1 to {self.head}, "
+            f"no event {self.seq}"
+        )
 
 
 class BranchNotFoundError(ExecutionError, LookupError):

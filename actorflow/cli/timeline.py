@@ -95,7 +95,7 @@ class Timeline:
         entry = Entry(recorded.address, event.kind, event.node, recorded.time)
         if event.kind in FANS and isinstance(event.input, dict):
             entry.total = len(event.input.get("items", ()))
-            bodies = dict.fromkeys(node for _, node in event.input.get("bodies", ()))
+            bodies = dict.fromkeys(body[1] for body in event.input.get("bodies", ()))
             entry.node = ", ".join(bodies) or entry.node
         elif event.kind == "join":
             entry.status, entry.waits_for = "waiting", "other branches"

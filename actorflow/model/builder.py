@@ -5,7 +5,7 @@ A flow is a graph like any other; the builder only saves naming the edges.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from attrs import evolve, frozen
@@ -100,11 +100,11 @@ class Flow:
         catch: Sequence[Catch] = (),
     ) -> Self:
         """Run an activity or a flow."""
-        kind = {node_kind(node): node}
+        node = self._node(node, name or "then")
         name = self._named(name or node_name(node))
         step = Step(
             name,
-            **kind,
+            **{node_kind(node): node},
             parameters=input,
             store=into or name,
             retry=retry,
@@ -124,7 +124,7 @@ class Flow:
     ) -> Self:
         """Run several nodes at the same time; the result is a mapping by name."""
         arms: dict[str, Any] = {}
-        for node in nodes:
+        for node in [self._node(node, name) for node in nodes]:
             arm = node_name(node)
             if arm in arms:
                 self._problems.append(f"parallel {name!r} has two arms named {arm!r}")
@@ -158,7 +158,7 @@ class Flow:
         """
         fan = Map(
             over=over,
-            activity=node,
+            activity=self._node(node, name),
             parameters=input,
             max_concurrency=max_concurrency,
             on_error=on_error,
@@ -184,7 +184,7 @@ class Flow:
         (default: the variable the result will land in, else None).
         """
         loop = Loop(
-            body=node,
+            body=self._node(node, name),
             until=until,
             initial=input,
             max_iterations=max_iterations,
@@ -204,6 +204,9 @@ class Flow:
         input: Any = BY_NAME,
     ) -> Self:
         """Run one of several nodes; the result is ``{"key": ..., "result": ...}``."""
+        choices = {k: self._node(node, name) for k, node in choices.items()}
+        if default is not None:
+            default = self._node(default, name)
         route = Route(key=key, choices=choices, default=default, parameters=input)
         name = self._named(name)
         return self._add(Step(name, route=route, store=into or name))
@@ -225,14 +228,16 @@ class Flow:
     ) -> Self:
         """Wait for a signal; when its time is over, run *on_timeout* instead."""
         name = self._named(name or topic)
-        late = self._named(f"{name}-late") if on_timeout is not None else None
+        late = None
+        if on_timeout is not None:
+            on_timeout = self._node(on_timeout, name)
+            late = self._named(f"{name}-late")
         wait = WaitSignal(topic=topic, timeout=timeout, on_timeout=late)
         self._add(Step(name, wait_signal=wait, store=into or name))
         if late is not None:
             kind = {node_kind(on_timeout): on_timeout}
-            self._steps[late] = Step(
-                late, **kind, parameters=BY_NAME, store=into or name
-            )
+            store = into or name
+            self._steps[late] = Step(late, **kind, parameters=BY_NAME, store=store)
             self._tails.append(_Tail(late, Edge("")))
         return self
 
@@ -266,6 +271,7 @@ class Flow:
 
     def otherwise(self) -> Self:
         """Go on with what follows if the block's condition does not hold."""
+        self._grows()
         if not self._blocks or self._blocks[-1].in_otherwise:
             self._problems.append("`otherwise` without a `when` before it")
             return self
@@ -278,6 +284,7 @@ class Flow:
 
     def end(self) -> Self:
         """Close the innermost block."""
+        self._grows()
         if not self._blocks:
             self._problems.append("`end` without a `when` before it")
             return self
@@ -297,6 +304,7 @@ class Flow:
 
     def output(self, *names: str) -> Self:
         """Return one variable, or a mapping of several; by default the whole state."""
+        self._grows()
         self._outputs = names
         return self
 
@@ -325,6 +333,7 @@ class Flow:
         problems += [
             f"the block of {b.decision!r} has no `end()`" for b in self._blocks
         ]
+        problems += self._output_problems()
         several = len(self._outputs) > 1
         try:
             workflow = Workflow(
@@ -343,6 +352,32 @@ class Flow:
             raise DefinitionError(self.name, problems)
         return workflow
 
+    def _output_problems(self) -> Iterator[str]:
+        """Yield the outputs that nothing writes."""
+        written = {*self._state, *(s.store for s in self._steps.values())}
+        written |= {c.store for s in self._steps.values() for c in s.catch}
+        for name in self._outputs:
+            if name.partition(".")[0] not in written:
+                there = ", ".join(sorted(filter(None, written))) or "none"
+                yield f"output {name!r} is no variable; there are: {there}"
+
+    def _node(self, node: Any, place: str) -> Any:
+        """Return *node*, or, if it is none, a stand-in with which to check the rest."""
+        try:
+            if isinstance(node, str) or node_kind(node) != "activity" or callable(node):
+                return node
+            self._problems.append(
+                f"step {place!r}: {node!r} is neither a function nor a flow nor a name"
+            )
+        except DefinitionError as error:  # of a flow that has problems of its own
+            self._problems += [f"{error.name!r}: {p}" for p in error.problems]
+        return f"no node {len(self._problems)}"
+
+    def _grows(self) -> None:
+        if self._built is not None:
+            self._problems.append("the flow has been built; it cannot grow any more")
+            self._built = None
+
     def _named(self, name: str) -> str:
         """Return *name*, with a number if a step has it already."""
         number, unique = 1, name
@@ -353,9 +388,7 @@ class Flow:
 
     def _add(self, step: Step) -> Self:
         """Tie a step to all loose ends."""
-        if self._built is not None:
-            self._problems.append("the flow has been built; it cannot grow any more")
-            self._built = None
+        self._grows()
         for tail in self._tails:
             before = self._steps[tail.step]
             edge = evolve(tail.edge, step=step.name)

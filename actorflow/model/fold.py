@@ -19,6 +19,7 @@ from actorflow.model.state import (
     Activation,
     Answer,
     Branch,
+    Called,
     Compensation,
     ExecutionState,
     Fan,
@@ -133,6 +134,7 @@ def _rearm_scope(state: ExecutionState, scope: Scope) -> None:
 def _rearm(state: ExecutionState, activation: Activation) -> None:
     error = activation.error
     activation.phase, activation.attempt, activation.error = "running", 1, None
+    activation.interruptions = 0
     if activation.scope is not None:
         _rearm_scope(state, activation.scope)
     if activation.fan is not None:
@@ -158,24 +160,33 @@ def _rearm_calls(
     """
     calls, ended = activation.calls or {}, activation.ended or []
     undone = [called for called in ended if _led_to(called, error)]
+    taken = [called.taken for called in undone if called.taken is not None]
     for called in undone:
+        called.index = called.error = called.taken = None
         child = state.activations.get(called.address)
         if child is None:
-            del calls[call_number(called.address)]
+            _call_anew(activation, call_number(called.address))
         else:  # of several parts, of which some may have ended well
-            called.error = called.index = None
             activation.open += 1
             _rearm(state, child)
-    gone = {id(called) for called in undone}
-    activation.ended = [called for called in ended if id(called) not in gone]
+    activation.ended = [called for called in ended if called.index is not None]
     for index, called in enumerate(activation.ended):
         called.index = index
     activation.seen = min(activation.seen, len(activation.ended))
-    taken = [called.taken for called in undone if called.taken is not None]
     if taken:
-        _undo(activation, *min(taken))
-    for called in undone:
-        called.taken = None
+        since, activation.emitted = min(taken)
+        for number, called in list(calls.items()):
+            if called.left is not None and called.left > since:
+                _call_anew(activation, number)
+            elif called.seq > since:
+                called.loose = True
+
+
+def _call_anew(activation: Activation, number: str) -> None:
+    """Forget a call: it will be made again."""
+    assert activation.calls is not None
+    del activation.calls[number]
+    activation.undone = {*(activation.undone or ()), number}
 
 
 def _led_to(called: Called, failure: Failure | None) -> bool:
@@ -186,23 +197,13 @@ def _led_to(called: Called, failure: Failure | None) -> bool:
     return any(_led_to(called, cause) for cause in failure.causes)
 
 
-def _undo(activation: Activation, since: int, emitted: int) -> None:
-    """Forget what a dynamic node did *since* an event, as far as that can be."""
-    activation.emitted = emitted
-    calls = activation.calls or {}
-    for number, called in list(calls.items()):
-        if called.left is not None and called.left > since:
-            del calls[number]
-        elif called.seq > since:
-            called.loose = True
-
-
 def _rearm_items(state: ExecutionState, activation: Activation, fan: Fan) -> None:
-    fan.redo, fan.failures = sorted(fan.failures), {}
+    fan.redo, fan.failures = sorted({*fan.redo, *fan.failures}), {}
     for index in fan.redo:
-        item = state.activations[f"{activation.address}[{fan.key(index)}]"]
-        _rearm(state, item)
-        item.phase = "queued"
+        item = state.activations.get(f"{activation.address}[{fan.key(index)}]")
+        if item is not None:  # a cancelled one begins anew
+            _rearm(state, item)
+            item.phase = "queued"
 
 
 def _execution_recovered(state: ExecutionState, _: Recorded) -> None:
@@ -246,6 +247,7 @@ def _branch_started(state: ExecutionState, recorded: Recorded) -> None:
         name=name,
         variables=dict(variables),
         target=event.step,
+        since=recorded.seq,
     )
     state.branches[address] = branch
     scope.branches[name] = address
@@ -368,11 +370,16 @@ def _fan(given: dict[str, Any]) -> Fan:
     return Fan(
         items,
         given.get("names"),
-        [(kind, node, undo) for kind, node, undo in given["bodies"]],
+        [(kind, node, undo) for kind, node, undo in map(_body, given["bodies"])],
         given["limit"],
         given["on_error"],
         [None] * len(items),
     )
+
+
+def _body(recorded: list[Any]) -> tuple[str, str, str | None]:
+    kind, node, *undo = recorded
+    return kind, node, undo[0] if undo else None
 
 
 def _flow_started(state: ExecutionState, recorded: Recorded) -> None:
@@ -397,10 +404,12 @@ def _items_started(state: ExecutionState, recorded: Recorded) -> None:
                 address, parent, kind=kind, node=node, undo=undo, visit=parent.visit
             )
             state.activations[address] = item
-            fan.next = index + 1
         else:
             item.phase = "running"
+        if index < fan.next:
             fan.redo.remove(index)
+        else:
+            fan.next = index + 1
         fan.live += 1
         items.append(item)
     state.weigh_children(parent, items)
@@ -423,7 +432,7 @@ def _activation_completed(state: ExecutionState, recorded: Recorded) -> None:
         result = _collected(fan)
     state.drop(activation)
     if isinstance(parent, Branch):
-        _step_completed(state, parent, activation, result)
+        _step_completed(state, parent, activation, result, recorded.seq)
     elif isinstance(parent, Activation):
         _child_completed(state, parent, activation, result, recorded.time)
     else:
@@ -454,10 +463,16 @@ def _can_be_undone(
 
 
 def _step_completed(
-    state: ExecutionState, branch: Branch, activation: Activation, result: Data
+    state: ExecutionState,
+    branch: Branch,
+    activation: Activation,
+    result: Data,
+    seq: int,
 ) -> None:
     if activation.kind == "join":
         _merge(state, branch, activation.input["mappings"], result)
+        owner = branch.parent.address if branch.parent else ""
+        state.scope_of(owner).joined[activation.step or ""] = (branch.name, seq)
     if activation.store:
         branch.variables[activation.store] = result
     branch.current = None
@@ -577,6 +592,7 @@ def _activation_cancelled(state: ExecutionState, recorded: Recorded) -> None:
     if isinstance(parent, Activation):
         if parent.fan is not None:
             parent.fan.live -= 1
+            parent.fan.redo.append(parent.fan.index(item_key(recorded.address)))
         else:
             parent.open -= 1
             if parent.calls is not None:

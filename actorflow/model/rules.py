@@ -151,7 +151,9 @@ def enter(
         topic, timeout = str(started.input["topic"]), step.wait_signal.timeout
         facts += wait_for_signal(state, address, 0, topic, timeout, now)
     elif step.ask is not None:
-        facts.append((address, _question(step, step.ask, started.input, now)))
+        name = step.ask.id or (address if "/" in branch.address else step.name)
+        name = address if name in state.questions else name
+        facts.append((address, _question(name, step.ask, started.input, now)))
     elif step.decide:
         facts.append((address, ev.ActivationCompleted()))
     return facts
@@ -225,7 +227,8 @@ def _loop_input(step: Step, view: View, evaluator: Evaluator) -> Data:
     loop = step.loop
     if loop is not None and loop.initial is not None:
         return {"initial": evaluator.value(loop.initial, view)}
-    return {"initial": view.state.get(step.store or "")}
+    name = step.store or ""
+    return {"initial": view.state.get(name, view.inputs.get(name))}
 
 
 def _route_input(step: Step, view: View, evaluator: Evaluator) -> Data:
@@ -268,8 +271,8 @@ def chosen(route: Route, key: Data) -> Any:
     return route.default
 
 
-def _question(step: Step, ask: Ask, prompt: Data, now: float) -> ev.WaitStarted:
-    return question(ask.id or step.name, str(prompt), ask.timeout, "boolean", now)
+def _question(name: str, ask: Ask, prompt: Data, now: float) -> ev.WaitStarted:
+    return question(name, str(prompt), ask.timeout, "boolean", now)
 
 
 def question(
@@ -362,7 +365,10 @@ def map_failure(activation: Activation) -> Failure | None:
 
 
 def arrive(state: ExecutionState, activation: Activation, branch: Branch) -> list[Fact]:
-    """A branch reached a join where another waits already: it ends there."""
+    """A branch that is not the first of its round to reach a join ends there."""
+    joined = state.scope_of(owner_of(branch)).joined.get(activation.step or "")
+    if joined is not None and joined[0] != branch.name and branch.since < joined[1]:
+        return [(branch.address, ev.BranchCompleted())]
     for other in _joining(state, owner_of(branch)):
         if other.step == activation.step and other is not activation:
             return [(branch.address, ev.BranchCompleted())]

@@ -110,12 +110,15 @@ class Scope:
         inputs: what expressions see as ``inputs``.
         variables: what its first branch begins with.
         branches: addresses of its branches, by name.
+        joined: for every join step that has gone on: the branch that did, and when
+            (seq).
         failing: the failure that ends it as soon as nothing in it is busy.
     """
 
     inputs: dict[str, Data]
     variables: dict[str, Data]
     branches: dict[str, str] = field(factory=dict)
+    joined: dict[str, tuple[str, int]] = field(factory=dict)
     failing: Failure | None = None
 
 
@@ -159,6 +162,11 @@ class Fan:
         if self.on_error == "fail_fast" and self.failures:
             return False
         return bool(self.redo) or self.next < len(self.items)
+
+    @property
+    def failed_fast(self) -> bool:
+        """Whether what is still active should be left."""
+        return self.on_error == "fail_fast" and bool(self.failures) and self.live > 0
 
     @property
     def finished(self) -> bool:
@@ -214,6 +222,7 @@ class Branch(Part):
         target: the step it will enter next, once that is decided.
         current: the address of the activation it is in.
         forked: whether other branches went on where it ended.
+        since: seq of the event that started it.
     """
 
     name: str = ""
@@ -225,6 +234,7 @@ class Branch(Part):
     visits: dict[str, int] = field(factory=dict)
     error: Failure | None = None
     forked: bool = False
+    since: int = 0
 
 
 @define
@@ -247,6 +257,7 @@ class Activation(Part):
         calls: those that a dynamic node has made, by `call_number`.
         ended: those of them that have ended, in the order of the log.
         seen: how many of these the node is known to have taken in.
+        undone: numbers of calls that a retry has let it make anew.
         records: activity history.
         answers: ended waits, by ordinal.
         emitted: how many values it has yielded upward.
@@ -274,6 +285,7 @@ class Activation(Part):
     calls: dict[str, Called] | None = None
     ended: list[Called] | None = None
     seen: int = 0
+    undone: set[str] | None = None
     emitted: int = 0
     started_at: float = 0.0
     interruptions: int = 0
@@ -313,9 +325,7 @@ def call_number(address: str) -> str:
 
 def lies_in(address: str, root: str) -> bool:
     """Whether *address* is *root*, or anything below it."""
-    return address == root or (
-        address.startswith(root) and address[len(root)] in "/[@"
-    )
+    return address == root or (address.startswith(root) and address[len(root)] in "/[@")
 
 
 def item_key(address: str) -> str:
@@ -337,7 +347,8 @@ class ExecutionState(Part):
         compensating: that this is being done, and why.
         forks: the counter that names branches.
         part_failed: whether a part that has parts ever failed; if not, none is asked.
-        calm: dynamic nodes in which nothing is busy any more; for their actors.
+        calm: maps with items that only wait, and dynamic nodes in which nothing is
+            busy any more; their actors should look again.
     """
 
     address: str = ""
@@ -507,11 +518,16 @@ class ExecutionState(Part):
         was_busy = parent.owes or parent.busy_children - change > 0
         if isinstance(parent, Activation):
             parent.owes = self._activation_owes(parent)
-            if parent.kind == "dynamic" and not parent.busy_children:
-                self.calm.add(parent.address)
+            self._note_calm(parent)
         is_busy = parent.owes or parent.busy_children > 0
         if was_busy != is_busy:
             self._count(parent.parent, 1 if is_busy else -1)
+
+    def _note_calm(self, parent: Activation) -> None:
+        """Note whose actor should look again, although no child of it has ended."""
+        makes_room = parent.fan is not None and parent.fan.live > parent.busy_children
+        if makes_room or (parent.kind == "dynamic" and not parent.busy_children):
+            self.calm.add(parent.address)
 
     def _branch_owes(self, branch: Branch) -> bool:
         if branch.status != "active" or branch.current is not None:
@@ -528,13 +544,13 @@ class ExecutionState(Part):
         if activation.scope is not None:
             return self._flow_owes(activation, activation.scope)
         if activation.ended is not None and len(activation.ended) > activation.seen:
-            return True
+            return not self.is_halted(activation.address)
         # A loop or a route owes its next decision when no child of it runs.
         return activation.open == 0
 
     def _fan_owes(self, activation: Activation, fan: Fan) -> bool:
         if not fan.startable:
-            return fan.live == 0
+            return fan.live == 0 or fan.failed_fast
         return activation.room > 0 and not self.is_halted(activation.address)
 
     def _flow_owes(self, activation: Activation, scope: Scope) -> bool:

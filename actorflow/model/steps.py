@@ -222,7 +222,8 @@ class Ask:
 
     Attributes:
         prompt: the question (a template); by default the step's name.
-        id: names the question for `Runtime.answer`; by default the step's name.
+        id: names the question for `Runtime.answer`; by default the step's name, or in
+            a flow inside another, where many may be open at once, its address.
         timeout: seconds after which *default* is the answer; without a default, the
             step fails with a ``timeout``.
     """

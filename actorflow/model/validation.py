@@ -99,6 +99,9 @@ def _modifier_problems(step: Step) -> Iterator[str]:
     can_fail = runs_code or step.wait_signal is not None or step.ask is not None
     if step.retry and not can_fail:
         yield "retry is for steps that can fail: those that run code, wait_signal"
+    whole = [kind for kind in ("flow", "dynamic") if kind in step.kinds]
+    if whole and (step.retry or step.timeout is not None):
+        yield f"retry and timeout are for activities, inside the {whole[0]}"
     if step.catch and not can_fail:
         yield "catch is for steps that can fail: those that run code, wait_signal"
     if step.timeout is not None and not runs_code:
@@ -135,6 +138,11 @@ def _wait_problems(step: Step) -> Iterator[str]:
         yield f"wait_signal.timeout must be positive, not {wait.timeout:g} s"
     if wait and wait.on_timeout and wait.timeout is None:
         yield "wait_signal.on_timeout needs a timeout"
+    ask = step.ask
+    if ask and ask.timeout is not None and ask.timeout <= 0:
+        yield f"ask.timeout must be positive, not {ask.timeout:g} s"
+    if ask and ask.default is not None and ask.timeout is None:
+        yield "ask.default needs a timeout"
     if step.pause is not None and not step.next:
         yield "a pause needs an edge to go on by"
 

@@ -18,6 +18,10 @@ from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work
 
 
+MAX_INTERRUPTIONS = 5
+"""How often a process may die while an activity runs, before the activity is given up."""
+
+
 class ActivityActor(RunActor):
     """Runs one activity to its recorded end.
 
@@ -36,6 +40,7 @@ class ActivityActor(RunActor):
         self._deadline: Any = None
         self._rings = 0
         self._watched: float | None = None
+        self._throttled = False
         self._asked: AskSignal | None = None
 
     @property
@@ -71,18 +76,37 @@ class ActivityActor(RunActor):
             return
         if self._job is not None:
             return
-        halted = self.run.state.is_halted(self.address)
-        if activation.phase == "running" or (
-            activation.phase == "interrupted" and not halted
-        ):
-            if self._timer is None:
-                self._start_attempt(activation)
-        elif activation.phase in ("backoff", "waiting"):
+        if activation.phase in ("backoff", "waiting"):
             self._watch_clock(activation)
+        elif activation.phase == "running":
+            self._start_attempt(activation)
+        elif activation.phase == "interrupted" and not self._is_halted():
+            self._start_again(activation)
+
+    def _is_halted(self) -> bool:
+        return self.run.state.is_halted(self.address)
+
+    def _start_again(self, activation: Activation) -> None:
+        """Run what was running when a process died; not what kills every process."""
+        if activation.interruptions < MAX_INTERRUPTIONS:
+            self._start_attempt(activation)
+            return
+        failure = Failure(
+            type="interrupted",
+            message=f"its process died {activation.interruptions} times while it ran",
+            address=self.address,
+            node=self._bound.activity.name,
+        )
+        self.run.record_one(self.address, ev.ActivationFailed(failure))
+        self._tell_parent()
 
     def _start_attempt(self, activation: Activation) -> None:
+        if self._throttled:
+            return  # its timer will ring
+        self._stop_timer()
         delay = self.run.services.limits.delay(self._bound.activity)
         if delay > 0:
+            self._throttled = True
             self._set_timer(self.run.services.timers.after, delay)
             return
         job = Job(
@@ -96,7 +120,12 @@ class ActivityActor(RunActor):
         if self._bound.signature.context is not None:
             job.context = self._context(activation, job)
         self._job = job
-        self.run.after_durable(self.run.services.executors.submit, job)
+        self.run.after_durable(self._submit, job)
+
+    def _submit(self, job: Job) -> None:
+        """Let *job* run, unless it was cancelled while its start became durable."""
+        if self._activation is not None:
+            self.run.services.executors.submit(job)
 
     def _context(self, activation: Activation, job: Job) -> ActivityContext:
         return ActivityContext(
@@ -112,8 +141,8 @@ class ActivityActor(RunActor):
         )
 
     def _watch_clock(self, activation: Activation) -> None:
-        halted = self.run.state.is_halted(self.address)
-        if activation.until is None or activation.frozen is not None or halted:
+        frozen = activation.until is None or activation.frozen is not None
+        if frozen or self._is_halted():
             self._stop_timer()
         elif self._timer is None or self._watched != activation.until:
             self._stop_timer()
@@ -125,6 +154,7 @@ class ActivityActor(RunActor):
         self._timer = schedule(when, self.actor_ref.put, Rang(self._rings))
 
     def _stop_timer(self) -> None:
+        self._throttled = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -133,7 +163,7 @@ class ActivityActor(RunActor):
         activation = self._activation
         if message.token != self._rings or activation is None or self._timer is None:
             return
-        self._timer = None
+        self._timer, self._throttled = None, False
         if activation.phase in ("backoff", "running", "interrupted"):
             self._start_attempt(activation)
         elif activation.phase == "waiting" and activation.wait is not None:
@@ -162,8 +192,9 @@ class ActivityActor(RunActor):
         if not self._is_current(message.job):
             return
         self._over()
-        self.run.record_one(self.address, ev.ActivationCompleted(message.data))
-        self._tell_parent()
+        if self._activation is not None:  # else it was cancelled a moment ago
+            self.run.record_one(self.address, ev.ActivationCompleted(message.data))
+            self._tell_parent()
 
     def _raised(self, message: Raised) -> None:
         if not self._is_current(message.job):
@@ -197,8 +228,8 @@ class ActivityActor(RunActor):
         self, activation: Activation, failure: Failure, error: BaseException
     ) -> float | None:
         # What could not be written down was done all the same: doing it again would
-        # not make it recordable.
-        if isinstance(error, UnrecordableError):
+        # not make it recordable.  Nor will other arguments come of trying again.
+        if isinstance(error, UnrecordableError) or failure.type == "invalid_input":
             return None
         chance = self.run.services.random.random()
         return next_try(self._retry, activation.attempt, failure, chance)
@@ -259,7 +290,8 @@ class ActivityActor(RunActor):
     def _left(self, message: Left) -> None:
         if self._is_current(message.job) and self._asked is not None:
             self._over()
-            self._wait(self._asked)
+            if self._activation is not None:
+                self._wait(self._asked)
 
     def _report(self, event: Any) -> None:
         if self._activation is not None:

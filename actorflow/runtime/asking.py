@@ -68,7 +68,8 @@ class QuestionActor(WaitActor):
         if self._asked is not None:
             return self._asked.default
         if ask is not None and ask.default is not None:
-            return {"approved": ask.default, "by": None, "at": activation.until}
+            late = (activation.answers or {})[activation.attempt - 1]
+            return {"approved": ask.default, "by": None, "at": late.at}
         return super().too_late(activation)
 
 

@@ -30,6 +30,7 @@ class Signature:
         names: parameters a caller can name; the context is not among them.
         required: those without a default.
         open: whether any further keyword is taken.
+        unnamed: those that can be given by position only.
     """
 
     hints: Mapping[str, Any]
@@ -38,6 +39,7 @@ class Signature:
     names: tuple[str, ...]
     required: frozenset[str]
     open: bool
+    unnamed: tuple[str, ...] = ()
 
     def problems(self, given: set[str]) -> Iterator[str]:
         """Yield what is wrong with calling it with keywords *given*."""
@@ -75,6 +77,7 @@ def signature_of(activity: Activity[..., Any] | Dynamic[..., Any]) -> Signature:
         names=tuple(p.name for p in ordinary),
         required=frozenset(p.name for p in ordinary if p.default is _EMPTY),
         open=any(p.kind == p.VAR_KEYWORD for p in parameters),
+        unnamed=tuple(p.name for p in ordinary if p.kind == p.POSITIONAL_ONLY),
     )
 
 
@@ -128,6 +131,7 @@ class BoundActivity:
         names, hints = self.signature.names, self.signature.hints
         self._positional = [(name, hints.get(name, Any)) for name in names]
         self._all_names = set(names)
+        self._unnamed = self.signature.unnamed
 
     def arguments(
         self, call: Call, context: ActivityContext | None
@@ -150,10 +154,12 @@ class BoundActivity:
             name: bring(data, hints.get(name, Any), path=name)
             for name, data in call.kwargs.items()
         }
-        if kwargs and not call.args and kwargs.keys() != self._all_names:
+        if not call.args and kwargs.keys() != self._all_names:
             problems = list(self.signature.problems(set(kwargs)))
             if problems:
                 raise ActivityError("; ".join(problems), type="invalid_input")
+        if self._unnamed and not args:
+            args = [kwargs.pop(name) for name in self._unnamed if name in kwargs]
         if self.signature.context is not None:
             if args and names and self._context_comes_first():
                 args.insert(0, context)

@@ -26,6 +26,12 @@ class Collector:
         self.marked: list[Run] = []
         self._ref = system.spawn(_Collector, self, parent=system.services)
 
+    def flush(self) -> None:
+        """Let every marked run hand over now; only for those on the same dispatcher."""
+        runs, self.marked = self.marked, []
+        for run in runs:
+            run.flush()
+
     def mark(self, run: Run) -> None:
         """Let *run* hand over what it has recorded, soon."""
         self.marked.append(run)
@@ -44,10 +50,7 @@ class _Collector(PooledActor):
 
     def on_receive(self, message: Any) -> None:  # noqa: ARG002 - there is one message
         """Let every marked run hand over."""
-        handle = self._handle
-        runs, handle.marked = handle.marked, []
-        for run in runs:
-            run.flush()
+        self._handle.flush()
 
     def on_stop(self) -> None:
         """Leave nothing behind."""

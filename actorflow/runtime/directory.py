@@ -53,6 +53,7 @@ class Start:
     workflow: Workflow
     id: str
     inputs: Mapping[str, Data]
+    variables: Mapping[str, Data]
     attributes: Mapping[str, Data]
     on_conflict: str
     reply: Any
@@ -115,6 +116,13 @@ class Crashed:
 
     run: Run
     error: Exception
+
+
+@define(eq=False)
+class Ready:
+    """Answer when what had come in before the log was opened has been taken in."""
+
+    reply: Any
 
 
 @define(eq=False)
@@ -191,6 +199,14 @@ class Directory(PooledActor):
             logger.exception("defect in the directory of executions")
             _tell_failure(message, error)
 
+    def _on_ready(self, message: Ready) -> None:
+        busy = self._loading or any(run.inbound for run, _ in self._runs.values())
+        if busy:
+            self._later(message, 0.001)
+        else:
+            self._services.collector.flush()
+            self._services.writer.then((message.reply.set, None))
+
     # -- starting ----------------------------------------------------------------------
 
     def _on_start(self, start: Start) -> None:
@@ -242,16 +258,17 @@ class Directory(PooledActor):
 
     def _found(self, start: Start, workflow: str, fingerprint: str) -> None:
         """Do what the caller wants if the id is taken."""
-        if start.on_conflict == "restart":
+        if start.on_conflict != "fail" and not _compatible(
+            start.workflow, workflow, fingerprint
+        ):
+            error = _mismatch(start.id, start.workflow, workflow, fingerprint)
+            start.reply.set_exception(error)
+        elif start.on_conflict == "restart":
             facts = _start_facts(start)
             command = Command("restart", {"started": facts}, None, start.reply)
             self._on_route(Route(start.id, command))
         elif start.on_conflict == "fail":
             start.reply.set_exception(ExecutionExistsError(start.id))
-        elif not _compatible(start.workflow, workflow, fingerprint):
-            start.reply.set_exception(
-                _mismatch(start.id, start.workflow, workflow, fingerprint)
-            )
         else:
             self._services.writer.then((start.reply.set, start.id))
 
@@ -554,7 +571,7 @@ def _start_facts(start: Start) -> list[Fact]:
         workflow.name,
         workflow.fingerprint,
         dict(start.inputs),
-        dict(workflow.state),
+        dict(start.variables),
         dict(start.attributes),
     )
     return [("", started), ("main", ev.BranchStarted(workflow.start.name))]

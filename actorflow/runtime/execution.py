@@ -15,6 +15,7 @@ from actorflow.errors import (
     AnswerError,
     BranchNotFoundError,
     ExecutionEndedError,
+    NotRetryableError,
 )
 from actorflow.model import events as ev
 from actorflow.model import rules
@@ -116,7 +117,9 @@ class ExecutionActor(ScopeActor):
 
     def _begin_undo(self, activation: Activation) -> None:
         node = self.run.services.activities.undo(activation.node)
-        work = Work(node, call_of(activation.input), Step(activation.node, activity=node))
+        work = Work(
+            node, call_of(activation.input), Step(activation.node, activity=node)
+        )
         self.run.begin(activation.address, activation.kind, work)
 
     def _was_interrupted(self) -> bool:
@@ -229,12 +232,13 @@ class ExecutionActor(ScopeActor):
 
     def do_retry(self) -> None:
         """Let what failed run again."""
-        outcome = self.run.state.outcome
+        status = self.run.state.status
         if self.run.state.compensating is not None:
-            raise ExecutionEndedError(self.run.id, "failed, and compensated")
-        if outcome != "failed":
-            status = outcome or self.run.state.status
-            raise ExecutionEndedError(self.run.id, f"{status}, not failed")
+            status = f"{status} and compensated"
+        if status in ("completed", "cancelled"):
+            raise ExecutionEndedError(self.run.id, status)
+        if status != "failed":
+            raise NotRetryableError(self.run.id, status)
         self.run.record(("", ev.ExecutionRetried()))
         self.run.record(*rules.answers(self.run.state))
         self.wake_branches()

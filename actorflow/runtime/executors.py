@@ -194,12 +194,15 @@ class ThreadExecutor:
         self._lock = threading.Lock()
         self._running: dict[threading.Thread, Job | None] = {}
         self._abandoned: set[threading.Thread] = set()
+        self._spare = 0  # threads that wait for a job, less jobs that wait for a thread
         self._closed = False
 
     def submit(self, job: Job) -> None:
-        """Queue *job*, and start a thread if all are needed."""
+        """Queue *job*, and start a thread if none is free to take it."""
+        with self._lock:
+            self._spare -= 1
         self._jobs.put(job)
-        if len(self._running) < self._limit:
+        if self._spare < 0 and len(self._running) < self._limit:
             self._start_thread()
 
     def abandon(self, job: Job) -> None:
@@ -216,8 +219,7 @@ class ThreadExecutor:
             stuck.name,
             len(self._abandoned),
         )
-        if not self._jobs.empty():
-            self._start_thread()
+        self._start_thread()
 
     def close(self) -> None:
         """End idle threads; those that run a job end after it."""
@@ -226,12 +228,19 @@ class ThreadExecutor:
             self._jobs.put(None)
 
     def _start_thread(self) -> None:
+        """Start a thread if there is a job for it.
+
+        One more than are needed costs more than itself: the system wakes idle threads
+        in turn, each with cold caches.
+        """
         with self._lock:
-            if self._closed or len(self._running) >= self._limit:
+            full = self._closed or len(self._running) >= self._limit
+            if self._spare >= 0 or full:
                 return
             name = f"{self._name}-{next(self._numbers)}"
             thread = threading.Thread(target=self._work, name=name, daemon=True)
             self._running[thread] = None
+            self._spare += 1
         thread.start()
 
     def _work(self) -> None:
@@ -239,13 +248,21 @@ class ThreadExecutor:
         running, get = self._running, self._jobs.get
         while (job := get()) is not None and not self._closed:
             running[me] = job
-            job.run()
-            if me in self._abandoned:
-                self._abandoned.discard(me)
-                running.pop(me, None)
+            if not job.abandoned:
+                job.run()
+            if not self._is_still_needed(me):
                 return
-            running[me] = None
         running.pop(me, None)
+
+    def _is_still_needed(self, thread: threading.Thread) -> bool:
+        """Count *thread* as free, unless another has taken its place meanwhile."""
+        with self._lock:
+            if thread in self._abandoned:
+                self._abandoned.discard(thread)
+                return False
+            self._running[thread] = None
+            self._spare += 1
+            return True
 
 
 class AsyncExecutor:
@@ -366,7 +383,11 @@ class ProcessExecutor:
         with self._lock:
             pool, self._pool = self._pool, None
         if pool is not None:
+            workers = list((pool._processes or {}).values())  # noqa: SLF001 - see below
             pool.shutdown(wait=False, cancel_futures=True)
+            # The interpreter would wait for them at its end, however long they take.
+            for worker in workers:
+                worker.kill()
 
     def _ended(self, job: Job, future: ConcurrentFuture[Any]) -> None:
         self._jobs.pop(job, None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from actorflow.errors import ExpressionError
 from actorflow.model import events as ev
 from actorflow.model.definition import node_kind
 from actorflow.model.events import Data
@@ -56,10 +55,25 @@ class FanActor(RunActor):
         assert fan is not None
         if activation.phase != "running" or not activation.owes:
             return
+        if fan.failed_fast:
+            self._cancel_rest(fan)
         if fan.finished:
             self._finish(activation)
-        else:
+        elif fan.startable:
             self._start_items(activation, fan)
+
+    def _cancel_rest(self, fan: Fan) -> None:
+        """Leave every item that is still active: its outcome no longer matters."""
+        for index in range(fan.next):
+            address = f"{self.address}[{fan.key(index)}]"
+            item = self.run.state.activations.get(address)
+            if item is None or item.phase in ("failed", "queued"):
+                continue
+            self.run.record_one(address, ev.ActivationCancelled())
+            job = self._jobs.pop(address, None)
+            if job is not None:
+                self.run.services.executors.abandon(job)
+            self.run.settle_under(address)
 
     # -- starting ----------------------------------------------------------------------
 
@@ -115,10 +129,8 @@ class FanActor(RunActor):
         view = view_of(self.run.state, branch)
         view = View(view.inputs, view.state, {"item": fan.items[index], "index": index})
         parameters = self._step.map.parameters if self._step.map else None
-        data = self.run.services.expressions.data(parameters, view)
-        if not isinstance(data, dict):
-            raise ExpressionError(str(parameters), "gives no mapping")
-        return call_of(data)
+        expressions = self.run.services.expressions
+        return call_of(expressions.arguments(self._nodes[0], parameters, view))
 
     # -- items without an actor --------------------------------------------------------
 

@@ -42,11 +42,13 @@ class FlowActor(ScopeActor):
     def _begin(self) -> None:
         workflow = self._workflow
         try:
-            inputs = flow_inputs(workflow, self._work.call, self.run.services.codec)
+            codec = self.run.services.codec
+            inputs = flow_inputs(workflow, self._work.call, codec)
+            variables = codec.to_data(dict(workflow.state), path="state")
         except ActorflowError as error:
             self.ended(failure_of(error, address=self.address, node=workflow.name))
             return
-        started = ev.FlowStarted(inputs, dict(workflow.state))
+        started = ev.FlowStarted(inputs, variables)
         first = branch_address(self.address, "main")
         self.run.record(
             (self.address, started), (first, ev.BranchStarted(workflow.start.name))

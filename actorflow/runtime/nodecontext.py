@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, MutableMapping
+from datetime import datetime
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from attrs import frozen
-
-if TYPE_CHECKING:
-    from actorflow.runtime.dynamic import DynamicActor
 
 
 @frozen
@@ -33,6 +30,50 @@ class Question:
         )
 
 
+class Host(Protocol):
+    """What makes the calls: for a coroutine it returns awaitables, else results."""
+
+    @property
+    def replaying(self) -> bool: ...
+
+    def now(self) -> datetime: ...
+
+    def call(self, node: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
+
+    def call_map(
+        self, node: Any, items: list[Any], limit: int | None, on_error: str
+    ) -> Any: ...
+
+    def emit(self, value: Any) -> Any: ...
+
+    def sleep(self, seconds: float) -> Any: ...
+
+    def wait_signal(self, topic: str, timeout: float | None) -> Any: ...
+
+    def ask_person(self, asked: Question) -> Any: ...
+
+    def record(self, key: str, fn: Callable[..., Any], args: Any) -> Any: ...
+
+    def patched(self, patch_id: str) -> bool: ...
+
+
+class _Log(logging.LoggerAdapter[logging.Logger]):
+    """Names the node's address, and is silent while the node replays."""
+
+    def __init__(self, host: Host, address: str) -> None:
+        super().__init__(logging.getLogger("actorflow.node"), {"address": address})
+        self._host = host
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
+        return not self._host.replaying and super().isEnabledFor(level)
+
+    def process(
+        self, msg: Any, kwargs: MutableMapping[str, Any]
+    ) -> tuple[Any, MutableMapping[str, Any]]:
+        extra = {**(self.extra or {}), **kwargs.get("extra", {})}
+        return f"{extra['address']}: {msg}", {**kwargs, "extra": extra}
+
+
 def schema_of(hint: Any) -> Any:
     """Return what a program that lists questions can know of a type."""
     names = {bool: "boolean", int: "integer", float: "number", str: "string"}
@@ -47,31 +88,56 @@ class Context:
     `run` and `map` are the only ways down. Everything else here, and plain asyncio, is
     recorded as well: after a restart the node meets the same values, in the same order.
 
+    In an ``async def`` node, `run`, `map`, `emit`, `sleep`, `wait_signal`, `ask` and
+    `record` are awaited; in a ``def`` node they block, and return what they give.
+
+    A node that leaves memory while it waits is unwound like a generator that is closed:
+    its ``finally`` blocks run, and can call nothing here. What must happen once belongs
+    into an activity.
+
     Attributes:
         execution_id: whose execution this is.
         address: which activation of it.
-        random: a random source that gives the same numbers in every replay.
-        log: a logger that is silent while the node replays.
     """
 
-    def __init__(self, actor: DynamicActor, execution_id: str, address: str) -> None:
-        self._actor = actor
+    __slots__ = ("_host", "_log", "_random", "address", "execution_id")
+
+    def __init__(self, host: Host, execution_id: str, address: str) -> None:
+        self._host = host
+        self._random: Random | None = None
+        self._log: _Log | None = None
         self.execution_id = execution_id
         self.address = address
-        self.random = Random(f"{execution_id}:{address}")
-        self.log = logging.getLogger(f"actorflow.node.{address}")
-        self.log.addFilter(lambda _: not actor.replaying)
 
-    def run(self, node: Any, /, *args: Any, **kwargs: Any) -> Awaitable[Any]:
+    def __repr__(self) -> str:
+        return f"<Context of {self.address} in {self.execution_id!r}>"
+
+    @property
+    def random(self) -> Random:
+        """A random source that gives the same numbers in every replay."""
+        if self._random is None:
+            seed = f"{self.execution_id}:{self.address}"
+            self._random = Random(seed)  # noqa: S311 - it has to be repeatable
+        return self._random
+
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger that is silent while the node replays."""
+        if self._log is None:
+            self._log = _Log(self._host, self.address)
+        return self._log
+
+    def run(self, node: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Run an activity, a flow or another dynamic node; return its result.
 
         Calls are told apart by the task they are made in and their order there, or by
-        the key of ``node.options(key=...)``; two calls with one key are one run.
+        the key of ``node.options(key=...)``: two calls with one key are one run, and
+        only after a failure the key stands for another one.
 
         Raises:
             NodeFailed: it failed; `.cause` says why.
         """
-        return self._actor.call(node, args, kwargs)
+        return self._host.call(node, args, kwargs)
 
     def map(
         self,
@@ -80,24 +146,32 @@ class Context:
         *,
         max_concurrency: int | None = None,
         on_error: str = "wait",
-    ) -> Awaitable[list[Any]]:
+    ) -> Any:
         """Run *node* for every item; return the results in order.
 
         Every item is resumable by itself.
+
+        Raises:
+            NodeFailed: an item failed, unless *on_error* is ``continue``: then the
+                results are `Outcome`.
         """
-        return self._actor.call_map(node, list(items), max_concurrency, on_error)
+        return self._host.call_map(node, list(items), max_concurrency, on_error)
 
-    def emit(self, value: Any) -> Awaitable[None]:
+    def emit(self, value: Any) -> Any:
         """Yield *value* upward; it is recorded before this returns."""
-        return self._actor.emit(value)
+        return self._host.emit(value)
 
-    def wait_signal(self, topic: str, timeout: float | None = None) -> Awaitable[Any]:
+    def sleep(self, seconds: float) -> Any:
+        """Sleep, durably; in a coroutine `asyncio.sleep` does the same."""
+        return self._host.sleep(seconds)
+
+    def wait_signal(self, topic: str, timeout: float | None = None) -> Any:
         """Return the payload of the next signal on *topic*.
 
         Raises:
             TimeoutError: none came within *timeout* seconds.
         """
-        return self._actor.wait_signal(topic, timeout)
+        return self._host.wait_signal(topic, timeout)
 
     def ask(
         self,
@@ -107,29 +181,30 @@ class Context:
         id: str | None = None,
         timeout: float | None = None,
         default: Any = None,
-    ) -> Awaitable[Any]:
+    ) -> Any:
         """Ask a person (or a program) and return the answer, now or in three weeks.
 
         Args:
             prompt: the question.
-            schema: the type the answer must have; it is validated when it is given.
-            id: names the question for `Runtime.answer`; by default the call's number.
+            schema: the type the answer must have, or a JSON Schema; it is validated
+                when it is given.
+            id: names the question for `Runtime.answer`; by default its address.
             timeout: seconds after which *default* is the answer.
+            default: see *timeout*.
         """
-        question = Question(prompt, schema, id, timeout, default)
-        return self._actor.ask_person(question)
+        return self._host.ask_person(Question(prompt, schema, id, timeout, default))
 
-    async def record(self, key: str, fn: Callable[..., Any], *args: Any) -> Any:
+    def record(self, key: str, fn: Callable[..., Any], *args: Any) -> Any:
         """Return what *fn* returned when *key* was first recorded here."""
-        return self._actor.record_value(key, fn, args)
+        return self._host.record(key, fn, args)
 
     def patched(self, patch_id: str) -> bool:
         """Return whether to take the new way: False for what began on the old one."""
-        return self._actor.patched(patch_id)
+        return self._host.patched(patch_id)
 
     def now(self) -> datetime:
         """Return the time of the latest event the node has taken in."""
-        return datetime.fromtimestamp(self._actor.loop.now, UTC)
+        return self._host.now()
 
     def uuid4(self) -> UUID:
         """Return a random UUID that is the same in every replay."""

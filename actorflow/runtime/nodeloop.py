@@ -8,21 +8,26 @@ What cannot be repeated after a restart is refused, with the name of what can.
 from __future__ import annotations
 
 import asyncio
-import contextvars
+import functools
 import logging
+import threading
 from asyncio import events
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterable
+from contextlib import suppress
 from typing import Any, NoReturn, Protocol
 
 from actorflow.errors import NotDurableError
 
 logger = logging.getLogger(__name__)
 
-_PATH: contextvars.ContextVar[_Path] = contextvars.ContextVar("actorflow_task_path")
+TURN = 1_000
+"""Callbacks run in one turn of the actor; then others get theirs."""
+STUBBORN = 100
+"""How often a coroutine that is closed may go on waiting in its ``finally``."""
 
 
-class _Path:
+class Path:
     """Where a task stands among the tasks of its node: the same in every replay."""
 
     __slots__ = ("calls", "name", "tasks")
@@ -32,19 +37,42 @@ class _Path:
         self.tasks = 0
         self.calls = 0
 
+    def next_call(self) -> str:
+        """Return the number of the next call: ``2``, or ``1.3:2`` in a task."""
+        self.calls += 1
+        return f"{self.name}:{self.calls}" if self.name else str(self.calls)
 
-def next_call() -> str:
-    """Return the number of the calling task's next call: ``2``, or ``1.3:2``."""
-    path = _PATH.get()
-    path.calls += 1
-    return f"{path.name}:{path.calls}" if path.name else str(path.calls)
+    def next_task(self) -> Path:
+        """Return the path of the next task that is made here."""
+        self.tasks += 1
+        prefix = f"{self.name}." if self.name else ""
+        return Path(f"{prefix}{self.tasks}")
+
+
+class NodeTask(asyncio.Task[Any]):
+    """A task that stands in sets where it stood before the restart.
+
+    Asyncio keeps tasks in sets, and so do users; the order of a set is that of its
+    hashes, and those of ordinary objects are different in every process.
+    """
+
+    def __init__(self, coro: Any, *, path: Path, serial: int, **options: Any) -> None:
+        self.path = path
+        self._serial = serial
+        super().__init__(coro, **options)
+
+    def __hash__(self) -> int:
+        return self._serial
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
 
 
 class NodeTimer(asyncio.TimerHandle):
-    """A timer that knows the address of the sleep it is made of."""
+    """A timer that knows which call of the node it is."""
 
-    __slots__ = ("address",)
-    address: str
+    __slots__ = ("number",)
+    number: str | None
 
 
 class Timers(Protocol):
@@ -60,35 +88,113 @@ class Timers(Protocol):
 
 
 class NodeLoop(asyncio.AbstractEventLoop):
-    """Runs a coroutine and its tasks, one turn at a time."""
+    """Runs a coroutine and its tasks, one turn at a time.
+
+    Attributes:
+        now: the time of the latest event the node has taken in.
+        held: a future without which nothing else may go on.
+    """
+
+    __slots__ = (
+        "_main",
+        "_ready",
+        "_root",
+        "_running",
+        "_serial",
+        "_tasks",
+        "_timers",
+        "held",
+        "now",
+    )
 
     def __init__(self, timers: Timers) -> None:
         self._timers = timers
         self._ready: deque[asyncio.Handle] = deque()
-        self._root = _Path("")
+        self._root = Path("")
         self._running = False
+        self._serial = 0
+        self._main: asyncio.Task[Any] | None = None
+        self._tasks: dict[asyncio.Task[Any], None] = {}
         self.now = 0.0
-        self.unhandled: list[BaseException] = []
-
-    def run_ready(self) -> None:
-        """Run callbacks until none is ready."""
-        before = events._get_running_loop()  # noqa: SLF001 - as asyncio's own loops do
-        events._set_running_loop(self)  # noqa: SLF001
-        self._running = True
-        try:
-            while self._ready:
-                handle = self._ready.popleft()
-                if not handle.cancelled():
-                    handle._run()  # noqa: SLF001 - part of the loop's protocol
-        finally:
-            self._running = False
-            events._set_running_loop(before)  # noqa: SLF001
+        self.held: asyncio.Future[None] | None = None
 
     def start(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Make the task of the node itself."""
-        context = contextvars.copy_context()
-        context.run(_PATH.set, self._root)
-        return asyncio.Task(coroutine, loop=self, context=context)
+        self._main = _quiet(asyncio.Task(coroutine, loop=self))
+        return self._main
+
+    def run_ready(self) -> bool:
+        """Run what is ready; return whether nothing is left that is."""
+        before = events._get_running_loop()  # noqa: SLF001 - as asyncio's own loops do
+        events._set_running_loop(self)  # noqa: SLF001
+        self._running = True
+        ready, left = self._ready, TURN
+        try:
+            while ready and left and self.held is None:
+                handle = ready.popleft()
+                left -= 1
+                if not handle.cancelled():
+                    _run(handle)
+        finally:
+            self._running = False
+            events._set_running_loop(before)  # noqa: SLF001
+        return not ready
+
+    def hold(self) -> asyncio.Future[None]:
+        """Return a future that the current task waits for, and the whole node with it.
+
+        So nothing can happen meanwhile that would not happen without the wait.
+        """
+        self.held = self.create_future()
+        return self.held
+
+    def release(self) -> None:
+        """Let the node go on, first of all the task it was held for."""
+        held, self.held = self.held, None
+        if held is not None and not held.done():
+            held.set_result(None)
+            self._ready.rotate(1)  # what that made ready is behind all else
+
+    def next_call(self) -> str:
+        """Return the number of the running task's next call."""
+        return self._path().next_call()
+
+    def _path(self) -> Path:
+        task = asyncio.current_task(self)
+        return task.path if isinstance(task, NodeTask) else self._root
+
+    def cancel_tasks(self) -> bool:
+        """Cancel every task that is not done; return whether there was any."""
+        tasks = [task for task in self._tasks if not task.done()]
+        for task in tasks:
+            task.cancel()
+        return bool(tasks)
+
+    @property
+    def has_tasks(self) -> bool:
+        """Whether a task of the node's own making is not done."""
+        return any(not task.done() for task in self._tasks)
+
+    def abandon(self) -> None:
+        """Unwind the coroutines: the node leaves memory, or has ended."""
+        tasks = list(self._tasks)
+        if self._main is not None:
+            tasks.insert(0, self._main)
+        before = events._get_running_loop()  # noqa: SLF001
+        events._set_running_loop(self)  # noqa: SLF001
+        try:
+            for task in tasks:
+                if not task.done():
+                    _close(task.get_coro())
+        finally:
+            events._set_running_loop(before)  # noqa: SLF001
+        self._ready.clear()
+        self._tasks.clear()
+
+    def __del__(self) -> None:
+        # A simulated crash stops no actor; coroutines must not end one by one.
+        if self._tasks or (self._main is not None and not self._main.done()):
+            self.abandon()
 
     # -- what asyncio asks of a loop ---------------------------------------------------
 
@@ -115,6 +221,7 @@ class NodeLoop(asyncio.AbstractEventLoop):
     ) -> asyncio.TimerHandle:
         """Run *callback* when the log's time has come to *when*; durable."""
         handle = NodeTimer(when, callback, args, self, context)
+        handle.number = None
         self._timers.start_timer(handle)
         return handle
 
@@ -136,18 +243,19 @@ class NodeLoop(asyncio.AbstractEventLoop):
     def create_task(
         self,
         coro: Generator[Any, None, Any] | Coroutine[Any, Any, Any],
-        *,
-        name: str | None = None,
-        context: contextvars.Context | None = None,
-        **_: Any,
+        **options: Any,
     ) -> asyncio.Task[Any]:
         """Make a task; its place among its parent's tasks is its identity."""
-        parent = _PATH.get(self._root)
-        parent.tasks += 1
-        prefix = f"{parent.name}." if parent.name else ""
-        context = context.copy() if context else contextvars.copy_context()
-        context.run(_PATH.set, _Path(f"{prefix}{parent.tasks}"))
-        return asyncio.Task(coro, loop=self, name=name, context=context)  # type: ignore[arg-type]
+        self._serial += 1
+        path = self._path().next_task()
+        task = NodeTask(coro, path=path, serial=self._serial, loop=self, **options)
+        _quiet(task)
+        self._tasks[task] = None
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.pop(task, None)
 
     def is_running(self) -> bool:
         """Whether a turn is being run."""
@@ -161,8 +269,14 @@ class NodeLoop(asyncio.AbstractEventLoop):
         """Return False."""
         return False
 
+    def set_debug(self, enabled: bool) -> None:  # noqa: FBT001 - asyncio's signature
+        """Do nothing."""
+
     def get_task_factory(self) -> None:
         """Return None: tasks are asyncio's own."""
+
+    def get_exception_handler(self) -> None:
+        """Return None: what nobody awaited is logged."""
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Log what nobody awaited."""
@@ -170,39 +284,95 @@ class NodeLoop(asyncio.AbstractEventLoop):
         logger.warning("%s", context.get("message"), exc_info=error)
 
     async def shutdown_asyncgens(self) -> None:
-        """Do nothing."""
-
-    def _asyncgen_firstiter_hook(self, agen: Any) -> None:
-        """Do nothing."""
+        """Do nothing: they end with the node."""
 
 
+def _run(handle: asyncio.Handle) -> None:
+    try:
+        handle._run()  # noqa: SLF001 - part of the loop's protocol
+    except SystemExit:
+        pass  # asyncio has given it to the task, and raises it here once more
+    except KeyboardInterrupt:
+        if threading.current_thread() is threading.main_thread():
+            raise  # somebody has pressed a key
+
+
+def _quiet(task: asyncio.Task[Any]) -> asyncio.Task[Any]:
+    """Let *task* vanish unfinished without a word: its node may leave memory."""
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
+    return task
+
+
+def _close(coroutine: Any) -> None:
+    """Unwind a coroutine; what it does in its ``finally`` leads nowhere."""
+    for _ in range(STUBBORN):
+        try:
+            coroutine.close()
+        except RuntimeError as error:  # it awaits something in its `finally`
+            if "ignored GeneratorExit" in str(error):
+                continue
+            return
+        except BaseException:  # noqa: BLE001 - user code may raise anything
+            return
+        else:
+            return
+
+
+def _ordered(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Make `asyncio.as_completed` take tasks in the order in which they are given.
+
+    It makes tasks of coroutines in the order of a set, which is another one in every
+    process; a dynamic node needs to know which task is which.
+    """
+
+    @functools.wraps(original)
+    def as_completed(fs: Iterable[Any], *, timeout: float | None = None) -> Any:
+        loop = events._get_running_loop()  # noqa: SLF001 - None where the public raises
+        single = asyncio.iscoroutine(fs) or asyncio.isfuture(fs)
+        if isinstance(loop, NodeLoop) and not single:
+            fs = [asyncio.ensure_future(each) for each in dict.fromkeys(fs)]
+        return original(fs, timeout=timeout)
+
+    return as_completed
+
+
+asyncio.as_completed = asyncio.tasks.as_completed = _ordered(asyncio.as_completed)  # type: ignore[assignment]
+
+
+_NETWORK = "talk to the network in an activity: `await ctx.run(activity, ...)`"
+_PROGRAMS = "start programs in an activity: `await ctx.run(activity, ...)`"
+_SIGNAL = "await `ctx.wait_signal(topic)`"
 _INSTEAD = {
     "run_in_executor": "run what blocks as an activity: `await ctx.run(activity, ...)`",
-    "call_soon_threadsafe": "send a signal, and await `ctx.wait_signal(topic)`",
-    "getaddrinfo": "talk to the network in an activity",
-    "create_connection": "talk to the network in an activity",
-    "create_server": "talk to the network in an activity",
-    "create_datagram_endpoint": "talk to the network in an activity",
-    "create_unix_connection": "talk to the network in an activity",
-    "sock_recv": "talk to the network in an activity",
-    "sock_connect": "talk to the network in an activity",
-    "sock_sendall": "talk to the network in an activity",
-    "add_reader": "talk to the network in an activity",
-    "add_writer": "talk to the network in an activity",
-    "subprocess_exec": "start programs in an activity",
-    "subprocess_shell": "start programs in an activity",
-    "add_signal_handler": "await `ctx.wait_signal(topic)`",
+    "call_soon_threadsafe": f"send a signal, and {_SIGNAL}",
+    "add_signal_handler": _SIGNAL,
+    "remove_signal_handler": _SIGNAL,
     "run_until_complete": "await it",
     "run_forever": "await it",
+    "stop": "return from the node",
+    "close": "return from the node",
+    "subprocess_exec": _PROGRAMS,
+    "subprocess_shell": _PROGRAMS,
 }
 
 
 def _refusing(name: str, instead: str) -> Callable[..., NoReturn]:
     def refuse(self: NodeLoop, *_: Any, **__: Any) -> NoReturn:
-        raise NotDurableError(f"loop.{name}", instead)
+        raise NotDurableError(_CALLS.get(name, f"loop.{name}"), instead)
 
     return refuse
 
 
-for _name, _hint in _INSTEAD.items():
-    setattr(NodeLoop, _name, _refusing(_name, _hint))
+_CALLS = {
+    "run_in_executor": "asyncio.to_thread (or loop.run_in_executor)",
+    "create_connection": "asyncio.open_connection (or loop.create_connection)",
+    "create_server": "asyncio.start_server (or loop.create_server)",
+    "subprocess_exec": "asyncio.create_subprocess_exec",
+    "subprocess_shell": "asyncio.create_subprocess_shell",
+}
+
+for _name in vars(asyncio.AbstractEventLoop):
+    if not _name.startswith("_") and _name not in vars(NodeLoop):
+        setattr(NodeLoop, _name, _refusing(_name, _INSTEAD.get(_name, _NETWORK)))
+with suppress(NameError):
+    del _name

@@ -180,6 +180,12 @@ class Run:
         """Let the actor of *address* look at what it owes."""
         self.tell(address, Settle())
 
+    def settle_under(self, address: str) -> None:
+        """Let the actors at and below *address* look at what they owe."""
+        for each in list(self.actors):
+            if each.startswith(address):
+                self.settle(each)
+
     def settle_all(self) -> None:
         """Let every actor look at what it owes."""
         for ref in list(self.actors.values()):

@@ -21,10 +21,11 @@ from actorflow.actors.system import ActorSystem
 from actorflow.actors.writer import LogWriter, WriterThread
 from actorflow.errors import (
     DefinitionError,
+    EventNotFoundError,
     ExecutionNotFoundError,
-    InputError,
     LogError,
     RuntimeClosedError,
+    SettingError,
 )
 from actorflow.log.codec import Codec
 from actorflow.log.memory import MemoryLog
@@ -45,6 +46,7 @@ from actorflow.runtime.directory import (
     Crashed,
     Directory,
     Fork,
+    Ready,
     Route,
     Start,
     fold,
@@ -65,6 +67,8 @@ logger = logging.getLogger(__name__)
 KIND = "execution"
 OnConflict = Literal["use_existing", "fail", "restart"]
 Durability = Literal["full", "process"]
+_DURABILITY = ("full", "process")
+_ON_CONFLICT = ("use_existing", "fail", "restart")
 LEASE = 10.0
 E = TypeVar("E", bound=EventSourcedActor)
 
@@ -112,6 +116,18 @@ class Runtime:
         executors: Executors | None = None,
         codec: Codec | None = None,
     ) -> None:
+        _check_settings(
+            {
+                "durability": (
+                    durability,
+                    durability in _DURABILITY,
+                    "full or process",
+                ),
+                "threads": (threads, threads >= 1, "at least 1"),
+                "passivate_after": (passivate_after, passivate_after > 0, "positive"),
+                "max_resting": (max_resting, max_resting >= 0, "0 or more"),
+            }
+        )
         self._closed = False
         self._failure: Exception | None = None
         self.codec = codec or getattr(log, "codec", None) or Codec()
@@ -164,6 +180,7 @@ class Runtime:
             renew_every=LEASE / 3,
             shared=not self.is_virtual,
         )
+        self._ask(Ready)
 
     def _open(self, log: str | Path | EventLog, durability: Durability) -> EventLog:
         if not isinstance(log, str | Path):
@@ -238,13 +255,16 @@ class Runtime:
             DefinitionMismatch: the id belongs to another definition.
             ExecutionExistsError: the id is taken, and *on_conflict* is ``fail``.
         """
+        choice = (on_conflict, on_conflict in _ON_CONFLICT, " or ".join(_ON_CONFLICT))
+        _check_settings({"on_conflict": choice})
         workflow = self._workflow(definition)
+        variables = self.codec.to_data(dict(workflow.state), path="state")
         data = registry.input_data(workflow, args, inputs, self.codec)
         wanted = self.codec.to_data(dict(attributes or {}), path="attributes")
         execution_id = execution_id or self._new_id(workflow.name)
         self._ask(
             lambda reply: Start(
-                workflow, execution_id, data, wanted, on_conflict, reply
+                workflow, execution_id, data, variables, wanted, on_conflict, reply
             )
         )
         return ExecutionHandle(self, execution_id)
@@ -389,12 +409,10 @@ class Runtime:
 
         Raises:
             ExecutionExistsError: the new id is taken.
-            InputError: the other has no event *at*.
+            EventNotFoundError: the other has no event *at*.
         """
         row = self.row(source)
-        if not 1 <= at <= row.head:
-            problem = f"it has the events 1 to {row.head}, not {at}"
-            raise InputError(source, [problem])
+        _check_event(row, at)
         new_id = execution_id or self._new_id(row.type)
         self._ask(lambda reply: Fork(source, at, new_id, reply))
         return ExecutionHandle(self, new_id)
@@ -430,8 +448,14 @@ class Runtime:
         return self.log.read(self.row(execution_id).id, after=after, until=until)
 
     def state(self, execution_id: str, *, at: int | None = None) -> Checkpoint:
-        """Return the checkpoint after event *at*, by default after the last."""
+        """Return the checkpoint after event *at*, by default after the last.
+
+        Raises:
+            EventNotFoundError: there is no event *at*.
+        """
         row = self.row(execution_id)
+        if at is not None:
+            _check_event(row, at)
         return checkpoint_of(execution_id, fold(self.log, row.id, at), self.codec)
 
     def row(self, execution_id: str) -> StreamRow:
@@ -599,6 +623,18 @@ def suspension_of(state: ExecutionState) -> Suspension | None:
     return Suspension(
         reason, state.wake_at, tuple(t for t in topics if t), questions, branches
     )
+
+
+def _check_event(row: StreamRow, seq: int) -> None:
+    if not 1 <= seq <= row.head:
+        raise EventNotFoundError(row.name, seq, row.head)
+
+
+def _check_settings(settings: Mapping[str, tuple[Any, bool, str]]) -> None:
+    """Raise `SettingError` for the first setting that has no meaning."""
+    for name, (value, fine, allowed) in settings.items():
+        if not fine:
+            raise SettingError(name, value, allowed)
 
 
 def _questions_of(row: StreamRow) -> list[OpenQuestion]:

@@ -56,14 +56,21 @@ class Executors:
 
     def submit(self, job: Job) -> None:
         """See to it that *job* runs."""
-        self._by_name[job.bound.runs_on].submit(job)
+        self._executor_of(job).submit(job)
 
     def abandon(self, job: Job) -> None:
         """Nobody waits for *job* any more; what comes of it is logged and dropped."""
         job.abandoned = True
         if job.context is not None:
             job.context.cancel()
-        self._by_name[job.bound.runs_on].abandon(job)
+        self._executor_of(job).abandon(job)
+
+    def _executor_of(self, job: Job) -> Executor:
+        name = job.bound.runs_on
+        if name == "inline" and job.context is not None:
+            # What it may ask of its actor would wait for the very thread it runs on.
+            name = "thread"
+        return self._by_name[name]
 
     def close(self) -> None:
         """Start nothing further."""

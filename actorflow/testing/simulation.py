@@ -160,7 +160,7 @@ class Simulation:
         repeated = {
             key: count - expected.attempts.get(key, 0)
             for key, count in end.attempts.items()
-            if count > expected.attempts.get(key, 0) + 1
+            if count > max(expected.attempts.get(key, 0), 1) + 1
         }
         if repeated:
             msg = f"{where}: one crash repeated attempts more than once: {repeated}"

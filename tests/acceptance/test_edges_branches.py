@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Barrier, Event
 from typing import Any
 
 import pytest
 
 import actorflow as af
+from actorflow.testing import runtime
 from tests.acceptance.helpers import (
     WAIT,
     Calls,
@@ -526,6 +528,99 @@ def test_the_failure_of_a_branch_that_is_caught_fails_nothing() -> None:
     )
 
     assert finish(wf).status == "completed"
+
+
+def failing_once(calls: Calls) -> Callable[[], str]:
+    """Make a function that fails the first time."""
+
+    def flaky() -> str:
+        calls("flaky")
+        if calls.seen.count("flaky") == 1:
+            raise ConnectionError("down")
+        return "up"
+
+    return flaky
+
+
+def test_a_failure_does_not_wait_for_a_sleeping_branch(calls: Calls) -> None:
+    """Beside a failed branch a sleeper is not slept out: the execution has failed."""
+    wf = split(failing_once(calls), answering(1, "r"), answering(1, "after"))
+    wf = af.Workflow(
+        name="w",
+        steps=[wf.steps[0], wf.steps[1], af.Step("right", sleep=3_600)],
+    )
+    with runtime(wf) as rt:
+        assert rt.start(wf).wait().status == "failed"
+
+
+def test_a_sleeper_goes_on_after_a_retry(calls: Calls) -> None:
+    """A retry of one branch leaves the clock of the other as it was."""
+    wf = split(failing_once(calls), answering(1, "r"), answering(1, "after"))
+    wf = af.Workflow(
+        name="w",
+        steps=[wf.steps[0], wf.steps[1], af.Step("right", sleep=3_600)],
+    )
+    with runtime(wf) as rt:
+        begun = rt.clock.time()
+        run = rt.start(wf)
+        run.wait()
+        rt.clock.advance(100)
+        run.retry()
+        run.result()
+
+        assert rt.clock.time() - begun == pytest.approx(3_600)
+
+
+def test_a_wait_goes_on_after_a_retry(calls: Calls) -> None:
+    """A branch that waited when its sibling failed still gets its signal."""
+    wf = split(failing_once(calls), answering(1, "r"), answering(1, "after"))
+    wf = af.Workflow(
+        name="w",
+        steps=[
+            wf.steps[0],
+            wf.steps[1],
+            af.Step("right", wait_signal=af.WaitSignal(topic="go", store="x")),
+        ],
+        outputs=[af.Output("x", branch="r")],
+    )
+    with runtime(wf) as rt:
+        run = rt.start(wf)
+        run.wait()
+        run.retry()
+        run.signal("go", "hello")
+
+        assert run.result() == {"x": "hello"}
+
+
+def test_a_retry_repairs_every_failed_branch(calls: Calls) -> None:
+    """When several branches have failed, one retry runs them all again."""
+    broken = [True]
+
+    def flaky(name: str) -> str:
+        calls(name)
+        if broken:
+            raise ConnectionError(name)
+        return name
+
+    barrier = Barrier(2)
+
+    def both(name: str) -> af.Activity:
+        def function() -> str:
+            if broken:
+                barrier.wait(timeout=WAIT)  # so that neither is stopped by the other
+            return flaky(name)
+
+        return af.activity(name=name)(function)
+
+    wf = split(both("left"), both("right"), answering(1, "after"))
+    with af.Runtime(":memory:", definitions=[wf]) as rt:
+        run = rt.start(wf)
+        run.wait(timeout=WAIT)
+        broken.clear()
+        run.retry()
+        run.result(timeout=WAIT)
+
+    assert sorted(calls.seen) == ["left", "left", "right", "right"]
 
 
 # --- the graph -----------------------------------------------------------------------

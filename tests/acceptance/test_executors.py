@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -203,6 +204,91 @@ def test_an_inline_activity_that_raises_fails() -> None:
         went_on = rt.start(double, 1).result(timeout=WAIT)
 
     assert (failed, went_on) == ("failed", 2)
+
+
+def test_an_inline_activity_may_record() -> None:
+    """`ctx.record` of an inline activity works, or is refused; nothing hangs."""
+
+    def recording(ctx: af.ActivityContext) -> Any:
+        return ctx.record("k", lambda: 5)
+
+    inline = af.activity(executor="inline")(recording)
+    with af.Runtime(":memory:") as rt:
+        ended = rt.start(inline).wait(timeout=5).status
+        went_on = rt.start(double, 1).result(timeout=5)
+
+    assert ended in {"completed", "failed"}
+    assert went_on == 2
+
+
+def test_an_inline_activity_may_wait() -> None:
+    """An inline activity can be parked until its signal comes."""
+
+    def waiting(ctx: af.ActivityContext) -> Any:
+        return ctx.wait_signal("go")
+
+    inline = af.activity(executor="inline")(waiting)
+    with af.Runtime(":memory:") as rt:
+        run = rt.start(inline)
+        run.wait(timeout=5)
+        run.signal("go", 7)
+
+        assert run.result(timeout=5) == 7
+
+
+# --- what can be an activity ---------------------------------------------------------
+
+
+class Greeter:
+    """Something that can be called in several ways."""
+
+    def __call__(self, name: str) -> str:
+        """Greet as an instance."""
+        return f"instance {name}"
+
+    def method(self, name: str) -> str:
+        """Greet as a bound method."""
+        return f"method {name}"
+
+    @staticmethod
+    def static(name: str) -> str:
+        """Greet as a static method."""
+        return f"static {name}"
+
+
+def greet(name: str, greeting: str = "hello") -> str:
+    """Greet with a default."""
+    return f"{greeting} {name}"
+
+
+def keyword(*, name: str) -> str:
+    """Greet by keyword only."""
+    return f"keyword {name}"
+
+
+def positional(name: str, /) -> str:
+    """Greet by position only."""
+    return f"positional {name}"
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (Greeter(), "instance Bo"),
+        (Greeter().method, "method Bo"),
+        (Greeter.static, "static Bo"),
+        (greet, "hello Bo"),
+        (partial(greet, greeting="hi"), "hi Bo"),
+        (keyword, "keyword Bo"),
+        (positional, "positional Bo"),
+        (lambda name: f"lambda {name}", "lambda Bo"),
+    ],
+    ids=lambda value: value.split()[0] if isinstance(value, str) else "",
+)
+def test_whatever_can_be_called_is_an_activity(function: Any, said: str) -> None:
+    """Functions, methods, instances and partials can all be started."""
+    with af.Runtime(":memory:") as rt:
+        assert rt.start(function, "Bo").result(timeout=WAIT) == said
 
 
 # --- processes -----------------------------------------------------------------------
@@ -611,6 +697,77 @@ def test_a_cancelled_activity_is_told(held: Held) -> None:
         assert done.wait(timeout=WAIT)
 
     assert told == [True]
+
+
+class Crowd:
+    """Many items that all stay until they are let go."""
+
+    def __init__(self, calls: Calls) -> None:
+        self.calls, self.gate, self.begun = calls, Event(), Event()
+
+        def visit(n: int) -> int:
+            self.calls(n)
+            self.begun.set()
+            assert self.gate.wait(timeout=WAIT)
+            return n
+
+        self.wf = af.Workflow(
+            name="w",
+            steps=[af.Step("a", map=af.Map(over=[*range(100)], activity=visit))],
+        )
+
+
+def test_items_that_have_not_begun_do_not_begin_after_a_cancel(calls: Calls) -> None:
+    """Of a hundred items on two threads, a cancel leaves the rest undone."""
+    crowd = Crowd(calls)
+    with af.Runtime(":memory:", definitions=[crowd.wf], threads=2) as rt:
+        run = rt.start(crowd.wf)
+        assert crowd.begun.wait(timeout=WAIT)
+        run.cancel()
+        run.wait(timeout=WAIT)
+        crowd.gate.set()
+        rt.start(double, 1).result(timeout=WAIT)
+
+    assert len(calls) <= 3
+
+
+def test_items_that_have_not_begun_do_not_begin_after_closing(calls: Calls) -> None:
+    """What was queued when the runtime closed waits for the next start."""
+    crowd = Crowd(calls)
+    with af.Runtime(":memory:", definitions=[crowd.wf], threads=2) as rt:
+        rt.start(crowd.wf)
+        assert crowd.begun.wait(timeout=WAIT)
+    crowd.gate.set()
+    with af.Runtime(":memory:") as rt:
+        rt.start(double, 1).result(timeout=WAIT)
+
+    assert len(calls) <= 3
+
+
+def test_a_timed_out_item_lets_the_next_begin(held: Held) -> None:
+    """A thread that was given up is replaced, so that the others go on."""
+
+    def visit(n: int) -> int:
+        if n == 0:
+            assert held.gate.wait(timeout=WAIT)
+        return n
+
+    activity = af.activity(timeout=SOON)(visit)
+    wf = af.Workflow(
+        name="w",
+        steps=[
+            af.Step(
+                "a",
+                map=af.Map(over=[*range(20)], activity=activity, on_error="continue"),
+                store="x",
+            )
+        ],
+        result="x",
+    )
+    with af.Runtime(":memory:", definitions=[wf], threads=1) as rt:
+        outcomes = rt.start(wf).result(timeout=WAIT)
+
+    assert [one.ok for one in outcomes] == [False] + [True] * 19
 
 
 def test_a_cancelled_coroutine_is_stopped() -> None:

@@ -547,3 +547,67 @@ def test_the_order_of_arrival_does_not_matter(late: str) -> None:
                 gate.set()
 
     assert calls.seen == [{"a": "a", "b": "b"}]
+
+
+def test_joins_that_wait_for_each_other_fail_and_say_so() -> None:
+    """Two branches that each join the other end the run; they do not hang."""
+    try:
+        wf = af.Workflow(
+            name="w",
+            steps=[
+                af.Step(
+                    "s",
+                    activity=answering(1),
+                    next=[af.Edge("j", branch="a"), af.Edge("k", branch="b")],
+                ),
+                af.Step("j", join=af.Join(branches=["b"])),
+                af.Step("k", join=af.Join(branches=["a"])),
+            ],
+        )
+    except af.DefinitionError:
+        return
+    result = finish(wf)
+
+    assert result.status == "failed"
+    assert result.error is not None
+    assert "join" in result.error.message
+
+
+def test_a_join_of_a_branch_that_waits_is_suspended() -> None:
+    """While a joined branch waits for a signal, the execution waits with it."""
+    wf = af.Workflow(
+        name="w",
+        steps=[
+            af.Step(
+                "s",
+                activity=answering(1),
+                next=[af.Edge("w", branch="a"), af.Edge("j", branch="final")],
+            ),
+            af.Step("w", wait_signal=af.WaitSignal(topic="go", store="x")),
+            af.Step("j", join=af.Join(branches=["a"], mappings={"a.x": "x"})),
+        ],
+        outputs=[af.Output("x", branch="final")],
+    )
+    with af.Runtime(":memory:", definitions=[wf]) as rt:
+        run = rt.start(wf)
+        suspension = run.wait(timeout=WAIT).suspension
+        run.signal("go", "hello")
+        output = run.result(timeout=WAIT)
+
+    assert suspension is not None
+    assert (suspension.topics, output) == (("go",), {"x": "hello"})
+
+
+def test_a_branch_beyond_the_count_still_ends_before_the_run_does() -> None:
+    """A branch that a join did not wait for is not cut off: the run waits for it."""
+    gate = Event()
+    wf, _ = gated(af.Join(branches=["a", "b"], count=1), {"b": gate})
+    with af.Runtime(":memory:", definitions=[wf]) as rt:
+        run = rt.start(wf)
+        for recorded in run.stream():
+            done = type(recorded.event).__name__ == "ActivationCompleted"
+            if done and recorded.address == "final/after":
+                gate.set()
+        status = {name: b.status for name, b in rt.state(run.id).branches.items()}
+
+    assert status["b"] == "completed"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -490,6 +490,17 @@ def test_the_state_can_be_seen_as_it_was() -> None:
         assert rt.state(run.id, at=first.seq).variables == {"twice": 4}
 
 
+@pytest.mark.parametrize("at", [-1, 999])
+def test_a_state_that_never_was_is_an_error(at: int) -> None:
+    """`state(at=)` of an event that does not exist does not answer with another."""
+    with af.Runtime(":memory:", definitions=[CHAIN]) as rt:
+        run = rt.start(CHAIN, n=2)
+        run.wait(timeout=WAIT)
+
+        with pytest.raises((ValueError, af.ActorflowError)):
+            rt.state(run.id, at=at)
+
+
 def test_every_event_reaches_the_hook(calls: Calls) -> None:
     """`on_event` is called with every event, in order, exactly once."""
     hook = lambda run, recorded: calls((run, recorded.seq))  # noqa: E731
@@ -505,6 +516,21 @@ def test_a_hook_that_raises_harms_nobody() -> None:
     """An exception of `on_event` does not touch the execution."""
     with af.Runtime(":memory:", definitions=[CHAIN], on_event=lambda *_: 1 / 0) as rt:
         assert rt.start(CHAIN, n=1).wait(timeout=WAIT).status == "completed"
+
+
+def test_a_hook_may_ask_the_runtime(calls: Calls) -> None:
+    """`on_event` may read the execution it is told about."""
+    known: list[af.Runtime] = []
+
+    def hook(run: str, recorded: af.Recorded) -> None:
+        calls(known[0].get(run).id)
+
+    with af.Runtime(":memory:", definitions=[CHAIN], on_event=hook) as rt:
+        known.append(rt)
+        run = rt.start(CHAIN, n=1)
+        run.wait(timeout=WAIT)
+
+    assert set(calls.seen) == {run.id}
 
 
 def test_a_run_has_a_start_an_end_and_a_duration() -> None:
@@ -570,13 +596,25 @@ def test_a_wait_that_runs_out_is_a_timeout() -> None:
         rt.start(wf).result(timeout=0.01)
 
 
-def test_a_closed_runtime_refuses(db: Path) -> None:
-    """A runtime that was left starts nothing more."""
-    with af.Runtime(db, definitions=[CHAIN]) as rt:
-        pass
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda rt: rt.start(CHAIN, n=1),
+        lambda rt: rt.get("run"),
+        lambda rt: rt.list(),
+        lambda rt: rt.signal("run", "go"),
+        lambda rt: list(rt.history("run")),
+        lambda rt: rt.state("run"),
+    ],
+    ids=["start", "get", "list", "signal", "history", "state"],
+)
+def test_a_closed_runtime_refuses(ask: Callable[[af.Runtime], Any]) -> None:
+    """A runtime that was left does nothing more, and says that it is closed."""
+    with af.Runtime(":memory:", definitions=[CHAIN]) as rt:
+        rt.start(CHAIN, n=1, execution_id="run").result(timeout=WAIT)
 
     with pytest.raises(af.RuntimeClosedError):
-        rt.start(CHAIN, n=1)
+        ask(rt)
 
 
 def test_two_runs_do_not_share_variables() -> None:

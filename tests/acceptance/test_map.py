@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from threading import Barrier, Lock
+from threading import Barrier, Event, Lock
 from typing import Any
 
 import pytest
 
 import actorflow as af
+from actorflow.testing import runtime
 from tests.acceptance.helpers import (
     WAIT,
     Calls,
@@ -317,6 +318,81 @@ def test_a_retry_repeats_only_the_failed_items(calls: Calls) -> None:
         output = run.result(timeout=WAIT)
 
     assert (calls.seen, output) == ([2, 4], {"results": [1, 2, 3, 4]})
+
+
+def test_fail_fast_begins_no_queued_item(calls: Calls) -> None:
+    """Items that wait for a thread when another fails are not begun any more."""
+    failed = Event()
+
+    def visit(n: int) -> int:
+        calls(n)
+        if n == 0:
+            raise ConnectionError("down")
+        assert failed.wait(timeout=WAIT)
+        return n
+
+    def watch(_: str, recorded: af.Recorded) -> None:
+        if type(recorded.event).__name__ == "ActivationFailed":
+            failed.set()
+
+    wf = mapping([*range(50)], visit, on_error="fail_fast")
+    with af.Runtime(":memory:", definitions=[wf], threads=1, on_event=watch) as rt:
+        rt.start(wf).wait(timeout=WAIT)
+
+    assert len(calls) <= 2
+
+
+def half_parked(on_error: str) -> af.Workflow:
+    """Make a map of which item 0 fails and item 1 waits for a signal."""
+
+    def visit(n: int, ctx: af.ActivityContext) -> Any:
+        if n == 0:
+            raise ValueError("item 0")
+        return ctx.wait_signal("go")
+
+    return mapping([0, 1], visit, on_error=on_error)
+
+
+def test_fail_fast_does_not_wait_for_a_parked_item() -> None:
+    """With `on_error="fail_fast"` an item that waits is given up."""
+    wf = half_parked("fail_fast")
+    with runtime(wf) as rt:
+        assert rt.start(wf).wait().status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("on_error", "status"), [("wait", "failed"), ("continue", "completed")]
+)
+def test_other_maps_wait_for_a_parked_item(on_error: str, status: str) -> None:
+    """A map that runs every item to its end rests while one of them waits."""
+    wf = half_parked(on_error)
+    with runtime(wf) as rt:
+        run = rt.start(wf)
+        before = run.wait().status
+        run.signal("go", 1)
+
+        assert (before, run.wait().status) == ("suspended", status)
+
+
+def test_a_retry_after_fail_fast_runs_what_had_not_run(calls: Calls) -> None:
+    """What `fail_fast` left undone is done by a retry, and nothing twice."""
+    broken = [True]
+
+    def visit(n: int) -> int:
+        calls(n)
+        if n == 2 and broken:
+            raise ConnectionError("down")
+        return n
+
+    wf = mapping([*range(5)], visit, on_error="fail_fast", max_concurrency=1)
+    with af.Runtime(":memory:", definitions=[wf]) as rt:
+        run = rt.start(wf)
+        run.wait(timeout=WAIT)
+        broken.clear()
+        run.retry()
+        output = run.result(timeout=WAIT)
+
+    assert (calls.seen, output) == ([0, 1, 2, 2, 3, 4], {"results": [*range(5)]})
 
 
 def test_every_item_has_attempts_of_its_own(calls: Calls) -> None:

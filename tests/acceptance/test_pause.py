@@ -329,6 +329,41 @@ def test_a_paused_run_can_be_cancelled(half: Half) -> None:
         assert run.wait(timeout=WAIT).status == "cancelled"
 
 
+def test_a_map_pauses_between_two_items(calls: Calls) -> None:
+    """The item at work is finished, and no further one begins until `resume`."""
+    running, gate = Event(), Event()
+
+    def visit(n: int) -> int:
+        calls(n)
+        if n == 2:
+            running.set()
+            assert gate.wait(timeout=WAIT)
+        return n
+
+    wf = af.Workflow(
+        name="w",
+        steps=[
+            af.Step(
+                "a",
+                map=af.Map(over=[*range(5)], activity=visit, max_concurrency=1),
+                store="x",
+            )
+        ],
+        result="x",
+    )
+    with af.Runtime(":memory:", definitions=[wf]) as rt:
+        run = rt.start(wf)
+        assert running.wait(timeout=WAIT)
+        run.pause()
+        gate.set()
+        status = run.wait(timeout=WAIT).status
+        before = calls.seen.copy()
+        run.resume()
+        output = run.result(timeout=WAIT)
+
+    assert (status, before, output) == ("paused", [0, 1, 2], [*range(5)])
+
+
 # --- clocks stand still --------------------------------------------------------------
 
 

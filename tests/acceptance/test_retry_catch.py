@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -618,6 +619,42 @@ def test_a_completed_run_cannot_be_retried() -> None:
 
         with pytest.raises(af.ExecutionEndedError, match="completed"):
             run.retry()
+
+
+@pytest.mark.parametrize("rests", [True, False])
+def test_what_has_not_failed_cannot_be_retried(rests: bool) -> None:  # noqa: FBT001
+    """`retry` of an execution that runs or rests says what it is."""
+    gate = Event()
+    wf = af.Workflow(
+        name="w",
+        steps=[
+            af.Step("s", wait_signal=af.WaitSignal(topic="go"))
+            if rests
+            else af.Step("s", activity=gate.wait)
+        ],
+    )
+    with af.Runtime(":memory:", definitions=[wf]) as rt:
+        run = rt.start(wf)
+        if rests:
+            run.wait(timeout=WAIT)
+        with pytest.raises(af.ActorflowError) as caught:
+            run.retry()
+        gate.set()
+
+    assert "has ended" not in str(caught.value)
+
+
+def test_a_second_failure_can_be_retried_too(calls: Calls) -> None:
+    """Each retry is one more go, as often as somebody asks."""
+    wf = trying(failing(calls, DOWN, DOWN))
+    with af.Runtime(":memory:", definitions=[wf]) as rt:
+        run = rt.start(wf)
+        run.wait(timeout=WAIT)
+        run.retry()
+        again = run.wait(timeout=WAIT).status
+        run.retry()
+
+        assert (again, run.result(timeout=WAIT)) == ("failed", {"n": 3})
 
 
 def test_a_failed_condition_is_evaluated_again_by_retry(calls: Calls) -> None:

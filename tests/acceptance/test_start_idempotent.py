@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 import actorflow as af
-from tests.acceptance.helpers import WAIT, Calls, answering, boom, calling, double, echo
+from tests.acceptance.helpers import (
+    WAIT,
+    Calls,
+    answering,
+    boom,
+    calling,
+    double,
+    echo,
+    events,
+)
 
 
 def counting(calls: Calls) -> af.Workflow:
@@ -310,3 +319,53 @@ def test_starting_is_wanted_with_the_activity_of_a_step(calls: Calls) -> None:
     wf = af.Workflow(name="w", steps=[af.Step("a", activity=step)])
     with af.Runtime(":memory:", definitions=[wf]) as rt:
         assert rt.start(step).result(timeout=WAIT) == 5
+
+
+# --- forks ---------------------------------------------------------------------------
+
+
+def first_step(rt: af.Runtime, run: af.ExecutionHandle) -> int:
+    """Return the seq of the completion of the first step."""
+    return int(events(rt, run.id, "ActivationCompleted")[0].seq)
+
+
+def test_a_fork_does_not_repeat_its_past(calls: Calls) -> None:
+    """A fork begins behind the event it was cut at; what came before is not run."""
+    wf = counting(calls)
+    with af.Runtime(":memory:", definitions=[wf]) as rt:
+        run = rt.start(wf, x=7)
+        run.result(timeout=WAIT)
+        fork = rt.fork(run.id, at=first_step(rt, run), execution_id="fork")
+
+        assert (fork.result(timeout=WAIT), len(calls)) == ({"n": 0, "x": 7}, 1)
+
+
+def test_a_fork_leaves_the_original_alone(calls: Calls) -> None:
+    """The history of the execution that was forked is as it was."""
+    wf = counting(calls)
+    with af.Runtime(":memory:", definitions=[wf]) as rt:
+        run = rt.start(wf, x=7)
+        run.result(timeout=WAIT)
+        before = run.history()
+        rt.fork(run.id, at=first_step(rt, run)).result(timeout=WAIT)
+
+        assert run.history() == before
+
+
+def test_a_fork_takes_another_turn() -> None:
+    """The same past can have another future: another signal, another end."""
+    wf = af.Workflow(
+        name="w",
+        steps=[af.Step("s", wait_signal=af.WaitSignal(topic="go", store="x"))],
+        result="x",
+    )
+    with af.Runtime(":memory:", definitions=[wf]) as rt:
+        run = rt.start(wf)
+        run.wait(timeout=WAIT)
+        at = len(run.history())
+        run.signal("go", "left")
+        first = run.result(timeout=WAIT)
+        fork = rt.fork(run.id, at=at)
+        fork.signal("go", "right")
+
+        assert (first, fork.result(timeout=WAIT)) == ("left", "right")

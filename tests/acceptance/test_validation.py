@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -490,3 +491,46 @@ def test_an_activity_with_a_bad_setting_is_refused(settings: dict) -> None:
 def test_an_unknown_option_is_refused() -> None:
     """`options` names the option that does not exist."""
     assert "retires" in problems(lambda: af.activity(boom).options(retires=3))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"durability": "none"}, {"threads": 0}, {"threads": -1}]
+)
+def test_a_runtime_with_a_bad_setting_is_refused(settings: dict) -> None:
+    """A setting that has no meaning is told at once, by its name."""
+    with pytest.raises((ValueError, af.ActorflowError), match=next(iter(settings))):
+        af.Runtime(":memory:", **settings).close()
+
+
+def test_an_unknown_conflict_policy_is_refused() -> None:
+    """`on_conflict` takes its three words and no other."""
+    nonsense: Any = "overwrite"
+    with af.Runtime(":memory:") as rt:
+        rt.start(echo, 1, execution_id="x")
+
+        with pytest.raises((ValueError, af.ActorflowError), match="overwrite"):
+            rt.start(echo, 1, execution_id="x", on_conflict=nonsense)
+
+
+@pytest.mark.parametrize("name", ["text.db", "other.db"])
+def test_what_is_no_log_is_not_opened(tmp_path: Path, name: str) -> None:
+    """A file that is something else is refused, and left as it was."""
+    path = tmp_path / name
+    if name == "text.db":
+        path.write_text("dear diary " * 500)
+    else:
+        connection = sqlite3.connect(path)
+        connection.execute("CREATE TABLE mine (x)")
+        connection.commit()
+        connection.close()
+    before = path.read_bytes()
+    with pytest.raises(af.NotALogError):
+        af.Runtime(path)
+
+    assert path.read_bytes() == before
+
+
+def test_a_log_in_a_missing_folder_says_so(tmp_path: Path) -> None:
+    """A path that cannot be opened is an error that names it."""
+    with pytest.raises(af.LogUnavailableError, match="nowhere"):
+        af.Runtime(tmp_path / "nowhere" / "log.db")

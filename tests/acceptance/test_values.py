@@ -223,6 +223,64 @@ def test_a_payload_arrives_as_it_was(name: str) -> None:
     assert same(output, ALL[name]), output
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_a_variable_of_the_definition_arrives_as_it_was(name: str) -> None:
+    """What a definition's `state` holds is what the activity gets."""
+    wf = af.Workflow(
+        name="w",
+        state={"x": ALL[name]},
+        steps=[
+            af.Step("a", activity=keep, parameters={"value": "${state.x}"}, store="y")
+        ],
+        result="y",
+    )
+    output = finish(wf).output
+
+    assert same(output, ALL[name]), output
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_default_arrives_as_it_was(name: str) -> None:
+    """What an input has as its default is what the activity gets."""
+    wf = af.Workflow(
+        name="w",
+        inputs=[af.Input("x", default=ALL[name])],
+        steps=[
+            af.Step("a", activity=keep, parameters={"value": "${inputs.x}"}, store="y")
+        ],
+        result="y",
+    )
+    output = finish(wf).output
+
+    assert same(output, ALL[name]), output
+
+
+@pytest.mark.parametrize("name", [n for n in ALL if n != "dollar"])
+def test_a_parameter_arrives_as_it_was(name: str) -> None:
+    """What a definition's `parameters` hold is what the activity gets."""
+    wf = af.Workflow(
+        name="w",
+        steps=[af.Step("a", activity=keep, parameters={"value": ALL[name]}, store="y")],
+        result="y",
+    )
+    output = finish(wf).output
+
+    assert same(output, ALL[name]), output
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_an_item_arrives_as_it_was(name: str) -> None:
+    """What a map runs over is what its activity gets."""
+    wf = af.Workflow(
+        name="w",
+        steps=[af.Step("a", map=af.Map(over=[ALL[name]], activity=keep), store="y")],
+        result="y",
+    )
+    output = finish(wf).output
+
+    assert same(output, [ALL[name]]), output
+
+
 def test_not_a_number_comes_back() -> None:
     """NaN, which equals nothing, is NaN again."""
     with af.Runtime(":memory:") as rt:
@@ -363,6 +421,18 @@ def test_what_is_no_data_is_refused_naming_its_path(value: Any, path: str) -> No
 
     assert error is not None
     assert path in error.message
+
+
+def test_a_variable_that_is_no_data_is_told_by_name() -> None:
+    """A definition whose `state` cannot be recorded is refused, naming the variable."""
+    with pytest.raises(af.ActorflowError, match="lock"):
+        finish(
+            af.Workflow(
+                name="w",
+                state={"lock": object()},
+                steps=[af.Step("a", activity=keep, parameters={"value": 1})],
+            )
+        )
 
 
 def test_a_result_that_contains_itself_is_refused() -> None:

@@ -305,7 +305,10 @@ def test_max_concurrency_is_used_up() -> None:
         return n
 
     flow = (
-        af.Flow("f").map("m", meet, over=range(4), max_concurrency=2).output("m").build()
+        af.Flow("f")
+        .map("m", meet, over=range(4), max_concurrency=2)
+        .output("m")
+        .build()
     )
     with af.Runtime(":memory:", definitions=[flow], threads=4) as rt:
         assert rt.start(flow).result(timeout=WAIT) == [0, 1, 2, 3]
@@ -336,11 +339,43 @@ def test_with_room_for_one_a_waiting_item_holds_up_the_next() -> None:
         assert diary.lines == [1, 2]
 
 
+def test_an_item_that_waits_makes_room_for_others() -> None:
+    """With room for two, two that wait do not keep the rest from being done."""
+    body = (
+        af.Flow("body", inputs=["value"])
+        .when("value < 2")
+        .wait_signal("go")
+        .end()
+        .then(echo)
+        .output("echo")
+    )
+    flow = (
+        af.Flow("f")
+        .map("m", body, over=range(5), max_concurrency=2)
+        .output("m")
+        .build()
+    )
+    with runtime(flow) as rt:
+        run = rt.start(flow)
+        run.wait()
+        done = {r.address for r in events(run, "ActivationCompleted")}
+        assert {"main/m[2]", "main/m[3]", "main/m[4]"} <= done
+        rt.signal(run.id, "go")
+        rt.signal(run.id, "go")
+
+        assert run.result() == [0, 1, 2, 3, 4]
+
+
 def test_sleeps_one_after_the_other_add_up() -> None:
     """Three items of an hour take three hours with room for one."""
     flow = (
         af.Flow("f")
-        .map("m", af.Flow("b", inputs=["n"]).sleep(3600), over=[1, 2, 3], max_concurrency=1)
+        .map(
+            "m",
+            af.Flow("b", inputs=["n"]).sleep(3600),
+            over=[1, 2, 3],
+            max_concurrency=1,
+        )
         .build()
     )
     with runtime(flow) as rt:

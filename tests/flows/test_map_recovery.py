@@ -369,9 +369,7 @@ def test_a_crash_with_items_waiting_and_items_done() -> None:
 
 def test_a_map_of_maps() -> None:
     """Through a flow a map's items are maps themselves."""
-    inner = (
-        af.Flow("row", inputs=["cells"]).map("m", echo, over="cells").output("m")
-    )
+    inner = af.Flow("row", inputs=["cells"]).map("m", echo, over="cells").output("m")
     flow = af.Flow("f").map("m", inner, over=[[1, 2], [], [3]]).output("m").build()
     with runtime(flow) as rt:
         assert rt.start(flow).result() == [[1, 2], [], [3]]

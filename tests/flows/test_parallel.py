@@ -445,6 +445,52 @@ def test_retry_after_fail_fast_runs_what_was_cancelled_too() -> None:
     assert diary.lines == ["a", "c"]
 
 
+def test_retry_after_fail_fast_waits_again_where_it_was_cancelled() -> None:
+    """A sibling that was cancelled while it waited is entered once more."""
+    ailing = Ailing(1)
+    flow = (
+        af.Flow("f", state={"value": 1})
+        .parallel("p", waiting("b", "go"), ailing, on_error="fail_fast")
+        .output("p")
+        .build()
+    )
+    with runtime(flow) as rt:
+        run = rt.start(flow)
+        assert run.wait().status == "failed"
+        ailing.heal()
+        rt.retry(run.id)
+        rest = run.wait().suspension
+        rt.signal(run.id, "go", 2)
+
+        assert rest is not None
+        assert rest.topics == ("go",)
+        assert run.result() == {"b": 2, "ailing": 1}
+
+
+def test_a_signal_for_a_cancelled_sibling_is_kept_for_the_retry() -> None:
+    """What was accepted is delivered, once somebody waits for it."""
+    ailing = Ailing(1)
+    flow = (
+        af.Flow("f", state={"value": 1})
+        .parallel(
+            "p",
+            waiting("b", "go"),
+            af.Flow("c", inputs=["value"]).wait_signal("c").then(ailing),
+            on_error="fail_fast",
+        )
+        .build()
+    )
+    with runtime(flow) as rt:
+        run = rt.start(flow)
+        rt.signal(run.id, "c")
+        assert run.wait().status == "failed"
+        ailing.heal()
+        rt.retry(run.id)
+        rt.signal(run.id, "go", 2)
+
+        assert run.result()["p"]["b"] == 2
+
+
 def test_retry_inside_a_flow_goes_on_where_that_flow_failed() -> None:
     """A flow in a parallel does not repeat the steps it had completed."""
     ailing, diary = Ailing(1), Diary()

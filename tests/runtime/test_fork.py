@@ -80,5 +80,5 @@ def test_an_event_that_is_not_there_is_refused(at: int) -> None:
     with runtime(FLOW) as rt:
         rt.start(FLOW, execution_id="a").result()
 
-        with pytest.raises(af.InputError, match="it has the events 1 to"):
+        with pytest.raises(af.EventNotFoundError, match="has the events 1 to"):
             rt.fork("a", at=at)

@@ -1,0 +1,332 @@
+"""The calls of a dynamic node: each is made once, and met again in every replay.
+
+A call is told by its number: the task it is made in and its order there, or a key that
+the user gives. What has ended is handed to the node one by one, in the order of the
+log, so that a replay sees every race end as it did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from attrs import frozen
+
+from actorflow.errors import NodeFailed, NonDeterminismError
+from actorflow.model import events as ev
+from actorflow.model.events import Data, Failure
+from actorflow.model.rules import Fact
+from actorflow.model.state import Activation, Called, call_number
+from actorflow.runtime.nodeloop import NodeLoop, NodeTimer
+from actorflow.runtime.run import Run
+from actorflow.runtime.work import Work
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SHOWN = 200
+"""Characters of a call that an error shows."""
+
+
+class TooLate(TimeoutError):
+    """A wait's time was over; *failure* is what was recorded of it."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class Gone(BaseException):
+    """The node has left memory, or has ended: nothing can be called any more."""
+
+
+@frozen
+class Ask:
+    """What a node wants to call.
+
+    Attributes:
+        name: of what is called; with the number, the last part of its address.
+        started: what is recorded of it first.
+        work: what its actor is to do.
+        facts: returns what is recorded with its beginning, given its address.
+    """
+
+    name: str
+    started: ev.ActivationStarted
+    work: Work
+    facts: Callable[[str], Sequence[Fact]] | None = None
+
+
+class Pending:
+    """A call that has not ended, as the node sees it."""
+
+    __slots__ = ("address", "future", "number", "timer", "waiters")
+
+    def __init__(
+        self,
+        number: str,
+        address: str,
+        future: asyncio.Future[Any] | None,
+        timer: NodeTimer | None = None,
+    ) -> None:
+        self.number = number
+        self.address = address
+        self.future = future
+        self.timer = timer
+        self.waiters = 0
+
+
+class Calls:
+    """What one node has called, is given back, and has left.
+
+    Attributes:
+        taken: how many of the calls that have ended were handed to the node.
+        unmet: recorded calls that the replay has still to make.
+        diverged: the first difference between the log and the code.
+    """
+
+    def __init__(self, run: Run, address: str, loop: NodeLoop) -> None:
+        self._run = run
+        self._address = address
+        self._loop = loop
+        self._pending: dict[str, Pending] = {}
+        self._undone: set[str] = set()
+        self.taken = 0
+        self.unmet: dict[str, Called] = {}
+        self.diverged: NonDeterminismError | None = None
+        self.gone = False
+
+    def begin(self, activation: Activation) -> None:
+        """Take note of what is recorded already."""
+        calls = activation.calls or {}
+        self.unmet = {n: called for n, called in calls.items() if not called.loose}
+        self._undone = activation.undone or set()
+
+    @property
+    def replaying(self) -> bool:
+        """Whether the node is still catching up with what is recorded."""
+        return bool(self.unmet) or self.taken < len(self._ended)
+
+    @property
+    def any_pending(self) -> bool:
+        """Whether a call of the node has not ended."""
+        return bool(self._pending)
+
+    @property
+    def _activation(self) -> Activation:
+        return self._run.state.activations[self._address]
+
+    @property
+    def _ended(self) -> Sequence[Called]:
+        activation = self._run.state.activations.get(self._address)
+        return (activation.ended if activation else None) or ()
+
+    # -- making ------------------------------------------------------------------------
+
+    def number(self, key: str | None = None) -> str:
+        """Return the number of the call that is about to be made.
+
+        Raises:
+            Gone: the node cannot call any more.
+        """
+        if self.gone:
+            raise Gone
+        if key is None:
+            return self._loop.next_call()
+        number = f":{quote(key, safe='').replace('~', '%7E')}"
+        return self._next_try(number)
+
+    def _next_try(self, number: str) -> str:
+        """Return *number*, or, when that is known to have failed, one for another try."""
+        calls, tries, tried = self._activation.calls or {}, 1, number
+        while (called := calls.get(tried)) is not None and self._has_failed(called):
+            tries += 1
+            tried = f"{number}~{tries}"
+        return tried
+
+    def _has_failed(self, called: Called) -> bool:
+        taken = called.index is not None and called.index < self.taken
+        return taken and called.error is not None
+
+    def address(self, ask: Ask, number: str) -> str:
+        """Return where the call lives."""
+        mark = "" if number[0] == ":" else "#"
+        return f"{self._address}/{ask.name}{mark}{number}"
+
+    def result(self, number: str, ask: Ask) -> Awaitable[Data]:
+        """Return an awaitable of what the call gives; it begins when it is awaited."""
+        return self._result(number, ask)
+
+    async def _result(self, number: str, ask: Ask) -> Data:
+        pending = self._pending.get(number)
+        if pending is None:
+            address = self.address(ask, number)
+            pending = Pending(number, address, self._loop.create_future())
+            self._make(pending, ask)
+        assert pending.future is not None
+        shared = number[0] == ":"
+        pending.waiters += 1
+        try:
+            return await (asyncio.shield(pending.future) if shared else pending.future)
+        except asyncio.CancelledError:
+            pending.waiters -= 1
+            if not pending.waiters:
+                self.leave(pending)
+            raise
+
+    def start_timer(self, handle: NodeTimer, ask: Ask) -> None:
+        """Let *handle* run when the call has ended."""
+        number = handle.number = self.number()
+        self._make(Pending(number, self.address(ask, number), None, handle), ask)
+
+    def cancel_timer(self, handle: NodeTimer) -> None:
+        """Leave the call whose end would run *handle*."""
+        pending = self._pending.get(handle.number or "")
+        if pending is not None and pending.timer is handle:
+            self.leave(pending)
+
+    def _make(self, pending: Pending, ask: Ask) -> None:
+        """Record the call, or meet the recorded one."""
+        number = pending.number
+        called = (self._activation.calls or {}).get(number)
+        self._pending[number] = pending
+        if called is None:
+            self._record(pending, ask)
+        elif not _is_same(called, pending.address, ask.started):
+            if called.loose:
+                self._record(pending, ask)
+            else:
+                self._diverge(called, _shown(ask.started.node, ask.started.input))
+        else:
+            self.unmet.pop(number, None)
+            self._meet(called, pending, ask)
+
+    def _record(self, pending: Pending, ask: Ask) -> None:
+        if self.unmet and pending.number not in self._undone:
+            expected = next(iter(self.unmet.values()))
+            self._diverge(expected, _shown(ask.started.node, ask.started.input))
+            return
+        address = pending.address
+        facts = ask.facts(address) if ask.facts is not None else ()
+        self._run.record((address, ask.started), *facts)
+        self._run.begin(address, ask.started.kind, ask.work)
+
+    def _meet(self, called: Called, pending: Pending, ask: Ask) -> None:
+        if called.left is not None:
+            return
+        if called.index is None:
+            if called.address not in self._run.actors:
+                self._run.begin(called.address, called.kind, ask.work)
+        elif called.index < self.taken:  # of a key, or kept over a retry
+            self._end(pending, called)
+
+    def _diverge(self, called: Called, got: str) -> None:
+        if self.diverged is None:
+            expected = _shown(called.node, called.input)
+            self.diverged = NonDeterminismError(called.address, expected, got)
+
+    # -- ending ------------------------------------------------------------------------
+
+    def take_next(self) -> bool:
+        """Hand the next call that has ended to the node; return whether there was one."""
+        ended = self._ended
+        if self.taken >= len(ended):
+            return False
+        called = ended[self.taken]
+        number = call_number(called.address)
+        pending = self._pending.get(number)
+        if number in self.unmet:
+            self._diverge(called, "no such call")
+            return False
+        if called.error is not None and called.taken is None and pending is not None:
+            # What the node does from here on is undone when the failure is.
+            self._run.record_one(self._address, ev.NodeSettled(self.taken))
+        self.taken += 1
+        self._loop.now = max(self._loop.now, called.time)
+        if pending is not None:
+            self._end(pending, called)
+        return True
+
+    def _end(self, pending: Pending, called: Called) -> None:
+        del self._pending[pending.number]
+        future = pending.future
+        if future is None:
+            assert pending.timer is not None
+            self._loop.run_timer(pending.timer)
+        elif future.done():
+            return
+        elif called.error is not None:
+            future.set_exception(_error(called, called.error))
+        else:
+            future.set_result(called.value)
+
+    def leave(self, pending: Pending) -> None:
+        """What the call gives does not matter any more."""
+        if self._pending.get(pending.number) is pending:
+            del self._pending[pending.number]
+        if self.gone or pending.address not in self._run.state.activations:
+            return
+        called = (self._activation.calls or {}).get(pending.number)
+        if called is not None and called.index is None:
+            self._run.record_one(pending.address, ev.ActivationCancelled())
+            self._run.settle(pending.address)
+
+    def leave_all(self) -> None:
+        """The node has ended, and with it all that it has not waited for."""
+        for pending in list(self._pending.values()):
+            self.leave(pending)
+
+    # -- the end of the replay ---------------------------------------------------------
+
+    def compare_rest(self, got: str) -> None:
+        """Note a difference if the log has calls that the code has not made, or left."""
+        for called in self.unmet.values():
+            self._diverge(called, got)
+            return
+        for called in self._left():
+            self._diverge(
+                called, "it still waits for that; the log has that it was left"
+            )
+            return
+
+    def _left(self) -> Iterator[Called]:
+        calls = self._activation.calls or {}
+        for number in self._pending:
+            called = calls.get(number)
+            if called is not None and called.left is not None:
+                yield called
+
+
+def quoted(name: str) -> str:
+    """Return *name* as a part of an address."""
+    return quote(name, safe=" ._-")
+
+
+def _is_same(called: Called, address: str, started: ev.ActivationStarted) -> bool:
+    return (called.address, called.kind, called.node, called.input) == (
+        address,
+        started.kind,
+        started.node,
+        started.input,
+    )
+
+
+def _shown(node: str, data: Data) -> str:
+    if data is None:
+        return node
+    if isinstance(data, dict) and set(data) == {"*"}:
+        parts = [repr(each) for each in data["*"]["args"]]
+        parts += [f"{name}={each!r}" for name, each in data["*"]["kwargs"].items()]
+    elif isinstance(data, dict):
+        parts = [f"{name}={each!r}" for name, each in data.items()]
+    else:
+        parts = [repr(data)]
+    return f"{node}({', '.join(parts)})"[:SHOWN]
+
+
+def _error(called: Called, failure: Failure) -> Exception:
+    if failure.type == "timeout" and called.kind in ("wait_signal", "ask"):
+        return TooLate(failure)
+    return NodeFailed(failure.address or called.address, failure.node or "", failure)

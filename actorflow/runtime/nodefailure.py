@@ -1,0 +1,63 @@
+"""What is recorded of an exception that came out of a dynamic node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import evolve
+
+from actorflow.errors import NodeFailed, NonDeterminismError
+from actorflow.model.events import Failure
+from actorflow.model.policy import failure_of
+
+DEPTH = 20
+"""How far back the causes of an exception are followed."""
+
+
+def failure_in(error: BaseException, address: str, node: str) -> Failure:
+    """Return the failure of a node: that of its child, if it let that through.
+
+    Otherwise the node's own, with those of children that led to it as causes; a retry
+    repeats these.
+    """
+    recorded = _recorded(error)
+    if recorded is not None:
+        return recorded
+    failure = failure_of(error, address=address, node=node)
+    return evolve(failure, causes=tuple(dict.fromkeys(_behind(error, DEPTH))))
+
+
+def diverged(error: NonDeterminismError, address: str, node: str) -> Failure:
+    """Return the failure of an execution whose code is not that of its log."""
+    failure = failure_of(error, address=address, node=node)
+    details = {
+        "address": error.address,
+        "expected": error.expected,
+        "got": error.got,
+    }
+    return evolve(failure, type="fatal", details=details)
+
+
+def _recorded(error: BaseException) -> Failure | None:
+    if isinstance(error, NodeFailed):
+        failure: Failure = error.cause
+        return failure
+    return getattr(error, "failure", None)
+
+
+def _behind(error: BaseException, depth: int) -> Iterator[Failure]:
+    """Yield the recorded failures among what led to an exception."""
+    if isinstance(error, BaseExceptionGroup):
+        led: list[BaseException | None] = list(error.exceptions)
+    elif error.__cause__ is not None or error.__suppress_context__:
+        led = [error.__cause__]
+    else:
+        led = [error.__context__]
+    for each in led:
+        if each is None or not depth:
+            continue
+        recorded = _recorded(each)
+        if recorded is not None:
+            yield recorded
+        else:
+            yield from _behind(each, depth - 1)

@@ -1,0 +1,194 @@
+"""What a `Context` is made of: every call of a dynamic node, written down.
+
+The host turns arguments into records, and records into what their annotations ask for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from actorflow.model import events as ev
+from actorflow.model.activities import node_name
+from actorflow.model.definition import node_kind
+from actorflow.model.rules import question, wait_for_signal
+from actorflow.model.steps import Map, Step
+from actorflow.runtime.binding import NO_CALL, call_of
+from actorflow.runtime.expressions import call_data
+from actorflow.runtime.nodecalls import Ask, Calls, quoted
+from actorflow.runtime.nodecontext import Question, schema_of
+from actorflow.runtime.nodeloop import NodeLoop
+from actorflow.runtime.work import Work
+
+if TYPE_CHECKING:
+    from actorflow.runtime.dynamic import DynamicActor
+
+SLEEP = Work(None, NO_CALL, Step("timer", sleep=1))
+SIGNAL = Work(None, NO_CALL, Step("signal", sleep=1))
+
+
+class NodeHost:
+    """Makes the calls that a node's context is asked for."""
+
+    def __init__(self, actor: DynamicActor, loop: NodeLoop, calls: Calls) -> None:
+        self._actor = actor
+        self._run = actor.run
+        self._loop = loop
+        self._calls = calls
+        self._emitted = 0
+        self._patches: dict[str, bool] = {}
+        self._recording: dict[str, asyncio.Future[Any]] = {}
+
+    @property
+    def replaying(self) -> bool:
+        """Whether the node is still catching up with what is recorded."""
+        return self._calls.replaying
+
+    def now(self) -> datetime:
+        """Return the time of the latest event the node has taken in."""
+        return datetime.fromtimestamp(self._loop.now, UTC)
+
+    # -- calls -------------------------------------------------------------------------
+
+    def call(self, node: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return an awaitable of the result of *node*."""
+        values = self._run.services.codec
+        data = call_data(
+            tuple(values.to_data(a, path=f"argument {n}") for n, a in enumerate(args)),
+            {name: values.to_data(a, path=name) for name, a in kwargs.items()},
+        )
+        name, kind = node_name(node), node_kind(node)
+        work = Work(node, call_of(data), Step(name, activity=node))
+        undo = self._run.services.expressions.undo_of(node)
+        started = ev.ActivationStarted(kind, name, input=data, undo=undo)
+        return self._called(node, Ask(quoted(name), started, work), self._hint(node))
+
+    def _hint(self, node: Any) -> Any:
+        if node_kind(node) == "flow":
+            return Any
+        return self._run.services.bound(node).signature.returns
+
+    def call_map(
+        self, node: Any, items: list[Any], limit: int | None, on_error: Any
+    ) -> Any:
+        """Return an awaitable of the list of results."""
+        values, name = self._run.services.codec, node_name(node)
+        fan = Map(over=[], activity=node, max_concurrency=limit, on_error=on_error)
+        undo = self._run.services.expressions.undo_of(node)
+        given = {
+            "items": [
+                values.to_data(i, path=f"items[{n}]") for n, i in enumerate(items)
+            ],
+            "bodies": [[node_kind(node), name, undo]],
+            "limit": limit,
+            "on_error": on_error,
+        }
+        work = Work(None, NO_CALL, Step(name, map=fan))
+        started = ev.ActivationStarted("map", name, input=given)
+        each = self._hint(node) if on_error != "continue" else Any
+        return self._called(node, Ask(quoted(name), started, work), list[each])
+
+    def _called(self, node: Any, ask: Ask, hint: Any) -> Any:
+        number = self._calls.number(getattr(node, "key", None))
+        return self._brought(self._calls.result(number, ask), hint, ask.name)
+
+    async def _brought(self, result: Awaitable[Any], hint: Any, name: str) -> Any:
+        return self._run.services.codec.from_data(await result, hint, path=name)
+
+    # -- waits -------------------------------------------------------------------------
+
+    def sleeping(self, when: float) -> Ask:
+        """Return the call that ends when the log's time has come to *when*."""
+        wait = ev.WaitStarted(0, "time", deadline=round(when, 6))
+        started = ev.ActivationStarted("sleep", "timer")
+        return Ask("timer", started, SLEEP, lambda address: [(address, wait)])
+
+    def sleep(self, seconds: float) -> Any:
+        """Return an awaitable that ends after *seconds*."""
+        return asyncio.sleep(seconds)  # noqa: TID251 - on this loop it is a timer
+
+    def wait_signal(self, topic: str, timeout: float | None) -> Any:
+        """Return an awaitable of a signal."""
+        started = ev.ActivationStarted("wait_signal", topic, input={"topic": topic})
+
+        def facts(address: str) -> Any:
+            now, state = self._run.services.clock.time(), self._run.state
+            return wait_for_signal(state, address, 0, topic, timeout, now)
+
+        ask = Ask(f"signal:{quoted(topic)}", started, SIGNAL, facts)
+        number = self._calls.number()
+        return self._brought(self._calls.result(number, ask), Any, "signal")
+
+    def ask_person(self, asked: Question) -> Any:
+        """Return an awaitable of an answer, or of its default when time is over."""
+        number = self._calls.number()
+        name = asked.id or f"{self._actor.address}#{number}"
+        work = Work(asked, NO_CALL, Step("ask", sleep=1))
+        started = ev.ActivationStarted("ask", name, input=asked.prompt)
+        schema = schema_of(asked.schema)
+
+        def facts(address: str) -> Any:
+            now = self._run.services.clock.time()
+            return [(address, question(name, asked.prompt, asked.timeout, schema, now))]
+
+        ask = Ask(f"ask:{quoted(asked.id or '')}", started, work, facts)
+        return self._brought(self._calls.result(number, ask), asked.hint, "answer")
+
+    # -- values ------------------------------------------------------------------------
+
+    async def emit(self, value: Any) -> None:
+        """Record a value for those above."""
+        data = self._run.services.codec.to_data(value, path="emit")
+        self._emitted += 1
+        activation = self._run.state.activations[self._actor.address]
+        if self._emitted > activation.emitted:  # else it was before the restart
+            await self._actor.emit(data)
+
+    async def record(self, key: str, fn: Callable[..., Any], args: Any) -> Any:
+        """Return what is recorded under *key*; call *fn* if nothing is."""
+        values, path = self._run.services.codec, f"record({key!r})"
+        under_way = self._recording.get(key)
+        if under_way is not None:
+            await asyncio.shield(under_way)
+        data = self._records.get(key, _NOTHING)
+        if data is _NOTHING:
+            await self._actor.wait_until_durable()  # it may touch the world
+            value = fn(*args)
+            if inspect.isawaitable(value):
+                value = await self._awaited(key, value)
+            data = values.to_data(value, path=path)
+            self._note(key, data)
+        return values.from_data(data, path=path)
+
+    async def _awaited(self, key: str, value: Awaitable[Any]) -> Any:
+        done = self._recording[key] = self._loop.create_future()
+        try:
+            return await value
+        finally:
+            del self._recording[key]
+            done.set_result(None)
+
+    def patched(self, patch_id: str) -> bool:
+        """Return whether this activation has taken, or may take, the new way."""
+        known = self._patches.get(patch_id)
+        if known is None:
+            key = f"patch:{patch_id}"
+            known = key in self._records
+            if not known and not self.replaying:
+                self._note(key, data=True)
+                known = True
+            self._patches[patch_id] = known
+        return known
+
+    @property
+    def _records(self) -> dict[str, Any]:
+        return self._run.state.activations[self._actor.address].records or {}
+
+    def _note(self, key: str, data: Any) -> None:
+        self._run.record_one(self._actor.address, ev.ValueRecorded(key, data))
+
+
+_NOTHING = object()

@@ -1,0 +1,1 @@
+"""Tests of dynamic nodes: ordinary asyncio that survives the process."""
