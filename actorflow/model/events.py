@@ -252,6 +252,13 @@ class ItemsStarted:
 
 
 @frozen
+class AttemptStarted:
+    """A further attempt began: after a back-off, or because a process had died."""
+
+    attempt: int
+
+
+@frozen
 class AttemptFailed:
     """One try failed; the next may begin at *retry_at* (seconds since the epoch)."""
 
@@ -370,6 +377,7 @@ Event = (
     | ActivationStarted
     | FlowStarted
     | ItemsStarted
+    | AttemptStarted
     | AttemptFailed
     | ActivationCompleted
     | ActivationFailed
@@ -402,6 +410,7 @@ TAGS: dict[str, type] = {
     "activation.started": ActivationStarted,
     "flow.started": FlowStarted,
     "items.started": ItemsStarted,
+    "attempt.started": AttemptStarted,
     "attempt.failed": AttemptFailed,
     "activation.completed": ActivationCompleted,
     "activation.failed": ActivationFailed,

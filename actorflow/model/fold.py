@@ -131,6 +131,10 @@ def _rearm_scope(state: ExecutionState, scope: Scope) -> None:
                 _rearm(state, failed)
 
 
+_PARENTS = ("loop", "route", "dynamic")
+"""The kinds whose failed children are found by looking."""
+
+
 def _rearm(state: ExecutionState, activation: Activation) -> None:
     error = activation.error
     activation.phase, activation.attempt, activation.error = "running", 1, None
@@ -141,6 +145,8 @@ def _rearm(state: ExecutionState, activation: Activation) -> None:
         _rearm_items(state, activation, activation.fan)
     if activation.calls is not None:
         _rearm_calls(state, activation, error)
+        return
+    if activation.kind not in _PARENTS:
         return
     for address in [a for a in state.activations if parent_of(a) == activation.address]:
         child = state.activations[address]
@@ -415,6 +421,13 @@ def _items_started(state: ExecutionState, recorded: Recorded) -> None:
     state.weigh_children(parent, items)
 
 
+def _attempt_started(state: ExecutionState, recorded: Recorded) -> None:
+    activation = state.activations[recorded.address]
+    activation.phase = "running"
+    state.set_clock(activation, None, recorded.time)
+    state.weigh(activation)
+
+
 def _attempt_failed(state: ExecutionState, recorded: Recorded) -> None:
     event: ev.AttemptFailed = recorded.event
     activation = state.activations[recorded.address]
@@ -430,11 +443,14 @@ def _activation_completed(state: ExecutionState, recorded: Recorded) -> None:
     fan = activation.fan
     if fan is not None:
         result = _collected(fan)
+    if isinstance(parent, Activation):
+        # Before it is dropped: its parent is not to find fewer at work than live.
+        _child_completed(parent, activation, result, recorded.time)
     state.drop(activation)
     if isinstance(parent, Branch):
         _step_completed(state, parent, activation, result, recorded.seq)
     elif isinstance(parent, Activation):
-        _child_completed(state, parent, activation, result, recorded.time)
+        state.weigh(parent)
     else:
         state.compensations.pop()
     if activation.undo is not None:
@@ -480,16 +496,11 @@ def _step_completed(
 
 
 def _child_completed(
-    state: ExecutionState,
-    parent: Activation,
-    child: Activation,
-    result: Data,
-    time: float,
+    parent: Activation, child: Activation, result: Data, time: float
 ) -> None:
     if parent.fan is not None:
         parent.fan.results[parent.fan.index(item_key(child.address))] = result
         parent.fan.live -= 1
-        state.weigh(parent)
         return
     parent.open -= 1
     if parent.calls is not None:
@@ -498,7 +509,6 @@ def _child_completed(
         parent.results = {child.address: Result(result)}
     else:
         parent.results[child.address] = Result(result)
-    state.weigh(parent)
 
 
 def _call_ended(node: Activation, child: Activation, time: float) -> Called:
@@ -696,6 +706,7 @@ _APPLY: dict[type, Callable[[ExecutionState, Recorded], None]] = {
     ev.ActivationStarted: _activation_started,
     ev.FlowStarted: _flow_started,
     ev.ItemsStarted: _items_started,
+    ev.AttemptStarted: _attempt_started,
     ev.AttemptFailed: _attempt_failed,
     ev.ActivationCompleted: _activation_completed,
     ev.ActivationFailed: _activation_failed,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
+
+from attrs import evolve
 
 from actorflow.errors import StaleAttemptError, UnrecordableError
 from actorflow.model import events as ev
@@ -16,7 +19,6 @@ from actorflow.runtime.executors import Began, Job, Left, Raised, Returned
 from actorflow.runtime.messages import Ended, Rang, Reported, Requested, TimedOut
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work
-
 
 MAX_INTERRUPTIONS = 5
 """How often a process may die while an activity runs, before the activity is given up."""
@@ -72,7 +74,7 @@ class ActivityActor(RunActor):
     def _settle(self) -> None:
         activation = self._activation
         if activation is None or self.run.state.outcome is not None:
-            self._abandon()
+            self.leave()
             return
         if self._job is not None:
             return
@@ -109,6 +111,9 @@ class ActivityActor(RunActor):
             self._throttled = True
             self._set_timer(self.run.services.timers.after, delay)
             return
+        if activation.phase != "running":
+            started = ev.AttemptStarted(activation.attempt)
+            self.run.record_one(self.address, started)
         job = Job(
             self.address,
             self._bound,
@@ -215,6 +220,7 @@ class ActivityActor(RunActor):
             return
         node = self._bound.activity.name
         failure = failure_of(error, address=self.address, node=node)
+        failure = evolve(failure, details=self._recordable(failure.details))
         delay = self._delay(activation, failure, error)
         if delay is None:
             self.run.record_one(self.address, ev.ActivationFailed(failure))
@@ -223,6 +229,13 @@ class ActivityActor(RunActor):
         at = round(self.run.services.clock.time() + delay, 6)
         failed = ev.AttemptFailed(activation.attempt, failure, at)
         self.run.record_one(self.address, failed)
+
+    def _recordable(self, details: Any) -> Any:
+        """Return what an activity attached to its failure, or a description of it."""
+        try:
+            return self.run.services.codec.to_data(details, path="details")
+        except UnrecordableError:
+            return repr(details).encode("utf-8", "replace").decode()
 
     def _delay(
         self, activation: Activation, failure: Failure, error: BaseException
@@ -238,13 +251,18 @@ class ActivityActor(RunActor):
         self.run.tell(parent_of(self.address), Ended(self.address))
         self.leave()
 
-    def _abandon(self) -> None:
-        """Leave: the outcome no longer matters."""
+    def leave(self) -> None:
+        """Leave memory; what the attempt still does has no meaning any more."""
         self._stop_timer()
         if self._job is not None:
             self.run.services.executors.abandon(self._job)
         self._over()
-        self.leave()
+        super().leave()
+
+    def too_late(self, message: Any) -> None:
+        """Answer an activity that asks for something after its time."""
+        if isinstance(message, Requested):
+            message.reply(None, StaleAttemptError())
 
     # -- what a running activity asks for ----------------------------------------------
 
@@ -265,7 +283,8 @@ class ActivityActor(RunActor):
             recorded = ev.ValueRecorded(request.key, request.value)
             self.run.record_one(self.address, recorded)
         assert activation.records is not None
-        self.run.after_durable(reply, activation.records[request.key], None)
+        value = activation.records[request.key]
+        self.run.after_durable(reply, value, None, otherwise=partial(reply, None))
 
     def _ask_signal(self, request: AskSignal, reply: Any) -> None:
         """Answer at once if a signal is there; else the activity will leave."""
@@ -279,7 +298,8 @@ class ActivityActor(RunActor):
         self._wait(request)
         assert activation.answers is not None
         answer = activation.answers[request.ordinal]
-        self.run.after_durable(reply, Answer(answer.payload, answer.timed_out), None)
+        given = Answer(answer.payload, answer.timed_out)
+        self.run.after_durable(reply, given, None, otherwise=partial(reply, None))
 
     def _wait(self, request: AskSignal) -> None:
         now = self.run.services.clock.time()

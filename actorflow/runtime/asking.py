@@ -32,6 +32,8 @@ class QuestionActor(WaitActor):
     def _answered(self, message: Answered) -> None:
         activation = self.run.state.activations.get(self.address)
         wait = activation.wait if activation else None
+        if message.inbox is not None:
+            self.run.consume(message.inbox)
         if wait is None:
             message.reply(AnswerError(message.question, "it has been answered before"))
             return
@@ -42,7 +44,7 @@ class QuestionActor(WaitActor):
             return
         answer = {"value": message.value, "by": message.by}
         self.run.record_one(self.address, ev.WaitEnded(wait.ordinal, answer=answer))
-        self.run.after_durable(message.reply, None)
+        self.run.after_durable(message.reply, None, otherwise=message.reply)
 
     def _check(self, value: Data, schema: Any) -> None:
         """Raise `UnreadableError` unless *value* is an answer."""

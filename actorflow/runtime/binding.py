@@ -114,7 +114,7 @@ def call_of(data: Data) -> Call:
     A mapping is keyword arguments; ``{"args": [...], "kwargs": {...}}`` under the key
     ``"*"`` is both.
     """
-    if isinstance(data, dict) and set(data) == {"*"}:
+    if isinstance(data, dict) and data.keys() == {"*"}:
         return Call(tuple(data["*"]["args"]), data["*"]["kwargs"])
     return Call((), data or {})
 

@@ -152,6 +152,9 @@ class ActivityContext:
         Raises:
             TimeoutError: no signal came within *timeout* seconds.
         """
+        if not isinstance(topic, str):
+            msg = f"the topic of a signal is text, not {topic!r}"
+            raise TypeError(msg)
         request = AskSignal(self._waits, topic, timeout)
         self._waits += 1
         if self._is_async:
@@ -175,12 +178,12 @@ class ActivityContext:
         self, done: float, total: float | None = None, message: str | None = None
     ) -> None:
         """Tell how far the activity is; recorded, and seen by whoever watches."""
-        self._report("progress", done, total, message)
+        self._report("progress", *_plain_progress(done, total, message))
 
     def heartbeat(self, detail: Any = None) -> None:
         """Tell that the activity is alive."""
         message = None if detail is None else str(detail)
-        self._report("progress", None, None, message)
+        self._report("progress", *_plain_progress(None, None, message))
 
     def emit(self, value: Any) -> None:
         """Yield *value* upward, to whoever reads `emitted()`."""
@@ -198,6 +201,17 @@ class ActivityContext:
             )
             raise RuntimeError(msg)
         return self._bridge
+
+
+def _plain_progress(
+    done: Any, total: Any, message: Any
+) -> tuple[float | None, float | None, str | None]:
+    """Return progress as it can be recorded, whatever kind of number and text it is."""
+    return (
+        None if done is None else float(done),
+        None if total is None else float(total),
+        None if message is None else str(message).encode("utf-8", "replace").decode(),
+    )
 
 
 def return_hint(fn: Any) -> Any:

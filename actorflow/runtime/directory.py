@@ -21,8 +21,10 @@ from actorflow.errors import (
     ExecutionExistsError,
     ExecutionNotFoundError,
     OwnedError,
+    RuntimeClosedError,
     StreamExistsError,
     UnknownDefinitionError,
+    UnrecordableError,
 )
 from actorflow.log.port import EventLog, Stream, StreamRow, Write
 from actorflow.model import events as ev
@@ -192,6 +194,7 @@ class Directory(PooledActor):
     def on_receive(self, message: Any) -> None:
         """One method per message."""
         if self._services.closing:
+            _tell_failure(message, RuntimeClosedError("this runtime is closed"))
             return
         try:
             getattr(self, f"_on_{type(message).__name__.lower()}")(message)
@@ -304,7 +307,11 @@ class Directory(PooledActor):
                 start.reply.set_exception(ExecutionExistsError(start.id))
             else:
                 start.reply.set_exception(error)
-        if not isinstance(error, StreamExistsError):
+        if isinstance(error, UnrecordableError):
+            # A value slipped through that cannot be written: a defect, and this end.
+            failure = Failure(type="engine", message=str(error))
+            self._load(stream.name, [Command("give_up", {"failure": failure})])
+        elif not isinstance(error, StreamExistsError):
             logger.warning("execution %s is no longer run here: %s", stream.name, error)
         self._services.bells.ring_status(stream.name)
 
@@ -461,6 +468,8 @@ class Directory(PooledActor):
         self._abandoned.clear()
 
     def _take_over(self, row: StreamRow) -> None:
+        if row.name in self._runs or row.name in self._loading:
+            return  # a command has brought it here already
         try:
             workflow = self._definition_of(row)
             state = fold(self._log, row.id)
@@ -476,7 +485,6 @@ class Directory(PooledActor):
         if self._runs.get(run.id, (None,))[0] is not run:
             return
         logger.error("execution %s: defect in the engine", run.id, exc_info=error)
-        run.undo_turn()
         self._leave(run)
         self._crashes[run.id] = self._crashes.get(run.id, 0) + 1
         if self._crashes[run.id] < MAX_CRASHES:
@@ -522,6 +530,7 @@ class Directory(PooledActor):
     def _on_renew(self, _: Renew) -> None:
         self._services.writer.call(self._log.renew, _log_error)
         self._recover()
+        self._read_inbox()  # what came for executions whose process has died since
         self._later(Renew(), self._renew_every)
 
     def _on_poll(self, _: Poll) -> None:

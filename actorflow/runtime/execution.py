@@ -19,8 +19,8 @@ from actorflow.errors import (
 )
 from actorflow.model import events as ev
 from actorflow.model import rules
-from actorflow.model.events import Failure
 from actorflow.model.definition import node_kind
+from actorflow.model.events import Failure
 from actorflow.model.rules import Fact, Output, View
 from actorflow.model.state import UNDO, Activation, Compensation
 from actorflow.model.steps import BY_NAME, Step
@@ -31,6 +31,10 @@ from actorflow.runtime.scope import ScopeActor
 from actorflow.runtime.work import Work
 
 logger = logging.getLogger(__name__)
+
+
+_REPLAY_TIME, _PATIENCE = 0.005, 400
+"""How often, and how many times, to look whether a question's node has replayed."""
 
 
 def _replying(future: Any) -> Callable[[Exception | None], None]:
@@ -53,6 +57,7 @@ class ExecutionActor(ScopeActor):
 
     def __init__(self, run: Run, address: str) -> None:
         super().__init__(run, address, run.workflow)
+        self._patience = _PATIENCE
 
     def on_start(self) -> None:
         """Begin, or go on where the log ends."""
@@ -72,6 +77,12 @@ class ExecutionActor(ScopeActor):
         super().handle(message)
         if self.run.state.compensating is not None:
             self._compensate(self.run.state.compensating)
+
+    def too_late(self, message: Any) -> None:
+        """Answer whoever commands an execution that has just left memory."""
+        if isinstance(message, Command) and message.reply is not None:
+            gone = f"execution {self.run.id!r} has just been given up here; try again"
+            message.reply.set_exception(ActorflowError(gone))
 
     def ended(self, end: Failure | Output) -> None:
         """Record the output or the failure; a failure undoes first what it can."""
@@ -139,14 +150,16 @@ class ExecutionActor(ScopeActor):
             getattr(self, f"do_{command.name}")(**command.data)
         except Exception as error:
             if command.reply is not None:
-                self.run.after_durable(command.reply.set_exception, error)
+                refuse = command.reply.set_exception
+                self.run.after_durable(refuse, error, otherwise=refuse)
             elif not isinstance(error, ActorflowError):
                 logger.exception("%r to %s failed", command.name, self.run.id)
             else:
                 logger.warning("%r to %s: %s", command.name, self.run.id, error)
             return
         if command.reply is not None:
-            self.run.after_durable(command.reply.set, None)
+            refuse = command.reply.set_exception
+            self.run.after_durable(command.reply.set, None, otherwise=refuse)
 
     def _must_be_open(self) -> None:
         outcome = self.run.state.outcome
@@ -171,24 +184,30 @@ class ExecutionActor(ScopeActor):
 
     def _answer_question(self, command: Command) -> None:
         """Hand an answer to its question, which replies."""
-        question, value = command.data["question"], command.data["value"]
-        address = self.run.state.questions.get(question)
-        if address is not None and address not in self.run.actors:
+        state, question = self.run.state, command.data["question"]
+        address = state.questions.get(question)
+        known = address is not None and state.outcome is None
+        if known and address not in self.run.actors and self._patience > 0:
             # Its node has not come that far in its replay; let it go on first.
-            self._actor_ref.put(command)
+            self._patience -= 1
+            after = self.run.services.timers.after
+            after(_REPLAY_TIME, self._actor_ref.put, command)
             return
+        self._patience = _PATIENCE
         self.run.inbound -= 1
+        reply = _replying(command.reply)
+        if known and address in self.run.actors:
+            value, by = command.data["value"], command.data.get("by")
+            answered = Answered(question, value, by, reply, command.inbox)
+            self.run.tell(address, answered)
+            return
         if command.inbox is not None:
             self.run.consume(command.inbox)
-        reply = _replying(command.reply)
-        if self.run.state.outcome is not None:
-            reply(ExecutionEndedError(self.run.id, self.run.state.outcome))
-        elif address is None:
-            there = ", ".join(self.run.state.questions) or "none"
-            reply(AnswerError(question, f"no such open question; there are: {there}"))
+        if state.outcome is not None:
+            reply(ExecutionEndedError(self.run.id, state.outcome))
         else:
-            by = command.data.get("by")
-            self.run.tell(address, Answered(question, value, by, reply))
+            there = ", ".join(state.questions) or "none"
+            reply(AnswerError(question, f"no such open question; there are: {there}"))
 
     def do_pause(self, branch: str | None = None, reason: str | None = None) -> None:
         """Stop the execution or one branch at its next boundary."""

@@ -104,6 +104,8 @@ class Job:
 
     def run(self) -> None:
         """Run a ``def`` activity here and now, and tell how it ended."""
+        if self.abandoned:  # while it was queued
+            return
         if self.wants_began:
             self.tell(Began(self))
         try:
@@ -116,6 +118,8 @@ class Job:
 
     async def run_async(self) -> None:
         """Run an ``async def`` activity, and tell how it ended."""
+        if self.abandoned:
+            return
         if self.wants_began:
             self.tell(Began(self))
         try:
@@ -214,7 +218,7 @@ class ThreadExecutor:
             del self._running[stuck]
             self._abandoned.add(stuck)
         logger.warning(
-            "%s of %r was given up after its timeout and still runs; %d such threads",
+            "%s of %r was given up and still runs; %d such threads",
             job.bound.activity.name,
             stuck.name,
             len(self._abandoned),
@@ -248,8 +252,7 @@ class ThreadExecutor:
         running, get = self._running, self._jobs.get
         while (job := get()) is not None and not self._closed:
             running[me] = job
-            if not job.abandoned:
-                job.run()
+            job.run()
             if not self._is_still_needed(me):
                 return
         running.pop(me, None)

@@ -86,3 +86,4 @@ class Answered:
     value: Any
     by: str | None
     reply: Any
+    inbox: int | None = None

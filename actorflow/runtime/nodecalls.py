@@ -19,7 +19,7 @@ from actorflow.model import events as ev
 from actorflow.model.events import Data, Failure
 from actorflow.model.rules import Fact
 from actorflow.model.state import Activation, Called, call_number
-from actorflow.runtime.nodeloop import NodeLoop, NodeTimer
+from actorflow.runtime.nodeloop import Gone, NodeLoop, NodeTimer
 from actorflow.runtime.run import Run
 from actorflow.runtime.work import Work
 
@@ -36,10 +36,6 @@ class TooLate(TimeoutError):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.failure = failure
-
-
-class Gone(BaseException):
-    """The node has left memory, or has ended: nothing can be called any more."""
 
 
 @frozen

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from actorflow.actors.pooled import PooledActor
 from actorflow.actors.ref import PooledRef
+from actorflow.errors import ActorflowError
 from actorflow.log.port import Stream, Summary, Write
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Event, Recorded
@@ -51,10 +52,12 @@ class Run:
         self.actors: dict[str, PooledRef[Any]] = {}
         self.inbound = 0
         self.lost: Exception | None = None
+        self._time = services.clock.time  # asked for every event
         self._facts: list[Recorded] = []
         self._consumed: list[int] = []
         self._effects: list[tuple[Any, ...]] = []
-        self._sealed = 0
+        self._otherwise: list[Callable[[Exception], Any]] = []
+        self._sealed = (0, 0, 0, 0)
         self._marked = False
         self._summary: tuple[Any, ...] = ()
 
@@ -65,7 +68,7 @@ class Run:
 
     def record(self, *facts: Fact) -> None:
         """Record and apply; see `record_one`."""
-        now = self.services.clock.time()
+        now = self._time()
         for address, event in facts:
             self.record_one(address, event, now)
 
@@ -74,7 +77,7 @@ class Run:
         stream = self.stream
         stream.head += 1
         if now is None:
-            now = self.services.clock.time()
+            now = self._time()
         recorded = Recorded(stream.head, now, address, event)
         apply(self.state, recorded)
         self._facts.append(recorded)
@@ -88,18 +91,30 @@ class Run:
         """Let the inbox row go with what this turn records."""
         self._consumed.append(inbox)
 
-    def after_durable(self, call: Callable[..., Any], *args: Any) -> None:
-        """Call when everything recorded so far is durable."""
+    def after_durable(
+        self,
+        call: Callable[..., Any],
+        *args: Any,
+        otherwise: Callable[[Exception], Any] | None = None,
+    ) -> None:
+        """Call when everything recorded so far is durable.
+
+        If it never will be, because the stream is lost or the log is given up,
+        *otherwise* is called with the reason: nobody may be left waiting.
+        """
         if self._facts:
             self._effects.append((call, *args))
-        else:
-            self.services.writer.then((call, *args), stream=self.stream)
+            if otherwise is not None:
+                self._otherwise.append(otherwise)
+            return
+        lost = None if otherwise is None else _Lost([otherwise])
+        self.services.writer.then((call, *args), stream=self.stream, on_lost=lost)
 
     def commit(self) -> None:
         """End a turn: what it recorded will go into the log, whole."""
         if not self._facts and not self._consumed:
             return
-        self._sealed = len(self._facts)
+        self._sealed = self._extent()
         if not self._marked:
             self._marked = True
             self.services.collector.mark(self)
@@ -112,12 +127,28 @@ class Run:
 
     def undo_turn(self) -> None:
         """Drop what the turn at hand recorded; the state is not to be trusted then."""
-        self.stream.head -= len(self._facts) - self._sealed
-        del self._facts[self._sealed :]
+        facts, consumed, effects, otherwise = self._sealed
+        self.stream.head -= len(self._facts) - facts
+        del self._facts[facts:], self._consumed[consumed:], self._effects[effects:]
+        undone, self._otherwise = (
+            self._otherwise[otherwise:],
+            self._otherwise[:otherwise],
+        )
+        for tell in undone:
+            tell(ActorflowError("a defect in the engine; it is logged"))
+
+    def _extent(self) -> tuple[int, int, int, int]:
+        """Return how much has been recorded and not been handed over."""
+        return (
+            len(self._facts),
+            len(self._consumed),
+            len(self._effects),
+            len(self._otherwise),
+        )
 
     def flush(self) -> None:
         """Hand everything recorded to the log, as one write."""
-        self._marked, self._sealed = False, 0
+        self._marked, self._sealed = False, (0, 0, 0, 0)
         if not self._facts and not self._consumed:
             return
         write = Write(
@@ -128,8 +159,10 @@ class Run:
             create=bool(self._facts) and self._facts[0].seq == 1,
         )
         effects = [*self._effects, *self._announcements(write)]
+        lost = _Lost(self._otherwise) if self._otherwise else None
         self._facts, self._consumed, self._effects = [], [], []
-        self.services.writer.append(write, *effects)
+        self._otherwise = []
+        self.services.writer.append(write, *effects, on_lost=lost)
 
     def _announcements(self, write: Write) -> Iterator[tuple[Any, ...]]:
         """Yield what is to happen when *write* is durable: those who wait are told."""
@@ -216,6 +249,17 @@ def _wait_row(address: str, wait: Wait) -> dict[str, Any]:
     return row
 
 
+class _Lost:
+    """Tells those who wait for a write that it will never be durable."""
+
+    def __init__(self, waiting: list[Callable[[Exception], Any]]) -> None:
+        self._waiting = waiting
+
+    def __call__(self, _: Stream | None, error: Exception) -> None:
+        for tell in self._waiting:
+            tell(error)
+
+
 class Stop:
     """Leave memory; nothing is recorded."""
 
@@ -239,19 +283,27 @@ class RunActor(PooledActor):
     def on_receive(self, message: Any) -> None:
         """Handle one message, then hand what was recorded to the log."""
         run = self.run
-        if isinstance(message, Stop) or run.services.closing:
-            self.leave()
+        if run.actors.get(self.address) is not self._actor_ref or run.services.closing:
+            self.too_late(message)
+            self.leave()  # stopped, or replaced, while this message was under way
             return
         try:
-            self.handle(message)
-            if run._facts or run._consumed:  # noqa: SLF001 - two halves of one
-                run.commit()
-        except Exception as error:  # noqa: BLE001 - a defect must not stop the others
-            self.run.services.crashed(self.run, error)
+            if run.state.outcome is not None and self.address:
+                self.too_late(message)
+                self.leave()
+            else:
+                self.handle(message)
+            run.commit()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - it stops nobody else
+            run.undo_turn()
+            run.services.crashed(run, error)
 
     def handle(self, message: Any) -> None:
         """Decide and record."""
         raise NotImplementedError
+
+    def too_late(self, message: Any) -> None:
+        """Answer whoever waits for an answer to a message that comes after the end."""
 
     def leave(self) -> None:
         """Leave memory at once; what may still arrive has no meaning any more."""

@@ -418,7 +418,11 @@ class Runtime:
         return ExecutionHandle(self, new_id)
 
     def _command(self, execution_id: str, name: str, **data: Any) -> None:
-        given = {key: value for key, value in data.items() if value is not None}
+        given = {
+            key: self.codec.to_data(value, path=key) if key != "payload" else value
+            for key, value in data.items()
+            if value is not None
+        }
         self._ask(lambda reply: Route(execution_id, Command(name, given, None, reply)))
 
     def _ask(self, message: Callable[[PooledFuture[Any]], Any]) -> Any:

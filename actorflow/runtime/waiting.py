@@ -113,6 +113,11 @@ class WaitActor(RunActor):
         at = self.run.services.timers.at
         self._timer = at(activation.until, self.actor_ref.put, Rang(self._rings))
 
+    def leave(self) -> None:
+        """Leave memory; nothing rings any more."""
+        self._stop_timer()
+        super().leave()
+
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
