@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,7 @@ def _cycle() -> list[af.Step]:
 
 def _row() -> list[af.Step]:
     names = [*(f"step{number}" for number in range(STEPS)), "last"]
-    return [
-        _step(name, [af.Edge(after)])
-        for name, after in zip(names[:-1], names[1:], strict=True)
-    ]
+    return [_step(name, [af.Edge(after)]) for name, after in pairwise(names)]
 
 
 def _step(name: str, edges: list[af.Edge]) -> af.Step:

@@ -44,9 +44,12 @@ class Watch:
         """Take in an event that is durable."""
         if isinstance(event.event, WaitStarted):
             self.waiting.put(None)
-        elif event.address == "main/work":
-            if isinstance(event.event, ActivationCompleted):
-                self.recorded.put(time.perf_counter())
+        elif event.address == "main/work" and _is_end(event):
+            self.recorded.put(time.perf_counter())
+
+
+def _is_end(event: Recorded) -> bool:
+    return isinstance(event.event, ActivationCompleted)
 
 
 def measure(options: Options) -> list[Figure]:

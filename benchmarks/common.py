@@ -109,7 +109,7 @@ class Figure:
 
 
 class Floor:
-    """Plain ``sqlite3`` on a file of its own, as durable as what it is compared with."""
+    """Plain ``sqlite3`` on a file of its own, as durable as what is measured."""
 
     def __init__(self, path: Path, durability: str) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None)
@@ -273,7 +273,7 @@ def machine() -> dict[str, Any]:
 
 
 def _commit() -> str | None:
-    command = ["git", "describe", "--always", "--dirty"]  # noqa: S607 - on the PATH
+    command = ["git", "describe", "--always", "--dirty"]
     here = Path(__file__).parent
     try:
         done = subprocess.run(  # noqa: S603
@@ -285,7 +285,7 @@ def _commit() -> str | None:
 
 
 def _commit_cost(options: Options) -> float:
-    """Return the microseconds of one durable commit; near 20, none of it is the disk's."""
+    """Return the microseconds of one commit; near 20, none of them is the disk's."""
     with floor_in(options) as floor:
         return round(median(floor.commits(20) for _ in range(5)) / 20 * 1e6, 1)
 

@@ -212,6 +212,11 @@ class Dynamic(Generic[P, R]):
         """Whether it is an ``async def``."""
         return inspect.iscoroutinefunction(self.fn)
 
+    @property
+    def runs_on(self) -> str:
+        """The executor of a ``def``: a thread for every node."""
+        return "node"
+
 
 @overload
 def dynamic(fn: Callable[P, R], /) -> Dynamic[P, R]: ...

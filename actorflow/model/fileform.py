@@ -66,6 +66,7 @@ OUTPUT = Record(
         "name": (TEXT, "Under which it is returned."),
         "variable": (TEXT, "The variable (dotted path) it is taken from."),
         "branch": (TEXT, "The branch whose variable it is; `main` if not given."),
+        "default": (DATA, "What it is if the branch or the variable is not there."),
         "description": (TEXT, "For people."),
     },
     bare="name",

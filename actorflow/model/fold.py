@@ -208,7 +208,6 @@ def _rearm_items(state: ExecutionState, activation: Activation, fan: Fan) -> Non
     for index in fan.redo:
         item = state.activations.get(f"{activation.address}[{fan.key(index)}]")
         if item is not None:  # a cancelled one begins anew
-            _rearm(state, item)
             item.phase = "queued"
 
 
@@ -411,7 +410,8 @@ def _items_started(state: ExecutionState, recorded: Recorded) -> None:
             )
             state.activations[address] = item
         else:
-            item.phase = "running"
+            _rearm(state, item)
+            _weigh_within(state, item)
         if index < fan.next:
             fan.redo.remove(index)
         else:
@@ -419,6 +419,17 @@ def _items_started(state: ExecutionState, recorded: Recorded) -> None:
         fan.live += 1
         items.append(item)
     state.weigh_children(parent, items)
+
+
+def _weigh_within(state: ExecutionState, activation: Activation) -> None:
+    """Look again at what lies in an activation that goes on, the innermost first."""
+    if activation.scope is not None:
+        for branch in state.branches_in(activation.address):
+            current = state.activations.get(branch.current or "")
+            if current is not None:
+                _weigh_within(state, current)
+            state.weigh(branch)
+    state.weigh(activation)
 
 
 def _attempt_started(state: ExecutionState, recorded: Recorded) -> None:
@@ -449,9 +460,7 @@ def _activation_completed(state: ExecutionState, recorded: Recorded) -> None:
     state.drop(activation)
     if isinstance(parent, Branch):
         _step_completed(state, parent, activation, result, recorded.seq)
-    elif isinstance(parent, Activation):
-        state.weigh(parent)
-    else:
+    elif isinstance(parent, ExecutionState):
         state.compensations.pop()
     if activation.undo is not None:
         _can_be_undone(state, activation, activation.undo, result)
@@ -556,6 +565,11 @@ def _merge(
                 branch.variables = with_path(branch.variables, dest, value)
         if whole and name != branch.name:
             branch.variables = {**branch.variables, name: dict(source)}
+    for path, dest in mappings.items():
+        # What a branch would have given that was never started is nothing.
+        never = path.partition(".")[0] not in scope.branches
+        if never and not lookup(branch.variables, dest)[0]:
+            branch.variables = with_path(branch.variables, dest, None)
 
 
 def _activation_failed(state: ExecutionState, recorded: Recorded) -> None:

@@ -17,7 +17,8 @@ from actorflow.model.definition import Workflow, node_kind
 from actorflow.model.events import Data, Event, Failure
 from actorflow.model.policy import matches
 from actorflow.model.state import Activation, Branch, ExecutionState, lookup
-from actorflow.model.steps import Ask, Edge, Join, Route, Step
+from actorflow.model.steps import REQUIRED, Ask, Edge, Join, Route, Step
+from actorflow.model.steps import Output as WantedOutput
 
 Fact = tuple[str, Event]
 """An event with the address it belongs to."""
@@ -483,19 +484,17 @@ def _output(workflow: Workflow, state: ExecutionState, owner: str) -> Output | F
     output: dict[str, Data] = {}
     for wanted in workflow.outputs:
         branch = branches.get(wanted.branch)
-        if branch is None:
-            return _no_output(
-                f"output {wanted.name!r}: branch {wanted.branch!r} was never started"
-            )
-        found, value = lookup(branch.variables, wanted.variable)
-        if not found:
-            return _no_output(
-                f"output {wanted.name!r}: branch {wanted.branch!r} has no variable "
-                f"{wanted.variable!r}"
-            )
-        output[wanted.name] = value
+        found, value = (
+            lookup(branch.variables, wanted.variable) if branch else (False, None)
+        )
+        if not found and wanted.default is REQUIRED:
+            return _no_output(wanted, started=branch is not None)
+        output[wanted.name] = value if found else wanted.default
     return Output(output)
 
 
-def _no_output(message: str) -> Failure:
-    return Failure(type="output", message=message)
+def _no_output(wanted: WantedOutput, *, started: bool) -> Failure:
+    has = f"has no variable {wanted.variable!r}" if started else "was never started"
+    return Failure(
+        type="output", message=f"output {wanted.name!r}: branch {wanted.branch!r} {has}"
+    )

@@ -570,15 +570,15 @@ class ExecutionState(Part):
             self.weigh(branch)
 
     def drop(self, activation: Activation) -> None:
-        """Forget an activation, and everything in it."""
+        """Forget an activation, and everything in it; then look again at its parent."""
         if activation.fan or activation.scope or activation.open or activation.calls:
             self._drop_children(activation)
         if activation.wait is not None:
             self.stop_waiting(activation)
         del self.activations[activation.address]
-        if activation.owes or activation.busy_children > 0:
-            activation.owes, activation.busy_children = False, 0
-            self._count(activation.parent, -1)
+        was_busy = activation.busy
+        activation.owes, activation.busy_children = False, 0
+        self._count(activation.parent, -was_busy)
 
     def _drop_children(self, activation: Activation) -> None:
         if activation.scope is not None:

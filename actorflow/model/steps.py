@@ -62,13 +62,19 @@ class Input:
 
 @frozen
 class Output:
-    """A named output: a variable (dotted path) of a *branch* when all has ended."""
+    """A named output: a variable (dotted path) of a *branch* when all has ended.
+
+    Attributes:
+        default: given if the branch was never started, or has no such variable;
+            without it, that is a failure.
+    """
 
     name: str
     variable: str = field(
         kw_only=True, default=Factory(lambda s: s.name, takes_self=True)
     )
     branch: str = field(default="main", kw_only=True)
+    default: Any = field(default=REQUIRED, kw_only=True)
     description: str = field(default="", kw_only=True)
 
 
@@ -100,7 +106,7 @@ class Join:
             is not waited for. Empty: all other branches.
         count: so many of them are enough. The forked parent does not count.
         mappings: ``"branch.variable"`` (or ``"branch"``, all its variables) to the
-            dotted path it lands in. Without an entry for a listed branch, all its
+            dotted path it lands in; None lands there if the branch was never started. Without an entry for a listed branch, all its
             variables land under its name.
     """
 

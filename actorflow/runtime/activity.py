@@ -121,6 +121,7 @@ class ActivityActor(RunActor):
             self._actor_ref.put,
             attempt=activation.attempt,
             wants_began=self._timeout is not None,
+            wanted=self.run.wants,
         )
         if self._bound.signature.context is not None:
             job.context = self._context(activation, job)

@@ -64,7 +64,7 @@ class QuestionActor(WaitActor):
             return value
         return {"approved": value, "by": by, "at": answer.at}
 
-    def too_late(self, activation: Activation) -> Data | Failure:
+    def result_at_end(self, activation: Activation) -> Data | Failure:
         """Return the default answer; without one, the failure."""
         ask = self._step.ask
         if self._asked is not None:
@@ -72,7 +72,7 @@ class QuestionActor(WaitActor):
         if ask is not None and ask.default is not None:
             late = (activation.answers or {})[activation.attempt - 1]
             return {"approved": ask.default, "by": None, "at": late.at}
-        return super().too_late(activation)
+        return super().result_at_end(activation)
 
 
 def _check_json_schema(value: Data, schema: dict[str, Any]) -> None:

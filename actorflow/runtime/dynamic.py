@@ -9,19 +9,20 @@ before, and is given the results one after the other. Start reading at `handle`.
 from __future__ import annotations
 
 import asyncio
-import inspect
 from typing import Any
 
 from actorflow.errors import NotDurableError
 from actorflow.model import events as ev
 from actorflow.model.events import Data
 from actorflow.model.state import Activation, parent_of
+from actorflow.runtime.executors import Raised, Returned
 from actorflow.runtime.messages import Ended, Settle
 from actorflow.runtime.nodecalls import Calls
 from actorflow.runtime.nodecontext import Context
 from actorflow.runtime.nodefailure import diverged, failure_in
 from actorflow.runtime.nodehost import NodeHost
 from actorflow.runtime.nodeloop import NodeLoop, NodeTimer
+from actorflow.runtime.nodethread import NodeThread, Wanted
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work
 
@@ -49,6 +50,7 @@ class DynamicActor(RunActor):
         self._loop = NodeLoop(self)
         self._calls = Calls(run, address, self._loop)
         self._host = NodeHost(self, self._loop, self._calls)
+        self._thread: NodeThread | None = None
         self._main: asyncio.Task[Any] | None = None
         self._cancelled = False
         self._caught_up = False
@@ -63,6 +65,8 @@ class DynamicActor(RunActor):
             self._credited()
         elif isinstance(message, Durable):
             self._loop.release()
+        elif isinstance(message, Wanted | Returned | Raised) and self._thread:
+            self._thread.take(message)
         activation = self.run.state.activations.get(self.address)
         if activation is None or self.run.state.outcome or activation.phase == "failed":
             self.leave()
@@ -74,13 +78,17 @@ class DynamicActor(RunActor):
     def _begin_node(self, activation: Activation) -> None:
         self._loop.now = activation.started_at
         self._calls.begin(activation)
-        context = Context(self._host, self.run.id, self.address)
-        self._main = self._loop.start(self._coroutine(context))
+        self._main = self._loop.start(self._run_node())
 
-    async def _coroutine(self, context: Context) -> Any:
-        args, kwargs = self._bound.arguments(self._work.call, context)
-        result = self._work.node.fn(*args, **kwargs)
-        return await result if inspect.isawaitable(result) else result
+    async def _run_node(self) -> Any:
+        bound, call = self._bound, self._work.call
+        if not bound.is_async:
+            ref = self._actor_ref
+            self._thread = NodeThread(self.run, self._loop, self._host, ref)
+            return await self._thread.run(self.address, bound, call)
+        context = Context(self._host, self.run.id, self.address)
+        args, kwargs = bound.arguments(call, context)
+        return await bound.activity.fn(*args, **kwargs)
 
     def _go_on(self, activation: Activation) -> None:
         """Run the node until it needs something that is not there."""
@@ -91,7 +99,7 @@ class DynamicActor(RunActor):
             idle = self._loop.run_ready()
         if calls.diverged is not None:
             self._fail_execution(calls)
-        elif self._loop.held is not None:
+        elif self._loop.held is not None or self._is_away:
             return
         elif not idle:
             # By a timer, so that even what waits for idleness gets its turn.
@@ -103,11 +111,17 @@ class DynamicActor(RunActor):
 
     def _next(self, activation: Activation, main: asyncio.Task[Any]) -> bool:
         """Give the node what is next, if there is anything."""
+        if self._is_away:
+            return False
         if main.done() and not self._cancelled:
             # As `asyncio.run` does: what the node has left running is cancelled.
             self._cancelled = True
             return self._loop.cancel_tasks()
         return self._may_take(activation, main) and self._calls.take_next()
+
+    @property
+    def _is_away(self) -> bool:
+        return self._thread is not None and self._thread.away
 
     def _may_take(self, activation: Activation, main: asyncio.Task[Any]) -> bool:
         """Whether the node may learn of another end: not while it is paused, say."""
@@ -180,6 +194,8 @@ class DynamicActor(RunActor):
     def on_stop(self) -> None:
         """Take the coroutine off the stack."""
         self._calls.gone = True
+        if self._thread is not None:
+            self._thread.stop()
         self._loop.abandon()
 
     # -- for the loop and the host -----------------------------------------------------

@@ -79,6 +79,7 @@ class Job:
         "call",
         "context",
         "tell",
+        "wanted",
         "wants_began",
     )
 
@@ -92,7 +93,9 @@ class Job:
         attempt: int = 1,
         context: ActivityContext | None = None,
         wants_began: bool = False,
+        wanted: Callable[[str], bool] = lambda _: True,
     ) -> None:
+        self.wanted = wanted
         self.address = address
         self.bound = bound
         self.call = call
@@ -104,7 +107,7 @@ class Job:
 
     def run(self) -> None:
         """Run a ``def`` activity here and now, and tell how it ended."""
-        if self.abandoned:  # while it was queued
+        if self.abandoned or not self.wanted(self.address):  # while it was queued
             return
         if self.wants_began:
             self.tell(Began(self))
@@ -118,7 +121,7 @@ class Job:
 
     async def run_async(self) -> None:
         """Run an ``async def`` activity, and tell how it ended."""
-        if self.abandoned:
+        if self.abandoned or not self.wanted(self.address):
             return
         if self.wants_began:
             self.tell(Began(self))

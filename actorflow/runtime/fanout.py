@@ -152,7 +152,9 @@ class FanActor(RunActor):
         """
         call = self._call(fan, index, address)
         if call is not None:
-            job = Job(address, self._bound, call, self._actor_ref.put)
+            job = Job(
+                address, self._bound, call, self._actor_ref.put, wanted=self.run.wants
+            )
             self._jobs[address] = job
             self._ready.append(job)
 

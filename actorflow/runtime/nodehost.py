@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from actorflow.model import events as ev
 from actorflow.model.activities import node_name
 from actorflow.model.definition import node_kind
+from actorflow.model.events import Failure
 from actorflow.model.rules import question, wait_for_signal
 from actorflow.model.steps import Map, Step
 from actorflow.runtime.binding import NO_CALL, call_of
@@ -131,6 +132,9 @@ class NodeHost:
         schema = schema_of(asked.schema)
 
         def facts(address: str) -> Any:
+            other = self._run.state.questions.get(name)
+            if other is not None:
+                return [(address, ev.ActivationFailed(_taken(name, address, other)))]
             now = self._run.services.clock.time()
             return [(address, question(name, asked.prompt, asked.timeout, schema, now))]
 
@@ -149,19 +153,32 @@ class NodeHost:
 
     async def record(self, key: str, fn: Callable[..., Any], args: Any) -> Any:
         """Return what is recorded under *key*; call *fn* if nothing is."""
-        values, path = self._run.services.codec, f"record({key!r})"
         under_way = self._recording.get(key)
         if under_way is not None:
             await asyncio.shield(under_way)
-        data = self._records.get(key, _NOTHING)
-        if data is _NOTHING:
-            await self._actor.wait_until_durable()  # it may touch the world
+        if not await self.may_recall(key):
             value = fn(*args)
             if inspect.isawaitable(value):
                 value = await self._awaited(key, value)
-            data = values.to_data(value, path=path)
-            self._note(key, data)
-        return values.from_data(data, path=path)
+            self.keep(key, value)
+        return self.recall(key)
+
+    async def may_recall(self, key: str) -> bool:
+        """Return whether something is recorded under *key*; if not, it may be made."""
+        known = key in self._records
+        if not known:
+            await self._actor.wait_until_durable()  # making it may touch the world
+        return known
+
+    def keep(self, key: str, value: Any) -> None:
+        """Record *value* under *key*."""
+        data = self._run.services.codec.to_data(value, path=f"record({key!r})")
+        self._note(key, data)
+
+    def recall(self, key: str) -> Any:
+        """Return what is recorded under *key*."""
+        data = self._records[key]
+        return self._run.services.codec.from_data(data, path=f"record({key!r})")
 
     async def _awaited(self, key: str, value: Awaitable[Any]) -> Any:
         done = self._recording[key] = self._loop.create_future()
@@ -191,4 +208,10 @@ class NodeHost:
         self._run.record_one(self._actor.address, ev.ValueRecorded(key, data))
 
 
-_NOTHING = object()
+def _taken(name: str, address: str, other: str) -> Failure:
+    return Failure(
+        type="question",
+        message=f"question {name!r} is open already, asked at {other}",
+        address=address,
+        node=name,
+    )

@@ -82,6 +82,10 @@ class Run:
         apply(self.state, recorded)
         self._facts.append(recorded)
 
+    def wants(self, address: str) -> bool:
+        """Whether the outcome of that activation still matters; from any thread."""
+        return self.state.outcome is None and address in self.state.activations
+
     def adopt(self, past: list[Recorded]) -> None:
         """Take over the past of another execution, of which the state is the fold."""
         self._facts = past

@@ -311,6 +311,7 @@ class Runtime:
         cursor = (
             (before.created_at, before.id) if isinstance(before, StreamRow) else None
         )
+        self.check()
         return self.log.rows(
             KIND, status=status, type=workflow, where=where, before=cursor, limit=limit
         )

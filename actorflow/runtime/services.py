@@ -27,6 +27,7 @@ from actorflow.runtime.executors import (
     ProcessExecutor,
     ThreadExecutor,
 )
+from actorflow.runtime.nodethread import NodeThreads
 from actorflow.runtime.registry import Activities
 
 
@@ -45,6 +46,7 @@ class Executors:
                 "process": ProcessExecutor(processes or threads),
                 "async": AsyncExecutor(),
                 "inline": InlineExecutor(),
+                "node": NodeThreads(),
             }
         )
 
@@ -52,7 +54,8 @@ class Executors:
     def inline(cls) -> Executors:
         """Return executors that run everything at once, on the caller's thread."""
         here = InlineExecutor()
-        return cls(dict.fromkeys(("thread", "process", "async", "inline"), here))
+        by_name = dict.fromkeys(("thread", "process", "async", "inline"), here)
+        return cls({**by_name, "node": NodeThreads()})
 
     def submit(self, job: Job) -> None:
         """See to it that *job* runs."""

@@ -66,7 +66,7 @@ class WaitActor(RunActor):
         result: Data | Failure = None
         if answer is not None:
             late = answer.timed_out
-            result = self.too_late(activation) if late else self.result_of(answer)
+            result = self.result_at_end(activation) if late else self.result_of(answer)
         if isinstance(result, Failure):
             self._failed(activation, result)
             return
@@ -77,7 +77,7 @@ class WaitActor(RunActor):
         """Return what the wait gives."""
         return answer.payload
 
-    def too_late(self, activation: Activation) -> Data | Failure:
+    def result_at_end(self, activation: Activation) -> Data | Failure:
         """Return what the end of the time means."""
         given = activation.input
         topic = given["topic"] if isinstance(given, dict) else activation.node

@@ -88,7 +88,7 @@ def test_arms_loops_and_routes_of_nodes() -> None:
     """Whatever takes a node takes a dynamic one."""
 
     @af.dynamic
-    async def add(ctx: af.Context, n: int) -> int:
+    async def add(ctx: af.Context, n: int | None) -> int:
         await asyncio.sleep(1)
         return (n or 0) + 1
 
@@ -96,7 +96,7 @@ def test_arms_loops_and_routes_of_nodes() -> None:
         af.Flow("flow", inputs=["x"])
         .parallel("both", pair, double)
         .loop("count", add, until=lambda i, prev, new: new >= 3)
-        .route(lambda s: s["count"], {3: pair}, default=double, into="routed")
+        .route(lambda s: str(s["count"]), {"3": pair}, default=double, into="routed")
         .output("both", "count", "routed")
     )
     output = survives(flow, inputs={"x": 1})

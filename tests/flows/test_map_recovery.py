@@ -234,6 +234,42 @@ def test_retry_keeps_the_limit(limit: int | None) -> None:
     assert ailing.seen == [0, 3, 5]
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, None])
+def test_retry_of_flows_keeps_the_limit(limit: int | None) -> None:
+    """Items that are flows are run again as many at once as are allowed."""
+    ailing = Ailing(*range(5))
+    body = af.Flow("body", inputs=["value"]).sleep(1).then(ailing).output("ailing")
+    flow = (
+        af.Flow("f")
+        .map("m", body, over=range(5), max_concurrency=limit)
+        .output("m")
+        .build()
+    )
+    with runtime(flow) as rt:
+        run = rt.start(flow)
+        with pytest.raises(af.ExecutionFailed):
+            run.result()
+        ailing.heal()
+        rt.retry(run.id)
+
+        assert run.result() == list(range(5))
+    assert sorted(ailing.seen) == list(range(5))
+
+
+def test_more_failed_flows_than_may_be_active_at_once() -> None:
+    """A thousand items that are flows fail, and a retry runs them all."""
+    ailing = Ailing(*range(1_100))
+    body = af.Flow("body", inputs=["value"]).then(ailing).output("ailing")
+    flow = af.Flow("f").map("m", body, over=range(1_100)).output("m").build()
+    with runtime(flow) as rt:
+        run = rt.start(flow)
+        assert run.wait().status == "failed"
+        ailing.heal()
+        rt.retry(run.id)
+
+        assert run.result() == list(range(1_100))
+
+
 def test_retry_after_fail_fast_goes_on_with_the_rest() -> None:
     """What never ran is run then, and what was done is not."""
     ailing = Ailing(2)
