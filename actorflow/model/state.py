@@ -545,7 +545,9 @@ class ExecutionState(Part):
             return self._flow_owes(activation, activation.scope)
         if activation.ended is not None and len(activation.ended) > activation.seen:
             return not self.is_halted(activation.address)
-        # A loop or a route owes its next decision when no child of it runs.
+        if activation.kind in ("loop", "route"):
+            # The next decision, when no child runs.
+            return activation.open == 0 and not self.is_halted(activation.address)
         return activation.open == 0
 
     def _fan_owes(self, activation: Activation, fan: Fan) -> bool:

@@ -39,7 +39,7 @@ class ChildActor(RunActor):
             return
         child = self._child(activation)
         if child is None:
-            if activation.phase == "running":
+            if activation.phase == "running" and activation.owes:
                 self._decide(activation)
         elif child.phase == "failed":
             self._fail_as(child)
@@ -135,7 +135,7 @@ class LoopActor(ChildActor):
             self.end(last.value)
         elif count >= (loop.max_iterations or LIMIT):
             self._too_many(count, last.value)
-        elif not self.run.state.is_halted(self.address):
+        else:
             self.run.record_one(self.address, ev.ValueRecorded("previous", last.value))
             self._iterate(activation, last.value)
 

@@ -51,11 +51,11 @@ class LockstepExecutors(Executors):
     def waits(self, step: _Step, future: PooledFuture[Any]) -> None:
         """Let *step* go on when *future* is done."""
         self._waiting.add(step)
-        future.when_done(lambda _: self._ready(step))
+        future.when_done(lambda _: self._dispatcher.wake(step))
 
-    def _ready(self, step: _Step) -> None:
+    def goes_on(self, step: _Step) -> None:
+        """What *step* waited for has come."""
         self._waiting.discard(step)
-        self._dispatcher.wake(step)
 
 
 class _Step:
@@ -65,6 +65,7 @@ class _Step:
         self._executors = executors
         self._job = job
         self._thread: Thread | None = None
+        self._ended = False
         self._go, self._gone = allocate_lock(), allocate_lock()
         self._go.acquire()
         self._gone.acquire()
@@ -74,7 +75,7 @@ class _Step:
 
     def turn(self, throughput: int) -> None:  # noqa: ARG002 - an activity is not divided
         """Run the activity until it ends, or waits for its actor."""
-        if self._executors.closed and self._thread is None:
+        if self._ended or (self._executors.closed and self._thread is None):
             return
         if self._job.context is None and not self._job.bound.is_async:
             self._job.run()
@@ -83,6 +84,7 @@ class _Step:
             self._thread = Thread(target=self._run, daemon=True)
             self._thread.start()
         else:
+            self._executors.goes_on(self)
             self._go.release()
         self._gone.acquire()
 
@@ -104,4 +106,5 @@ class _Step:
             else:
                 self._job.run()
         finally:
+            self._ended = True
             self._gone.release()
