@@ -19,6 +19,7 @@ EXECUTORS = ("thread", "process", "async", "inline")
 
 
 def retries(value: Retry | Sequence[Retry] | None) -> tuple[Retry, ...]:
+    """Return policies as a tuple, whether none, one or several are given."""
     if value is None:
         return ()
     return (value,) if isinstance(value, Retry) else tuple(value)

@@ -317,9 +317,9 @@ def parent_of(address: str) -> str:
 
 
 def call_number(address: str) -> str:
-    """Return which call of its dynamic node an address stands for: ``2`` or ``:key``."""
+    """Return which call of its node an address stands for: ``2``, or ``:key``."""
     last = address[address.rindex("/") + 1 :]
-    name, mark, number = last.rpartition("#")
+    _, mark, number = last.rpartition("#")
     return number if mark else last[last.index(":") :]
 
 
@@ -534,7 +534,7 @@ class ExecutionState(Part):
             return False
         return not self.is_halted(branch.address)
 
-    def _activation_owes(self, activation: Activation) -> bool:
+    def _activation_owes(self, activation: Activation) -> bool:  # noqa: PLR0911 - a table
         if activation.phase in ("backoff", "interrupted"):
             return not self.is_halted(activation.address)
         if activation.phase != "running":

@@ -23,10 +23,12 @@ def _catches(value: Iterable[Catch]) -> tuple[Catch, ...]:
 
 
 def names(value: Iterable[str]) -> tuple[str, ...]:
+    """Return names as a tuple."""
     return tuple(value)
 
 
 def mapping(value: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return a copy of a mapping; of none, an empty one."""
     return dict(value or {})
 
 
@@ -106,8 +108,8 @@ class Join:
             is not waited for. Empty: all other branches.
         count: so many of them are enough. The forked parent does not count.
         mappings: ``"branch.variable"`` (or ``"branch"``, all its variables) to the
-            dotted path it lands in; None lands there if the branch was never started. Without an entry for a listed branch, all its
-            variables land under its name.
+            dotted path it lands in; None lands there if the branch was never started.
+            Without an entry for a listed branch, all its variables land under its name.
     """
 
     branches: tuple[str, ...] = field(default=(), converter=names)

@@ -21,7 +21,7 @@ from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work
 
 MAX_INTERRUPTIONS = 5
-"""How often a process may die while an activity runs, before the activity is given up."""
+"""How often a process may die while an activity runs until that is given up."""
 
 
 class ActivityActor(RunActor):
@@ -147,13 +147,13 @@ class ActivityActor(RunActor):
         )
 
     def _watch_clock(self, activation: Activation) -> None:
-        frozen = activation.until is None or activation.frozen is not None
-        if frozen or self._is_halted():
+        until = activation.until
+        if until is None or activation.frozen is not None or self._is_halted():
             self._stop_timer()
-        elif self._timer is None or self._watched != activation.until:
+        elif self._timer is None or self._watched != until:
             self._stop_timer()
-            self._set_timer(self.run.services.timers.at, activation.until)
-            self._watched = activation.until
+            self._set_timer(self.run.services.timers.at, until)
+            self._watched = until
 
     def _set_timer(self, schedule: Any, when: float) -> None:
         self._rings += 1

@@ -152,10 +152,7 @@ class ActivityContext:
         Raises:
             TimeoutError: no signal came within *timeout* seconds.
         """
-        if not isinstance(topic, str):
-            msg = f"the topic of a signal is text, not {topic!r}"
-            raise TypeError(msg)
-        request = AskSignal(self._waits, topic, timeout)
+        request = AskSignal(self._waits, _text(topic), timeout)
         self._waits += 1
         if self._is_async:
             return self._wait_async(request)
@@ -201,6 +198,13 @@ class ActivityContext:
             )
             raise RuntimeError(msg)
         return self._bridge
+
+
+def _text(topic: Any) -> str:
+    if not isinstance(topic, str):
+        msg = f"the topic of a signal is text, not {topic!r}"
+        raise TypeError(msg)
+    return topic
 
 
 def _plain_progress(

@@ -15,6 +15,7 @@ from actorflow.errors import NotDurableError
 from actorflow.model import events as ev
 from actorflow.model.events import Data
 from actorflow.model.state import Activation, parent_of
+from actorflow.runtime.emitter import MARK, Yielded, emitter_of
 from actorflow.runtime.executors import Raised, Returned
 from actorflow.runtime.messages import Ended, Settle
 from actorflow.runtime.nodecalls import Calls
@@ -194,6 +195,7 @@ class DynamicActor(RunActor):
     def on_stop(self) -> None:
         """Take the coroutine off the stack."""
         self._calls.gone = True
+        self.run.settle(self.address + MARK)
         if self._thread is not None:
             self._thread.stop()
         self._loop.abandon()
@@ -215,21 +217,25 @@ class DynamicActor(RunActor):
         await held
 
     async def emit(self, data: Data) -> None:
-        """Record a value for those above; wait while too many are on their way."""
-        if self._in_flight < CREDIT:
-            self._record_emitted(data)
-            return
-        self._held_back = data
-        await self._loop.hold()
+        """Yield a value; go on when not too many are on their way."""
+        if self._in_flight >= CREDIT:
+            self._held_back = data
+            await self._loop.hold()
+        else:
+            self._yield(data)
 
-    def _record_emitted(self, data: Data) -> None:
+    def _yield(self, data: Data) -> None:
         self._in_flight += 1
-        self.run.record_one(self.address, ev.ValueEmitted(data))
-        self.run.after_durable(self._actor_ref.put, Credited())
+        emitter = emitter_of(self.run, self.address)
+        assert emitter is not None
+        emitter.put(Yielded(self.address, data, self._passed))
+
+    def _passed(self) -> None:
+        self._actor_ref.put(Credited())
 
     def _credited(self) -> None:
         self._in_flight -= 1
-        if self._loop.held is not None:
+        if self._loop.held is not None and self._in_flight == CREDIT - 1:
             data, self._held_back = self._held_back, None
-            self._record_emitted(data)
+            self._yield(data)
             self._loop.release()

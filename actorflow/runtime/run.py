@@ -300,6 +300,8 @@ class RunActor(PooledActor):
             run.commit()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - it stops nobody else
             run.undo_turn()
+            if not isinstance(error, Exception):
+                error = ActorflowError(repr(error))
             run.services.crashed(run, error)
 
     def handle(self, message: Any) -> None:

@@ -410,11 +410,7 @@ def test_every_failure_is_in_the_log_in_its_place() -> None:
 
 def test_a_caught_failure_takes_no_signals() -> None:
     """A wait inside a part that failed is over for signals as well."""
-    waits = (
-        af.Flow("waits")
-        .parallel("both", refuse, echo, input={})
-        .output("both")
-    )
+    waits = af.Flow("waits").parallel("both", refuse, echo, input={}).output("both")
 
     @af.dynamic
     async def inner(ctx: af.Context) -> None:

@@ -116,9 +116,7 @@ def test_a_flow_is_run_by_a_node() -> None:
 
     @af.dynamic
     async def node(ctx: af.Context) -> Any:
-        return list(
-            await asyncio.gather(ctx.run(flow, 1, 2), ctx.run(flow, x=2, y=3))
-        )
+        return list(await asyncio.gather(ctx.run(flow, 1, 2), ctx.run(flow, x=2, y=3)))
 
     assert survives(node) == [{"sum": 6, "twice": 4}, {"sum": 10, "twice": 6}]
 

@@ -411,6 +411,7 @@ def test_a_restart_in_the_middle_of_it_all(tmp_path: Path) -> None:
     flow = af.Flow("f").map("m", body, over=[1, 2]).output("m").build()
     with runtime(flow, log=log) as rt:
         rt.start(flow, execution_id="x").wait()
+    result = None
     for _ in range(4):
         with runtime(flow, log=log) as rt:
             rt.get("x").wait()

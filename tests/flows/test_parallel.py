@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from threading import Barrier, Event
+from typing import Any
+
 import pytest
 
 import actorflow as af

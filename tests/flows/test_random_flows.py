@@ -106,7 +106,9 @@ class Wait(Shape):
             return flow.wait_signal(
                 "never", timeout=self.seconds, on_timeout=keep, into="r"
             )
-        return flow.sleep(self.seconds).then(total, input={"values": ["${x}"]}, into="r")
+        return flow.sleep(self.seconds).then(
+            total, input={"values": ["${x}"]}, into="r"
+        )
 
 
 @attrs.frozen
