@@ -44,6 +44,8 @@ KIND = "execution"
 POLL = 0.04
 """Seconds between looks at what other processes may have written."""
 PAGE = 500
+FOREIGN = 60.0
+"""Seconds until executions of definitions unknown here are looked at again."""
 MAX_CRASHES = 3
 RESTING = ("suspended", "paused")
 
@@ -181,6 +183,8 @@ class Directory(PooledActor):
         self._inbox_seen: set[int] = set()
         self._crashes: dict[str, int] = {}
         self._wake_timer: Any = None
+        self._foreign: set[str] = set()
+        self._recover_after = 0.0
         self._abandoned: list[StreamRow] = []
 
     def on_start(self) -> None:
@@ -462,6 +466,8 @@ class Directory(PooledActor):
         if len(rows) == PAGE:
             self._recover()
             return
+        if self._abandoned:
+            self._recover_after = self._services.clock.monotonic() + FOREIGN
         # Kept until now, so that no page shows them again.
         for row in self._abandoned:
             self._release(_stream_of(row))
@@ -511,17 +517,22 @@ class Directory(PooledActor):
     def _on_wake(self, _: Wake) -> None:
         self._wake_timer = None
         now = self._services.clock.time()
-        rows = self._log.due(KIND, now=now, limit=PAGE)
-        for row in rows:
-            if row.type in self._definitions and row.name not in self._loading:
+        # Behind those of definitions unknown here there may be some of ours.
+        limit = PAGE + len(self._foreign)
+        rows = self._log.due(KIND, now=now, limit=limit)
+        self._foreign = {row.name for row in rows if row.type not in self._definitions}
+        ours = [row for row in rows if row.type in self._definitions]
+        for row in ours:
+            if row.name not in self._loading:
                 self._load(row.name, [Command("wake", {})])
         upcoming = self._log.next_wake(KIND)
         if upcoming is not None and upcoming > now:
             self._set_wake(upcoming)
         elif rows:
             # Others are due as well: look again when these have been claimed.
+            soon = 0.01 if ours or len(rows) == limit else FOREIGN
             self._services.writer.call(
-                lambda: None, lambda *_: self._later(Wake(), 0.01)
+                lambda: None, lambda *_: self._later(Wake(), soon)
             )
 
     def _later(self, message: Any, seconds: float) -> None:
@@ -529,7 +540,8 @@ class Directory(PooledActor):
 
     def _on_renew(self, _: Renew) -> None:
         self._services.writer.call(self._log.renew, _log_error)
-        self._recover()
+        if self._services.clock.monotonic() >= self._recover_after:
+            self._recover()
         self._read_inbox()  # what came for executions whose process has died since
         self._later(Renew(), self._renew_every)
 

@@ -419,6 +419,7 @@ def test_a_restart_in_the_middle_of_it_all(tmp_path: Path) -> None:
             rt.get("x").wait()
             result = rt.get("x").wait()
 
+    assert result is not None
     assert result.output == [
         {"key": "poll", "result": 12},
         {"key": "poll", "result": 22},
