@@ -17,7 +17,7 @@ SCRIPTS = sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*
 
 
 def main() -> None:
-    """Run what was asked for; fail if a goal was missed."""
+    """Run what was asked for; fail if one of them does."""
     parser = argparse.ArgumentParser(description="Run the benchmarks.")
     parser.add_argument("names", nargs="*", help=f"of {', '.join(SCRIPTS)}; all")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, less work")

@@ -337,9 +337,11 @@ class NodeSettled:
     Attributes:
         taken: or it is about to take in this failure, by its place among the calls that
             have ended; what it does from here on may be the consequence.
+        emitted: how many values it has yielded until then.
     """
 
     taken: int | None = None
+    emitted: int = 0
 
 
 @frozen

@@ -696,7 +696,7 @@ def _node_settled(state: ExecutionState, recorded: Recorded) -> None:
     if event.taken is not None:
         assert activation.ended is not None
         failed = activation.ended[event.taken]
-        failed.taken = (recorded.seq, activation.emitted)
+        failed.taken = (recorded.seq, event.emitted)
     _acted(activation)
     state.weigh(activation)
 

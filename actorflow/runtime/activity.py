@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from functools import partial
 from typing import Any
 
 from attrs import evolve
@@ -14,7 +15,8 @@ from actorflow.model.policy import failure_of, next_try
 from actorflow.model.rules import wait_for_signal
 from actorflow.model.state import Activation, Answer, parent_of
 from actorflow.runtime.bridge import ActorBridge
-from actorflow.runtime.context import ActivityContext, AskSignal, RecordValue
+from actorflow.runtime.context import ActivityContext, AskSignal, Flush, RecordValue
+from actorflow.runtime.emitter import Yielded, emitter_of
 from actorflow.runtime.executors import Began, Job, Left, Raised, Returned
 from actorflow.runtime.messages import Ended, Rang, Reported, Requested, TimedOut
 from actorflow.runtime.run import Run, RunActor
@@ -22,6 +24,10 @@ from actorflow.runtime.work import Work
 
 MAX_INTERRUPTIONS = 5
 """How often a process may die while an activity runs until that is given up."""
+
+
+class Passed:
+    """A value that the activity has yielded is durable."""
 
 
 class ActivityActor(RunActor):
@@ -44,6 +50,9 @@ class ActivityActor(RunActor):
         self._watched: float | None = None
         self._throttled = False
         self._asked: AskSignal | None = None
+        self._yielding = 0
+        self._passed: list[Any] = []
+        self._ending: Any = None
 
     @property
     def _activation(self) -> Activation | None:
@@ -51,7 +60,13 @@ class ActivityActor(RunActor):
 
     def handle(self, message: Any) -> None:
         """Take in what happened; then do what is owed."""
-        if isinstance(message, Returned):
+        if isinstance(message, Passed):
+            message = self._value_passed()
+        elif isinstance(message, Returned | Raised | Left) and self._yielding:
+            self._ending = message  # what was yielded comes before the end
+        if message is self._ending:
+            pass
+        elif isinstance(message, Returned):
             self._returned(message)
         elif isinstance(message, Raised):
             self._raised(message)
@@ -276,6 +291,9 @@ class ActivityActor(RunActor):
             self._record_value(request, message.reply)
         elif isinstance(request, AskSignal):
             self._ask_signal(request, message.reply)
+        elif isinstance(request, Flush):
+            self._passed.append(message.reply)
+            self._tell_passed()
 
     def _record_value(self, request: RecordValue, reply: Any) -> None:
         activation = self._activation
@@ -315,5 +333,29 @@ class ActivityActor(RunActor):
                 self._wait(self._asked)
 
     def _report(self, event: Any) -> None:
-        if self._activation is not None:
+        if self._activation is None:
+            return
+        emitter = None
+        if isinstance(event, ev.ValueEmitted):
+            emitter = emitter_of(self.run, self.address)
+        if emitter is None:
             self.run.record_one(self.address, event)
+        else:
+            self._yielding += 1
+            passed = partial(self._actor_ref.put, Passed())
+            emitter.put(Yielded(self.address, event.value, passed))
+
+    def _value_passed(self) -> Any:
+        """Take note that a value is durable; return the end that waited for it."""
+        self._yielding -= 1
+        if self._yielding:
+            return None
+        self._tell_passed()
+        ending, self._ending = self._ending, None
+        return ending
+
+    def _tell_passed(self) -> None:
+        if not self._yielding:
+            for reply in self._passed:
+                self.run.after_durable(reply, None, None)
+            self._passed.clear()

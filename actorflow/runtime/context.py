@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -32,6 +32,10 @@ class AskSignal(NamedTuple):
     timeout: float | None
 
 
+class Flush(NamedTuple):
+    """Answer when everything that was yielded is durable."""
+
+
 class Report(NamedTuple):
     """Record an event that nobody waits for to be decided upon."""
 
@@ -45,9 +49,26 @@ class Bridge(Protocol):
         """Send *request*; block until what it caused is durable; return the reply."""
         ...
 
-    async def acall(self, request: Any) -> Any:
+    def acall(self, request: Any) -> Coroutine[Any, Any, Any]:
         """Do the same from asyncio."""
         ...
+
+
+CREDIT = 64
+"""Values an activity may yield before the first of them must be durable."""
+
+
+class Given:
+    """A value was yielded; await this to go on when it may be followed by more."""
+
+    __slots__ = ("_bridge",)
+
+    def __init__(self, bridge: Bridge | None) -> None:
+        self._bridge = bridge
+
+    def __await__(self) -> Generator[Any, None, None]:
+        if self._bridge is not None:
+            yield from self._bridge.acall(Flush()).__await__()
 
 
 class ActivityContext:
@@ -91,6 +112,7 @@ class ActivityContext:
         self._values = values
         self._is_async = is_async
         self._waits = 0
+        self._emitted = 0
         self._cancelled = False
 
     @property
@@ -182,9 +204,20 @@ class ActivityContext:
         message = None if detail is None else str(detail)
         self._report("progress", *_plain_progress(None, None, message))
 
-    def emit(self, value: Any) -> None:
-        """Yield *value* upward, to whoever reads `emitted()`."""
+    def emit(self, value: Any) -> Given:
+        """Yield *value* upward, to whoever reads `emitted()`.
+
+        A ``def`` is held up while many of its values are not durable yet. An ``async
+        def`` is where it awaits what this returns; it need not.
+        """
         self._report("emit", self._values.to_data(value, path="emit"))
+        self._emitted += 1
+        if self._emitted % CREDIT:
+            return Given(None)
+        if self._is_async:
+            return Given(self._live())
+        self._live().call(Flush())
+        return Given(None)
 
     def _report(self, *what: Any) -> None:
         bridge: Any = self._live()

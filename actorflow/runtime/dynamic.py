@@ -56,7 +56,7 @@ class DynamicActor(RunActor):
         self._cancelled = False
         self._caught_up = False
         self._in_flight = 0
-        self._held_back: Data = None
+        self._held_back: list[Data] = []
 
     # -- the turn ----------------------------------------------------------------------
 
@@ -219,7 +219,7 @@ class DynamicActor(RunActor):
     async def emit(self, data: Data) -> None:
         """Yield a value; go on when not too many are on their way."""
         if self._in_flight >= CREDIT:
-            self._held_back = data
+            self._held_back.append(data)
             await self._loop.hold()
         else:
             self._yield(data)
@@ -235,7 +235,6 @@ class DynamicActor(RunActor):
 
     def _credited(self) -> None:
         self._in_flight -= 1
-        if self._loop.held is not None and self._in_flight == CREDIT - 1:
-            data, self._held_back = self._held_back, None
-            self._yield(data)
+        if self._held_back:
+            self._yield(self._held_back.pop())
             self._loop.release()

@@ -64,16 +64,18 @@ class FanActor(RunActor):
 
     def _cancel_rest(self, fan: Fan) -> None:
         """Leave every item that is still active: its outcome no longer matters."""
+        self._abandon_jobs()
         for index in range(fan.next):
             address = f"{self.address}[{fan.key(index)}]"
             item = self.run.state.activations.get(address)
             if item is None or item.phase in ("failed", "queued"):
                 continue
             self.run.record_one(address, ev.ActivationCancelled())
-            job = self._jobs.pop(address, None)
-            if job is not None:
-                self.run.services.executors.abandon(job)
             self.run.settle_under(address)
+
+    def _abandon_jobs(self) -> None:
+        jobs, self._jobs = self._jobs, {}
+        self.run.services.executors.abandon(*jobs.values())
 
     # -- starting ----------------------------------------------------------------------
 
@@ -176,9 +178,7 @@ class FanActor(RunActor):
 
     def leave(self) -> None:
         """Leave memory; what items still do has no meaning any more."""
-        for job in self._jobs.values():
-            self.run.services.executors.abandon(job)
-        self._jobs.clear()
+        self._abandon_jobs()
         super().leave()
 
     # -- the end -----------------------------------------------------------------------

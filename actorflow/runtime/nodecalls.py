@@ -79,6 +79,7 @@ class Calls:
 
     Attributes:
         taken: how many of the calls that have ended were handed to the node.
+        emitted: how many values it has yielded.
         unmet: recorded calls that the replay has still to make.
         diverged: the first difference between the log and the code.
     """
@@ -90,6 +91,7 @@ class Calls:
         self._pending: dict[str, Pending] = {}
         self._undone: set[str] = set()
         self.taken = 0
+        self.emitted = 0
         self.unmet: dict[str, Called] = {}
         self.diverged: NonDeterminismError | None = None
         self.gone = False
@@ -238,7 +240,8 @@ class Calls:
             return False
         if called.error is not None and called.taken is None and pending is not None:
             # What the node does from here on is undone when the failure is.
-            self._run.record_one(self._address, ev.NodeSettled(self.taken))
+            settled = ev.NodeSettled(self.taken, self.emitted)
+            self._run.record_one(self._address, settled)
         self.taken += 1
         self._loop.now = max(self._loop.now, called.time)
         if pending is not None:

@@ -39,7 +39,6 @@ class NodeHost:
         self._run = actor.run
         self._loop = loop
         self._calls = calls
-        self._emitted = 0
         self._patches: dict[str, bool] = {}
         self._recording: dict[str, asyncio.Future[Any]] = {}
 
@@ -146,9 +145,9 @@ class NodeHost:
     async def emit(self, value: Any) -> None:
         """Record a value for those above."""
         data = self._run.services.codec.to_data(value, path="emit")
-        self._emitted += 1
+        self._calls.emitted += 1
         activation = self._run.state.activations[self._actor.address]
-        if self._emitted > activation.emitted:  # else it was before the restart
+        if self._calls.emitted > activation.emitted:  # else it was before the restart
             await self._actor.emit(data)
 
     async def record(self, key: str, fn: Callable[..., Any], args: Any) -> Any:

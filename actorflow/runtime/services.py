@@ -61,12 +61,15 @@ class Executors:
         """See to it that *job* runs."""
         self._executor_of(job).submit(job)
 
-    def abandon(self, job: Job) -> None:
-        """Nobody waits for *job* any more; what comes of it is logged and dropped."""
-        job.abandoned = True
-        if job.context is not None:
-            job.context.cancel()
-        self._executor_of(job).abandon(job)
+    def abandon(self, *jobs: Job) -> None:
+        """Nobody waits for *jobs* any more; what comes of them is logged and dropped."""
+        # All of them first: whoever takes the place of one must not begin another.
+        for job in jobs:
+            job.abandoned = True
+        for job in jobs:
+            if job.context is not None:
+                job.context.cancel()
+            self._executor_of(job).abandon(job)
 
     def _executor_of(self, job: Job) -> Executor:
         name = job.bound.runs_on

@@ -36,11 +36,12 @@ class LockstepExecutors(Executors):
         """Let *job* begin when the dispatcher comes to it."""
         self._dispatcher.wake(_Step(self, job))
 
-    def abandon(self, job: Job) -> None:
-        """Nobody waits for *job* any more."""
-        job.abandoned = True
-        if job.context is not None:
-            job.context.cancel()
+    def abandon(self, *jobs: Job) -> None:
+        """Nobody waits for *jobs* any more."""
+        for job in jobs:
+            job.abandoned = True
+            if job.context is not None:
+                job.context.cancel()
 
     def close(self) -> None:
         """Let no activity go on."""

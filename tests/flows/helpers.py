@@ -36,7 +36,7 @@ class Diary:
 
 
 class Ailing:
-    """An activity that fails for some values until it is healed, and notes each call."""
+    """An activity that fails for some values until it is healed; it notes each call."""
 
     def __init__(self, *bad: Any) -> None:
         self.bad = bad

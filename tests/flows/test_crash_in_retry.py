@@ -110,7 +110,7 @@ def test_a_retry_survives_the_death_of_the_process(
 
 
 def _run(flow: af.Flow, ailing: Settling, at: int, *, after: bool) -> bool:
-    """Run until it is done, with a crash at write *at*; return whether there was one."""
+    """Run until it is done, with a crash at write *at*; return whether it came."""
     store, clock = MemoryStore(), VirtualClock()
     log = CrashingLog(at=at, after=after, store=store, clock=clock.time)
     try:

@@ -89,11 +89,11 @@ def test_a_flow_s_missing_input_fails_the_step() -> None:
 def test_a_flow_does_not_see_the_variables_around_it() -> None:
     """Only what comes in as an input is there."""
 
-    def look(secret: str = "nothing") -> str:
-        return secret
+    def look(hidden: str = "nothing") -> str:
+        return hidden
 
     inner = af.Flow("inner").then(look).output("look")
-    flow = af.Flow("f", state={"secret": "s3"}).then(inner).output("inner")
+    flow = af.Flow("f", state={"hidden": "s3"}).then(inner).output("inner")
 
     assert output(flow) == "nothing"
 

@@ -55,9 +55,7 @@ def test_a_condition_may_be_a_callable() -> None:
     assert diary.lines == ["big"]
 
 
-@pytest.mark.parametrize(
-    "value", [0, "", None, [], {}, False, "false"], ids=lambda v: repr(v)
-)
+@pytest.mark.parametrize("value", [0, "", None, [], {}, False, "false"], ids=repr)
 def test_what_is_false(value: Any) -> None:
     """Python's truth, and the text "false"."""
     diary = Diary()
