@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from actorflow.model import events as ev
@@ -37,9 +38,8 @@ class FanActor(RunActor):
         fan = activation.fan if activation else None
         if fan is not None and fan.live:
             for index in range(fan.next):
-                address = f"{self.address}[{fan.key(index)}]"
-                item = self.run.state.activations.get(address)
-                if item is not None and item.phase not in ("failed", "queued"):
+                address = self._address(fan, index)
+                if self._is_active(address):
                     self._begin(fan, index, address)
         super().on_start()
 
@@ -64,18 +64,28 @@ class FanActor(RunActor):
 
     def _cancel_rest(self, fan: Fan) -> None:
         """Leave every item that is still active: its outcome no longer matters."""
-        self._abandon_jobs()
-        for index in range(fan.next):
-            address = f"{self.address}[{fan.key(index)}]"
-            item = self.run.state.activations.get(address)
-            if item is None or item.phase in ("failed", "queued"):
-                continue
+        left = [
+            address
+            for address in map(partial(self._address, fan), range(fan.next))
+            if self._is_active(address)
+        ]
+        for address in left:
             self.run.record_one(address, ev.ActivationCancelled())
+        # Only now: a thread that gets free would begin what is not yet cancelled.
+        self._abandon_jobs()
+        for address in left:
             self.run.settle_under(address)
 
     def _abandon_jobs(self) -> None:
         jobs, self._jobs = self._jobs, {}
         self.run.services.executors.abandon(*jobs.values())
+
+    def _address(self, fan: Fan, index: int) -> str:
+        return f"{self.address}[{fan.key(index)}]"
+
+    def _is_active(self, address: str) -> bool:
+        item = self.run.state.activations.get(address)
+        return item is not None and item.phase not in ("failed", "queued")
 
     # -- starting ----------------------------------------------------------------------
 
@@ -95,7 +105,7 @@ class FanActor(RunActor):
         self.run.record_one(self.address, ev.ItemsStarted(first, count))
         begin = self._begin if self._bound is None else self._carry
         for index in range(first, first + count):
-            begin(fan, index, f"{self.address}[{fan.key(index)}]")
+            begin(fan, index, self._address(fan, index))
         if self._ready:
             jobs, self._ready = self._ready, []
             self.run.after_durable(self._submit, jobs)
