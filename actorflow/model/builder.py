@@ -6,6 +6,7 @@ A flow is a graph like any other; the builder only saves naming the edges.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Self
 
 from attrs import evolve, frozen
@@ -13,7 +14,7 @@ from attrs import evolve, frozen
 from actorflow.errors import DefinitionError
 from actorflow.model.activities import node_name
 from actorflow.model.definition import Workflow, node_kind
-from actorflow.model.policy import Catch, Retry
+from actorflow.model.policy import Catch, Retry, optional_seconds
 from actorflow.model.steps import (
     BY_NAME,
     Ask,
@@ -29,6 +30,7 @@ from actorflow.model.steps import (
 )
 
 When = str | Callable[[Mapping[str, Any]], Any]
+Duration = float | str | timedelta
 
 
 @frozen
@@ -75,6 +77,10 @@ class Flow:
         compatible_with: Iterable[str] = (),
     ) -> None:
         self.name = name
+        self._problems: list[str] = []
+        if isinstance(inputs, str):
+            self._problems.append(f"inputs are a list of names: [{inputs!r}]")
+            inputs = [inputs]
         self._inputs = [i if isinstance(i, Input) else Input(i) for i in inputs]
         self._state = dict(state or {})
         self._version = version
@@ -83,7 +89,6 @@ class Flow:
         self._tails: list[_Tail] = []
         self._blocks: list[_Block] = []
         self._outputs: tuple[str, ...] = ()
-        self._problems: list[str] = []
         self._built: Workflow | None = None
 
     # -- steps that run something ------------------------------------------------------
@@ -96,7 +101,7 @@ class Flow:
         name: str | None = None,
         input: Any = BY_NAME,
         retry: Retry | Sequence[Retry] | None = None,
-        timeout: float | None = None,
+        timeout: Duration | None = None,
         catch: Sequence[Catch] = (),
     ) -> Self:
         """Run an activity or a flow."""
@@ -108,7 +113,7 @@ class Flow:
             parameters=input,
             store=into or name,
             retry=retry,
-            timeout=timeout,
+            timeout=self._seconds(timeout, name),
             catch=catch,
         )
         return self._add(step)
@@ -149,7 +154,7 @@ class Flow:
         max_concurrency: int | None = None,
         on_error: Any = "wait",
         retry: Retry | Sequence[Retry] | None = None,
-        timeout: float | None = None,
+        timeout: Duration | None = None,
     ) -> Self:
         """Run *node* for every item of *over*; the result is the list of results.
 
@@ -164,7 +169,8 @@ class Flow:
             on_error=on_error,
         )
         name = self._named(name)
-        step = Step(name, map=fan, store=into or name, retry=retry, timeout=timeout)
+        within = self._seconds(timeout, name)
+        step = Step(name, map=fan, store=into or name, retry=retry, timeout=within)
         return self._add(step)
 
     def loop(
@@ -213,15 +219,18 @@ class Flow:
 
     # -- steps that wait ---------------------------------------------------------------
 
-    def sleep(self, duration: Any, *, name: str = "sleep") -> Self:
+    def sleep(self, duration: Duration, *, name: str = "sleep") -> Self:
         """Wait for so many seconds (or ``"1h30m"``)."""
-        return self._add(Step(self._named(name), sleep=duration))
+        name = self._named(name)
+        given: Any = duration  # whatever a caller really gave
+        within = self._seconds("" if given is None else given, name)
+        return self._add(Step(name, sleep=within))
 
     def wait_signal(
         self,
         topic: str,
         *,
-        timeout: float | None = None,
+        timeout: Duration | None = None,
         on_timeout: Any = None,
         into: str | None = None,
         name: str | None = None,
@@ -232,7 +241,8 @@ class Flow:
         if on_timeout is not None:
             on_timeout = self._node(on_timeout, name)
             late = self._named(f"{name}-late")
-        wait = WaitSignal(topic=topic, timeout=timeout, on_timeout=late)
+        within = self._seconds(timeout, name)
+        wait = WaitSignal(topic=topic, timeout=within, on_timeout=late)
         self._add(Step(name, wait_signal=wait, store=into or name))
         if late is not None:
             kind = {node_kind(on_timeout): on_timeout}
@@ -246,13 +256,14 @@ class Flow:
         name: str,
         *,
         prompt: str | None = None,
-        timeout: Any = None,
+        timeout: Duration | None = None,
         default: bool | None = None,
         into: str | None = None,
     ) -> Self:
         """Ask a person; the result, also of a no, is ``{"approved", "by", "at"}``."""
         name = self._named(name)
-        ask = Ask(prompt=prompt, timeout=timeout, default=default)
+        within = self._seconds(timeout, name)
+        ask = Ask(prompt=prompt, timeout=within, default=default)
         return self._add(Step(name, ask=ask, store=into or name))
 
     def pause(self, reason: str = "", *, name: str = "pause") -> Self:
@@ -263,6 +274,9 @@ class Flow:
 
     def when(self, condition: When, *, name: str = "when") -> Self:
         """Go on with what follows only if *condition* holds; `end` closes the block."""
+        given: Any = condition  # whatever a caller really gave
+        if given is None:
+            self._problems.append(f"`when` {name!r} needs a condition")
         step = Step(self._named(name), decide=True, edges="first")
         self._add(step)
         self._tails = [_Tail(step.name, Edge("", when=condition))]
@@ -372,6 +386,17 @@ class Flow:
         except DefinitionError as error:  # of a flow that has problems of its own
             self._problems += [f"{error.name!r}: {p}" for p in error.problems]
         return f"no node {len(self._problems)}"
+
+    def _seconds(self, duration: Duration | None, place: str) -> float | None:
+        """Return a duration in seconds; note what makes no sense, and return 1."""
+        try:
+            return optional_seconds(duration)
+        except TypeError:
+            reason = f"{duration!r} is not a duration"
+        except ValueError as error:
+            reason = str(error)
+        self._problems.append(f"step {place!r}: {reason}")
+        return 1.0
 
     def _grows(self) -> None:
         if self._built is not None:

@@ -134,7 +134,7 @@ class BoundActivity:
         self._unnamed = self.signature.unnamed
 
     def arguments(
-        self, call: Call, context: ActivityContext | None
+        self, call: Call, context: ActivityContext | Context | None
     ) -> tuple[list[Any], dict[str, Any]]:
         """Bring back positional and keyword arguments.
 

@@ -9,7 +9,7 @@ before, and is given the results one after the other. Start reading at `handle`.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 from actorflow.errors import NotDurableError
 from actorflow.model import events as ev
@@ -44,13 +44,15 @@ class Durable:
 class DynamicActor(RunActor):
     """Runs one dynamic node to its recorded end."""
 
+    host_class: ClassVar[type[NodeHost]] = NodeHost
+
     def __init__(self, run: Run, address: str, work: Work) -> None:
         super().__init__(run, address)
         self._work = work
         self._bound = run.services.bound(work.node)
-        self._loop = NodeLoop(self)
+        self._loop = NodeLoop(self)  # type: ignore[abstract]
         self._calls = Calls(run, address, self._loop)
-        self._host = NodeHost(self, self._loop, self._calls)
+        self._host = self.host_class(self, self._loop, self._calls)
         self._thread: NodeThread | None = None
         self._main: asyncio.Task[Any] | None = None
         self._cancelled = False
@@ -74,7 +76,7 @@ class DynamicActor(RunActor):
         elif activation.phase == "running":
             if self._main is None:
                 self._begin_node(activation)
-            self._go_on(activation)
+            self._advance(activation)
 
     def _begin_node(self, activation: Activation) -> None:
         self._loop.now = activation.started_at
@@ -91,7 +93,7 @@ class DynamicActor(RunActor):
         args, kwargs = bound.arguments(call, context)
         return await bound.activity.fn(*args, **kwargs)
 
-    def _go_on(self, activation: Activation) -> None:
+    def _advance(self, activation: Activation) -> None:
         """Run the node until it needs something that is not there."""
         main, calls = self._main, self._calls
         assert main is not None

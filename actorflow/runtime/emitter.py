@@ -25,7 +25,7 @@ MARK = "!"
 
 
 class Yielded(NamedTuple):
-    """The activation at *address* yields *value*; *passed* is told when it is durable."""
+    """The activation at *address* yields *value*; *passed* is told when durable."""
 
     address: str
     value: Data

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Protocol
 
 from actorflow.model.events import Data
@@ -38,20 +39,30 @@ def call_data(args: tuple[Data, ...], kwargs: Mapping[str, Data]) -> Data:
 
 
 class Variables(Mapping[str, Any]):
-    """Variables as a read-only mapping; each is brought back when it is looked at."""
+    """Variables as a read-only mapping; each is brought back when it is looked at.
 
-    def __init__(self, variables: Mapping[str, Data], values: Values) -> None:
-        self._variables = variables
+    The last of several *layers* that has a name decides. They are not merged: that
+    would cost every step as much as there are variables.
+    """
+
+    def __init__(self, values: Values, *layers: Mapping[str, Data]) -> None:
         self._values = values
+        self._layers = layers
 
     def __getitem__(self, name: str) -> Any:
-        return self._values.from_data(self._variables[name], path=name)
+        for layer in reversed(self._layers):
+            if name in layer:
+                return self._values.from_data(layer[name], path=name)
+        raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._variables)
+        return iter(self._names())
 
     def __len__(self) -> int:
-        return len(self._variables)
+        return len(self._names())
+
+    def _names(self) -> dict[str, None]:
+        return dict.fromkeys(chain.from_iterable(self._layers))
 
     def __repr__(self) -> str:
         return f"<variables {', '.join(self) or 'none'}>"
@@ -87,10 +98,10 @@ class Expressions:
         None is no items, a mapping gives its ``{"key", "value"}`` pairs sorted by key,
         any other iterable but text gives its elements, a scalar is one item.
         """
-        return [
-            self._values.to_data(item, path=f"items[{index}]")
-            for index, item in enumerate(_as_items(self._value(over, view)))
-        ]
+        items: list[Data] = self._values.to_data(
+            _as_items(self._value(over, view)), path="items"
+        )
+        return items
 
     def arguments(self, parameters: Any, names: Sequence[str], view: View) -> Data:
         """Return what a node with parameters *names* is called with.
@@ -100,7 +111,7 @@ class Expressions:
         inputs and variables that have the parameters' names.
         """
         if parameters is BY_NAME:
-            there = {**view.inputs, **view.state}
+            there: Mapping[str, Data] = ChainMap(view.state, view.inputs)  # type: ignore[arg-type]
             return {name: there[name] for name in names if name in there}
         if callable(parameters):
             value = parameters(self.variables(view))
@@ -111,7 +122,7 @@ class Expressions:
 
     def variables(self, view: View) -> Variables:
         """Return what a callable is given: inputs and variables as one mapping."""
-        return Variables({**view.inputs, **view.state, **view.extra}, self._values)
+        return Variables(self._values, view.inputs, view.state, view.extra)
 
     def _value(self, source: Any, view: View) -> Any:
         if callable(source):
@@ -123,8 +134,8 @@ class Expressions:
     def _names(self, view: View) -> Mapping[str, Any]:
         """Return what text can name: inputs, state, and bare what they have in them."""
         there = {
-            "inputs": Variables(view.inputs, self._values),
-            "state": Variables(view.state, self._values),
+            "inputs": Variables(self._values, view.inputs),
+            "state": Variables(self._values, view.state),
         }
         return ChainMap(there, self.variables(view))  # type: ignore[arg-type]
 

@@ -30,7 +30,7 @@ SHOWN = 200
 """Characters of a call that an error shows."""
 
 
-class TooLate(TimeoutError):
+class TooLate(TimeoutError):  # noqa: N818 - user code sees a TimeoutError
     """A wait's time was over; *failure* is what was recorded of it."""
 
     def __init__(self, failure: Failure) -> None:
@@ -137,7 +137,7 @@ class Calls:
         return self._next_try(number)
 
     def _next_try(self, number: str) -> str:
-        """Return *number*, or, when that is known to have failed, one for another try."""
+        """Return *number*, or, when that has failed, one for another try."""
         calls, tries, tried = self._activation.calls or {}, 1, number
         while (called := calls.get(tried)) is not None and self._has_failed(called):
             tries += 1
@@ -228,7 +228,7 @@ class Calls:
     # -- ending ------------------------------------------------------------------------
 
     def take_next(self) -> bool:
-        """Hand the next call that has ended to the node; return whether there was one."""
+        """Hand the next call that has ended to the node; return False without one."""
         ended = self._ended
         if self.taken >= len(ended):
             return False
@@ -280,7 +280,7 @@ class Calls:
     # -- the end of the replay ---------------------------------------------------------
 
     def compare_rest(self, got: str) -> None:
-        """Note a difference if the log has calls that the code has not made, or left."""
+        """Note a difference if the log has calls that the code has not made."""
         for called in self.unmet.values():
             self._diverge(called, got)
             return

@@ -34,27 +34,47 @@ class Host(Protocol):
     """What makes the calls: for a coroutine it returns awaitables, else results."""
 
     @property
-    def replaying(self) -> bool: ...
+    def replaying(self) -> bool:
+        """Whether the node is still catching up."""
+        ...
 
-    def now(self) -> datetime: ...
+    def now(self) -> datetime:
+        """Return the time of the latest event taken in."""
+        ...
 
-    def call(self, node: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
+    def call(self, node: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run a node."""
+        ...
 
     def call_map(
         self, node: Any, items: list[Any], limit: int | None, on_error: str
-    ) -> Any: ...
+    ) -> Any:
+        """Run a node for every item."""
+        ...
 
-    def emit(self, value: Any) -> Any: ...
+    def emit(self, value: Any) -> Any:
+        """Yield a value upward."""
+        ...
 
-    def sleep(self, seconds: float) -> Any: ...
+    def sleep(self, seconds: float) -> Any:
+        """Wait for so many seconds."""
+        ...
 
-    def wait_signal(self, topic: str, timeout: float | None) -> Any: ...
+    def wait_signal(self, topic: str, timeout: float | None) -> Any:
+        """Wait for a signal."""
+        ...
 
-    def ask_person(self, asked: Question) -> Any: ...
+    def ask_person(self, asked: Question) -> Any:
+        """Wait for an answer."""
+        ...
 
-    def record(self, key: str, fn: Callable[..., Any], args: Any) -> Any: ...
+    def record(self, key: str, fn: Callable[..., Any], args: Any) -> Any:
+        """Return what is recorded under a key."""
+        ...
 
-    def patched(self, patch_id: str) -> bool: ...
+    def patched(self, patch_id: str) -> bool:
+        """Return whether to take the new way."""
+        ...
 
 
 class _Log(logging.LoggerAdapter[logging.Logger]):
@@ -117,7 +137,7 @@ class Context:
         """A random source that gives the same numbers in every replay."""
         if self._random is None:
             seed = f"{self.execution_id}:{self.address}"
-            self._random = Random(seed)  # noqa: S311 - it has to be repeatable
+            self._random = Random(seed)
         return self._random
 
     @property

@@ -89,7 +89,8 @@ class NodeHost:
         work = Work(None, NO_CALL, Step(name, map=fan))
         started = ev.ActivationStarted("map", name, input=given)
         each = self._hint(node) if on_error != "continue" else Any
-        return self._called(node, Ask(quoted(name), started, work), list[each])
+        hint = list[each]  # type: ignore[valid-type]
+        return self._called(node, Ask(quoted(name), started, work), hint)
 
     def _called(self, node: Any, ask: Ask, hint: Any) -> Any:
         number = self._calls.number(getattr(node, "key", None))

@@ -202,7 +202,7 @@ class NodeLoop(asyncio.AbstractEventLoop):
 
     # -- what asyncio asks of a loop ---------------------------------------------------
 
-    def call_soon(
+    def call_soon(  # type: ignore[override]
         self, callback: Callable[..., Any], *args: Any, context: Any = None
     ) -> asyncio.Handle:
         """Run *callback* in this turn, after what is ready."""
@@ -210,7 +210,7 @@ class NodeLoop(asyncio.AbstractEventLoop):
         self._ready.append(handle)
         return handle
 
-    def call_later(
+    def call_later(  # type: ignore[override]
         self,
         delay: float,
         callback: Callable[..., Any],
@@ -220,7 +220,7 @@ class NodeLoop(asyncio.AbstractEventLoop):
         """Run *callback* in *delay* seconds; durable."""
         return self.call_at(self.now + delay, callback, *args, context=context)
 
-    def call_at(
+    def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., Any], *args: Any, context: Any = None
     ) -> asyncio.TimerHandle:
         """Run *callback* when the log's time has come to *when*; durable."""
@@ -310,7 +310,7 @@ def _quiet(task: asyncio.Task[Any]) -> asyncio.Task[Any]:
 def _close(coroutine: Any) -> None:
     """Unwind a coroutine; what it awaits in its ``finally`` leads nowhere.
 
-    Not by its `close`: that gives up at the first thing awaited, with a part unfinished.
+    Not by its `close`: that gives up at the first thing awaited, half done.
     """
     with suppress(BaseException):  # user code may raise anything, `StopIteration` too
         for _ in range(STUBBORN):
@@ -335,7 +335,7 @@ def _ordered(original: Callable[..., Any]) -> Callable[..., Any]:
     return as_completed
 
 
-asyncio.as_completed = asyncio.tasks.as_completed = _ordered(asyncio.as_completed)  # type: ignore[assignment]
+asyncio.as_completed = asyncio.tasks.as_completed = _ordered(asyncio.as_completed)
 
 
 _NETWORK = "talk to the network in an activity: `await ctx.run(activity, ...)`"
@@ -356,7 +356,7 @@ _INSTEAD = {
 
 
 def _refusing(name: str, instead: str) -> Callable[..., NoReturn]:
-    def refuse(self: NodeLoop, *_: Any, **__: Any) -> NoReturn:
+    def refuse(*_: Any, **__: Any) -> NoReturn:
         raise NotDurableError(_CALLS.get(name, f"loop.{name}"), instead)
 
     return refuse

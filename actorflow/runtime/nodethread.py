@@ -132,7 +132,8 @@ class BlockingHost:
 
     def _ask(self, make: Callable[[NodeHost], Any]) -> Any:
         reply: PooledFuture[Any] = PooledFuture()
-        self._ref.put(Envelope(Wanted(make, reply), _LastWord(reply)))
+        last_word: Any = _LastWord(reply)
+        self._ref.put(Envelope(Wanted(make, reply), last_word))
         return reply.get()
 
     @property
@@ -171,7 +172,7 @@ class BlockingHost:
         return self._ask(lambda host: host.ask_person(asked))
 
     def record(self, key: str, fn: Callable[..., Any], args: Any) -> Any:
-        """Return what is recorded under *key*; call *fn*, on this thread, if need be."""
+        """Return what is recorded under *key*; call *fn*, on this thread, else."""
         if not self._ask(lambda host: host.may_recall(key)):
             value = fn(*args)
             self._ask(lambda host: host.keep(key, value))

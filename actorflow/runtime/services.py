@@ -62,7 +62,7 @@ class Executors:
         self._executor_of(job).submit(job)
 
     def abandon(self, *jobs: Job) -> None:
-        """Nobody waits for *jobs* any more; what comes of them is logged and dropped."""
+        """Nobody waits for *jobs* any more; what comes of them is dropped."""
         # All of them first: whoever takes the place of one must not begin another.
         for job in jobs:
             job.abandoned = True

@@ -4,6 +4,7 @@ from actorflow.actors.clock import VirtualClock
 from actorflow.actors.manual import ManualDispatcher
 from actorflow.testing.faults import Crash, CrashingLog
 from actorflow.testing.log_contract import EventLogContract
+from actorflow.testing.replayer import Divergence, Replayer, ReplayError
 from actorflow.testing.runtimes import runtime
 from actorflow.testing.simulation import CrashReport, End, Simulation, SimulationError
 
@@ -11,9 +12,12 @@ __all__ = [
     "Crash",
     "CrashReport",
     "CrashingLog",
+    "Divergence",
     "End",
     "EventLogContract",
     "ManualDispatcher",
+    "ReplayError",
+    "Replayer",
     "Simulation",
     "SimulationError",
     "VirtualClock",

@@ -90,7 +90,7 @@ class Replayer:
         """
         name = as_workflow(definition).name
         log = self._opened()
-        checked, found = 0, []
+        checked, found = 0, list[Any]()
         try:
             for name_, history in _histories(log, name, execution_id):
                 checked += 1
@@ -145,6 +145,8 @@ def described(event: Any) -> str:
     """Return an event as one would write it, without what is not set."""
     if isinstance(event, NonDeterminismError):
         return event.got
+    if isinstance(event, Recorded):
+        return f"{described(event.event)} at {event.address}"
     fields = [
         f"{a.name}={getattr(event, a.name)!r}"
         for a in type(event).__attrs_attrs__

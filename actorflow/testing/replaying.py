@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from actorflow.errors import NonDeterminismError
@@ -13,10 +14,10 @@ from actorflow.model import events as ev
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure, Recorded
 from actorflow.model.fold import apply
-from actorflow.model.state import Activation, Branch, parent_of
+from actorflow.model.policy import class_name
+from actorflow.model.state import parent_of
 from actorflow.runtime.actors import ACTORS
 from actorflow.runtime.dynamic import DynamicActor
-from actorflow.runtime.emitter import EmitterActor
 from actorflow.runtime.execution import ExecutionActor
 from actorflow.runtime.fanout import FanActor
 from actorflow.runtime.messages import Ended, Settle
@@ -38,7 +39,7 @@ class Stopped(BaseException):
 class _Leaf(RunActor):
     """An activity or a wait: what becomes of it is in the history."""
 
-    def __init__(self, run: Run, address: str, work: Any) -> None:
+    def __init__(self, run: Run, address: str, work: Any) -> None:  # noqa: ARG002
         super().__init__(run, address)
 
     def handle(self, message: Any) -> None:
@@ -59,10 +60,8 @@ class _Fan(FanActor):
         """Begin those that have been entered and have no actor yet."""
         del activation
         for index in range(fan.next):
-            address = f"{self.address}[{fan.key(index)}]"
-            item = self.run.state.activations.get(address)
-            begun = item is None or item.phase in ("failed", "queued")
-            if not begun and address not in self.run.actors:
+            address = self._address(fan, index)
+            if self._is_active(address) and address not in self.run.actors:
                 self._begin(fan, index, address)
 
     def handle(self, message: Any) -> None:
@@ -102,6 +101,8 @@ class _Host(NodeHost):
 
 
 class _Node(DynamicActor):
+    """A dynamic node, whose calls are compared with those of the history."""
+
     host_class = _Host
 
     async def wait_until_durable(self) -> None:
@@ -112,11 +113,21 @@ class _Node(DynamicActor):
         assert error is not None
         run = self.run
         assert isinstance(run, ReplayedRun)
-        run.differs_from(error)
+        run.differs(error)
+
+
+class _Wake(Settle):
+    """Give every branch that goes on an actor."""
 
 
 class _Root(ExecutionActor):
-    """The execution, which takes from the history what was asked of it."""
+    """The execution; what is asked of it is in the history."""
+
+    def handle(self, message: Any) -> None:
+        """Wake its branches, or see what follows."""
+        if isinstance(message, _Wake):
+            self.wake_branches()
+        super().handle(message)
 
     def _was_interrupted(self) -> bool:
         return False
@@ -129,14 +140,19 @@ class ReplayedRun(Run):
         difference: the first event that was not led to, and what was instead.
     """
 
-    def __init__(self, services: Any, workflow: Workflow, history: list[Recorded]):
-        super().__init__(services, Stream("execution", "replay", workflow.name), workflow)
+    def __init__(
+        self, services: Any, workflow: Workflow, history: list[Recorded]
+    ) -> None:
+        super().__init__(
+            services, Stream("execution", "replay", workflow.name), workflow
+        )
         self._left = deque(history)
         self._matched: set[int] = set()
-        self._at: dict[str, deque[Recorded]] = {}
+        self._at: dict[tuple[str, str], deque[Recorded]] = {}
         for recorded in history:
-            self._at.setdefault(recorded.address, deque()).append(recorded)
-        self._extra: list[tuple[str, Any]] = []
+            self._at.setdefault(_queue_of(recorded), deque()).append(recorded)
+        self._extra: list[Recorded] = []
+        self._latest: Recorded | None = None
         self.difference: Difference | None = None
 
     # -- what the engine records -------------------------------------------------------
@@ -144,31 +160,36 @@ class ReplayedRun(Run):
     def record_one(self, address: str, event: Any, now: float | None = None) -> None:
         """Compare with what the history has there, and take that in."""
         del now
-        expected = self._next_at(address)
+        mine = Recorded(self.state.version, self._now, address, event)
+        expected = self._next_at(mine)
         if isinstance(event, ev.NodeSettled) and not (
             expected is not None and same(event, expected.event)
         ):
             return  # when it is recorded is a matter of chance
-        if expected is None:
-            self._extra.append((address, event))
-            last = self.state.version
-            apply(self.state, Recorded(last, self._now, address, event))
+        if isinstance(event, ev.ActivationCompleted) and self.has_more(address, 1):
+            self.differs(mine)
+        elif expected is None:
+            self._extra.append(mine)
+            apply(self.state, mine)
         elif same(event, expected.event):
+            self._latest = mine
             self._take(expected)
         else:
-            self._differ(expected, event)
+            self.differs(mine)
+        if self.difference is not None:
+            raise Stopped
 
     @property
     def _now(self) -> float:
-        return self._left[0].time if self._left else self.services.clock.time()
+        return self._left[0].time if self._left else 0.0
 
     def _take(self, recorded: Recorded) -> None:
         self._matched.add(recorded.seq)
-        self._at[recorded.address].popleft()
+        self._at[_queue_of(recorded)].popleft()
         apply(self.state, recorded)
 
-    def _next_at(self, address: str) -> Recorded | None:
-        there = self._at.get(address)
+    def _next_at(self, mine: Recorded) -> Recorded | None:
+        there = self._at.get(_queue_of(mine))
         while there and isinstance(there[0].event, ev.BranchMoved):
             # Whether a choice is recorded before it is followed is a matter of chance.
             self._matched.add(there.popleft().seq)
@@ -176,59 +197,66 @@ class ReplayedRun(Run):
 
     def foresee(self, address: str, key: str) -> bool:
         """Take in the value that is recorded under *key* later, if one is."""
-        for recorded in self._at.get(address, ()):
+        there = self._at.get((address, ""), deque())
+        for recorded in there:
             event = recorded.event
             if isinstance(event, ev.ValueRecorded) and event.key == key:
                 self._matched.add(recorded.seq)
-                self._at[address].remove(recorded)
+                there.remove(recorded)
                 apply(self.state, recorded)
                 return True
         return False
 
-    def has_more(self, address: str) -> bool:
-        """Whether the history has more of what lies at and below *address*."""
+    def has_more(self, address: str, below: int = 0) -> bool:
+        """Whether the history has more of what lies at (or only *below*) *address*."""
         return any(
-            there and (at == address or at.startswith(f"{address}/"))
-            for at, there in self._at.items()
+            there and ((at == address and not below) or at.startswith(f"{address}/"))
+            for (at, _), there in self._at.items()
         )
 
-    def _differ(self, expected: Recorded, got: Any) -> None:
-        if self.difference is None:
-            self.difference = (expected, got)
-        raise Stopped
+    def differs(self, got: Any) -> None:
+        """Note that the first event that is left is not what the code leads to."""
+        self._skip_matched()
+        if self.difference is None and self._left:
+            self.difference = (self._left[0], got)
 
-    def differs_from(self, error: NonDeterminismError) -> None:
-        """A node has found a difference by itself."""
-        there = self._at.get(error.address) or self._left
-        self._differ(there[0], error)
+    def _skip_matched(self) -> None:
+        while self._left and self._left[0].seq in self._matched:
+            self._left.popleft()
 
     # -- what the history answers ------------------------------------------------------
 
     def go_on(self) -> bool:
-        """Take in the next event that nobody has led to; False at the end."""
-        while self._left and self._left[0].seq in self._matched:
-            self._left.popleft()
-        if not self._left:
-            return False
-        recorded = self._left[0]
-        if isinstance(recorded.event, ev.BranchMoved):
-            self._next_at(recorded.address)
-        elif self._comes_from_outside(recorded):
-            self._bring(recorded)
-        else:
-            self._differ(recorded, self._instead(recorded))
-        return True
+        """Take in what nobody led to, up to what the code must; False at the end."""
+        brought = False
+        while True:
+            self._skip_matched()
+            recorded = self._left[0] if self._left else None
+            if recorded is None:
+                return brought
+            if isinstance(recorded.event, ev.BranchMoved):
+                self._next_at(recorded)
+            elif self._comes_from_outside(recorded):
+                self._bring(recorded)
+                brought = True
+            elif not brought:
+                self.differs(self._instead(recorded))
+                return False
+            else:
+                return True
 
     def _comes_from_outside(self, recorded: Recorded) -> bool:
-        event = recorded.event
-        if self._at[recorded.address][0] is not recorded:
-            return False
+        event, address = recorded.event, recorded.address
+        if not address:
+            return not isinstance(event, _ENDS) or _is_given_up(event)
         if isinstance(event, _OUTSIDE):
             return True
-        part = self.state.activations.get(recorded.address)
-        if part is None or isinstance(event, ev.ActivationStarted | ev.WaitStarted):
-            return isinstance(event, ev.WaitStarted) and part is not None
-        return part.kind in LEAVES and not isinstance(event, ev.ActivationCancelled)
+        if isinstance(event, ev.BranchStarted):
+            first = event.parent is None and "/" not in address
+            return first and event.step == self.workflow.start.name
+        part = self.state.activations.get(address)
+        decided = isinstance(event, ev.ActivationStarted | ev.ActivationCancelled)
+        return part is not None and part.kind in LEAVES and not decided
 
     def _bring(self, recorded: Recorded) -> None:
         self._take(recorded)
@@ -239,7 +267,7 @@ class ReplayedRun(Run):
         elif isinstance(event, ev.ExecutionStarted):
             self.stop_children()
         elif isinstance(event, ev.ExecutionRetried | ev.BranchStarted):
-            self.actors[""].put(_Wake())
+            self.tell("", _Wake())
         elif not address:
             self.settle_all()
         elif isinstance(event, ev.ItemsStarted):
@@ -250,13 +278,12 @@ class ReplayedRun(Run):
     def _instead(self, recorded: Recorded) -> Any:
         """Return what the code has done where it should have led to *recorded*."""
         parent = parent_of(recorded.address) if recorded.address else ""
-        for address, event in self._extra:
-            if address == recorded.address or parent_of(address or " ") == parent:
-                return f"{type(event).__name__} at {address}"
-        part = self.state.activations.get(recorded.address)
-        if part is None and recorded.address not in self.state.branches:
-            return "nothing: the code does not come there"
-        return "nothing: the code waits for something else"
+        for mine in self._extra:
+            if mine.address and parent_of(mine.address) == parent:
+                return mine
+        if isinstance(recorded.event, ev.BranchStarted):
+            return ev.BranchStarted(self.workflow.start.name)
+        return self._latest or "nothing"
 
     # -- nothing is written ------------------------------------------------------------
 
@@ -289,23 +316,36 @@ class ReplayedRun(Run):
         self.spawn(cls, address, work)
 
 
-class _Wake(Settle):
-    """Give every branch that goes on an actor."""
+_OUTSIDE = (ev.ItemsStarted, ev.NodeSettled, ev.WaitEnded, ev.AttemptFailed)
+_ENDS = (ev.ExecutionCompleted, ev.ExecutionFailed, ev.CompensationStarted)
 
 
-_OUTSIDE = (
-    ev.ExecutionStarted,
-    ev.ExecutionPaused,
-    ev.ExecutionResumed,
-    ev.ExecutionCancelled,
-    ev.ExecutionRetried,
-    ev.ExecutionRecovered,
-    ev.SignalReceived,
-    ev.ItemsStarted,
-    ev.NodeSettled,
-    ev.WaitEnded,
-    ev.AttemptFailed,
-)
+def _is_given_up(event: Any) -> bool:
+    """Whether the engine gave the execution up, or a person ended it."""
+    if isinstance(event, ev.CompensationStarted):
+        return event.error is None
+    error = getattr(event, "error", None)
+    if error is None:
+        return False
+    return error.type == "engine" or NAME in error.exceptions
+
+
+NAME = class_name(NonDeterminismError)
+
+
+def _queue_of(recorded: Recorded) -> tuple[str, str]:
+    """Return what an event is in order with: others of its address, but for some.
+
+    The steps of a branch are in order with each other; when values pass through an
+    emitter, in relation to other things, is a matter of chance.
+    """
+    event, address = recorded.event, recorded.address
+    if isinstance(event, ev.ValueEmitted | ev.NodeSettled):
+        return (address, type(event).__name__)
+    if isinstance(event, ev.ActivationStarted) and event.step is not None:
+        return (parent_of(address), "steps")
+    return (address, "")
+
 
 _ACTORS: dict[str, Any] = {**ACTORS, "map": _Fan, "parallel": _Fan, "dynamic": _Node}
 
@@ -330,24 +370,25 @@ class Replay:
     def run(self) -> Difference | None:
         """Return the first difference, if there is one."""
         run = self._run
-        try:
-            run.go_on()  # it has started
-            run.go_on()  # and so has its first branch
-            run.spawn(_Root, "")
-            self._dispatcher.run_until_idle()
-            while self._defect is None and run.go_on():
-                self._dispatcher.run_until_idle()
-        except Stopped:
-            pass
-        if run.difference is None and self._defect is not None:
-            return run.next_left(), f"{type(self._defect).__name__}: {self._defect}"
+        run.go_on()  # it has started, and so has its first branch
+        run.spawn(_Root, "")
+        with suppress(Stopped):
+            while self._react() and run.go_on():
+                pass
+        if self._defect is not None:
+            run.differs(f"{type(self._defect).__name__}: {self._defect}")
         return run.difference
+
+    def _react(self) -> bool:
+        """Let the engine react; return whether all is well."""
+        while self._run.difference is None and self._defect is None:
+            if not self._dispatcher.step():
+                return True
+        return False
 
     def close(self) -> None:
         """Let go of the actors."""
-        self._dispatcher.stopped = False
         self._run.stop()
-        self._dispatcher.run_until_idle()
 
     def _crashed(self, _: Run, error: Exception) -> None:
         self._defect = self._defect or error
@@ -368,6 +409,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Failure):
         return (value.type, value.message, value.address, value.node)
     return value
-
-
-del Activation, Branch, EmitterActor

@@ -1,4 +1,4 @@
-"""Activities that dynamic nodes in these tests call, and how their logs are looked at."""
+"""Activities that dynamic nodes in these tests call, and a look at their logs."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ async def with_group(ctx: af.Context) -> list[int]:
         async with asyncio.TaskGroup() as tg:
             a = tg.create_task(ctx.run(double, n))
             b = tg.create_task(ctx.run(double, n + 1))
-        return a.result() + b.result()
+        return int(a.result() + b.result())
 
     async with asyncio.TaskGroup() as tg:
         tasks = [tg.create_task(two(n)) for n in range(3)]

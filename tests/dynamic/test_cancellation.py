@@ -61,7 +61,8 @@ def test_a_failing_task_cancels_its_group() -> None:
                     tg.create_task(patient(n))
                 tg.create_task(ctx.run(refuse, "enough"))
         except* af.NodeFailed as group:
-            told += [str(error.cause.message) for error in group.exceptions]
+            failed: list[Any] = list(group.exceptions)
+            told += [str(error.cause.message) for error in failed]
         return told
 
     expected = ["cancelled 0", "cancelled 1", "cancelled 2", "enough"]
@@ -111,7 +112,7 @@ def test_a_cancellation_can_be_refused() -> None:
 
 
 def test_what_is_left_running_is_cancelled_at_the_end() -> None:
-    """As with `asyncio.run`: tasks that nobody awaited are cancelled, cleanup included."""
+    """As with `asyncio.run`: tasks nobody awaited are cancelled, cleanup included."""
     counted = Counted()
     cleanup = counted.activity("cleanup")
 

@@ -81,7 +81,7 @@ def test_children_overlap_while_their_values_do_not() -> None:
     async def parent(ctx: af.Context) -> int:
         total = sum(await asyncio.gather(*(ctx.run(child, n) for n in range(8))))
         await ctx.emit("all")
-        return total
+        return int(total)
 
     with af.Runtime(":memory:", [parent], threads=8) as rt:
         run = rt.start(parent)

@@ -103,7 +103,7 @@ def test_the_failures_of_a_group_are_its_causes() -> None:
 
 
 def test_an_exception_nobody_can_import_is_recorded() -> None:
-    """A class that exists only here, with a message that cannot be made, is no trouble."""
+    """A class that exists only here, whose message cannot be made, is no trouble."""
 
     class Hostile(Exception):  # noqa: N818
         def __str__(self) -> str:

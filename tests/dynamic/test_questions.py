@@ -236,7 +236,7 @@ def test_the_same_id_can_be_asked_again() -> None:
 
     @af.dynamic
     async def node(ctx: af.Context) -> Any:
-        answers = []
+        answers: list[Any] = []
         while not (answers and answers[-1]):
             answers.append(await ctx.ask("Enough?", schema=bool, id="enough"))
         return answers
@@ -351,7 +351,7 @@ def test_children_before_a_question_run_once() -> None:
 
 
 def test_an_answer_survives_a_crash_right_after_it() -> None:
-    """Whatever write the process dies at, an accepted answer is never asked for again."""
+    """Whatever write the process dies at, an accepted answer is not asked for again."""
     for at in range(1, 8):
         world = World()
         accepted = False

@@ -100,11 +100,12 @@ def test_what_cannot_be_recorded_is_refused_where_it_is_given() -> None:
     @af.dynamic
     async def node(ctx: af.Context) -> list[str]:
         told = []
-        for give in (
+        gives: list[Any] = [
             lambda: ctx.run(node, object()),
             lambda: ctx.emit([object()]),
             lambda: ctx.record("lock", object),
-        ):
+        ]
+        for give in gives:
             try:
                 await give()
             except af.UnrecordableError as error:

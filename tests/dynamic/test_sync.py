@@ -32,7 +32,7 @@ def straight(ctx: af.Context, n: int) -> list[Any]:
     except af.NodeFailed as error:
         why = error.cause.message
     chance = ctx.random.random() == ctx.random.random()
-    return [first, mapped, plan, new, word, late, why, chance]
+    return [first, mapped, plan, new, word, late, why, chance]  # type: ignore[possibly-undefined]
 
 
 def test_everything_blocks_and_survives() -> None:

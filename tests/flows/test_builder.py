@@ -192,6 +192,28 @@ MEANINGLESS: dict[str, tuple[Callable[[af.Flow], af.Flow], str]] = {
         lambda f: f.then(echo, retry=af.Retry(max_attempts=0)),
         "max_attempts",
     ),
+    "a sleep of no length": (lambda f: f.sleep("soon"), "'soon'"),
+    "a sleep of nothing": (lambda f: f.sleep(None), "sleep"),  # type: ignore[arg-type]
+    "a timeout that is none": (lambda f: f.then(echo, timeout="soon"), "'soon'"),
+    "a wait that is none": (lambda f: f.wait_signal("s", timeout="x"), "'x'"),
+    "a gate that is none": (lambda f: f.gate("g", timeout="soon"), "'soon'"),
+    "a sleep that is a list": (lambda f: f.sleep([1]), "[1]"),  # type: ignore[arg-type]
+    "no condition": (
+        lambda f: f.when(None).then(echo).end(),  # type: ignore[arg-type]
+        "condition",
+    ),
+    "no retry of a flow": (
+        lambda f: f.then(af.Flow("i").then(echo), retry=af.Retry()),
+        "retry",
+    ),
+    "no retry of items that are flows": (
+        lambda f: f.map("m", af.Flow("i").then(echo), over=[], retry=af.Retry()),
+        "retry",
+    ),
+    "no timeout of items that are flows": (
+        lambda f: f.map("m", af.Flow("i").then(echo), over=[], timeout=3),
+        "timeout",
+    ),
     "a pause with nothing after": (lambda f: f.pause("why"), "pause"),
 }
 
@@ -250,6 +272,13 @@ def test_a_problem_of_a_block_names_it() -> None:
     )
 
     assert "'second'" in "\n".join(problems(flow.build))
+
+
+def test_inputs_that_are_one_text_are_refused() -> None:
+    """A text is not taken for a list of letters."""
+    text = "\n".join(problems(af.Flow("f", inputs="abc").then(echo).build))
+
+    assert "'abc'" in text
 
 
 def test_a_node_that_is_none_is_refused() -> None:
@@ -630,6 +659,20 @@ def test_several_outputs_are_a_mapping() -> None:
     )
 
     assert output(flow) == {"a": 1, "c": 3}
+
+
+def test_an_output_may_be_a_path() -> None:
+    """It reaches into the variable, alone and among several."""
+    flow = af.Flow("f").then(returning("a", {"b": {"c": 1}}))
+
+    assert output(flow.output("a.b.c")) == 1
+
+
+def test_several_outputs_may_be_paths() -> None:
+    """Each is named by its path."""
+    flow = af.Flow("f").then(returning("a", {"b": 1})).output("a.b", "a")
+
+    assert output(flow) == {"a.b": 1, "a": {"b": 1}}
 
 
 def test_an_output_may_be_none() -> None:
