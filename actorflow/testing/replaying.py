@@ -371,6 +371,9 @@ class Replay:
         """Return the first difference, if there is one."""
         run = self._run
         run.go_on()  # it has started, and so has its first branch
+        if not run.state.branches:
+            run.go_on()
+            return run.difference
         run.spawn(_Root, "")
         with suppress(Stopped):
             while self._react() and run.go_on():

@@ -262,7 +262,7 @@ def test_changed_graphs_do_not_replay() -> None:
     old = af.Flow("f").then(double, input={"x": 1}).then(echo, input={"x": 2})
     new = af.Flow("f").then(echo, input={"x": 2}).then(double, input={"x": 1})
     world = _recorded(old)
-    with pytest.raises(ReplayError, match="step='double'.*step='echo'"):
+    with pytest.raises(ReplayError, match=r"step='double'.*step='echo'"):
         Replayer(_log(world)).check(new)
 
 
