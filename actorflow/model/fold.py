@@ -429,6 +429,9 @@ def _weigh_within(state: ExecutionState, activation: Activation) -> None:
             if current is not None:
                 _weigh_within(state, current)
             state.weigh(branch)
+    elif activation.kind in _PARENTS:
+        for child in [c for c in state.activations.values() if c.parent is activation]:
+            _weigh_within(state, child)
     state.weigh(activation)
 
 

@@ -479,8 +479,9 @@ def _output(workflow: Workflow, state: ExecutionState, owner: str) -> Output | F
     branches = {branch.name: branch for branch in state.branches_in(owner)}
     if workflow.result is not None:
         variables = branches["main"].variables
-        whole = workflow.result == "*"
-        return Output(dict(variables) if whole else variables.get(workflow.result))
+        if workflow.result == "*":
+            return Output(dict(variables))
+        return Output(lookup(variables, workflow.result)[1])
     output: dict[str, Data] = {}
     for wanted in workflow.outputs:
         branch = branches.get(wanted.branch)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 from actorflow.model.activities import Activity, activity_problems, retry_problems
-from actorflow.model.definition import Workflow, targets
+from actorflow.model.definition import Workflow, node_kind, targets
 from actorflow.model.steps import KINDS, RUNNING_KINDS, Step
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -100,6 +100,8 @@ def _modifier_problems(step: Step) -> Iterator[str]:
     if step.retry and not can_fail:
         yield "retry is for steps that can fail: those that run code, wait_signal"
     whole = [kind for kind in ("flow", "dynamic") if kind in step.kinds]
+    if step.map and node_kind(step.map.activity) != "activity":
+        whole = [node_kind(step.map.activity)]
     if whole and (step.retry or step.timeout is not None):
         yield f"retry and timeout are for activities, inside the {whole[0]}"
     if step.catch and not can_fail:

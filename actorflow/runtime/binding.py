@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Iterator, Mapping
+from copy import copy
 from typing import Any
 
 from attrs import define, frozen
@@ -119,6 +120,13 @@ def call_of(data: Data) -> Call:
     return Call((), data or {})
 
 
+def _parameters(fn: Any) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(fn).parameters
+    except (ValueError, TypeError):
+        return {}
+
+
 class BoundActivity:
     """An activity with its signature, ready to be called on recorded input."""
 
@@ -132,6 +140,14 @@ class BoundActivity:
         self._positional = [(name, hints.get(name, Any)) for name in names]
         self._all_names = set(names)
         self._unnamed = self.signature.unnamed
+        first = next(iter(_parameters(activity.fn)), None)
+        self._context_comes_first = first == self.signature.context
+
+    def with_settings_of(self, activity: Any) -> BoundActivity:
+        """Return the same for a copy of the activity that has other settings."""
+        bound = copy(self)
+        bound.activity, bound.runs_on = activity, getattr(activity, "runs_on", "inline")
+        return bound
 
     def arguments(
         self, call: Call, context: ActivityContext | Context | None
@@ -161,15 +177,11 @@ class BoundActivity:
         if self._unnamed and not args:
             args = [kwargs.pop(name) for name in self._unnamed if name in kwargs]
         if self.signature.context is not None:
-            if args and names and self._context_comes_first():
+            if args and names and self._context_comes_first:
                 args.insert(0, context)
             else:
                 kwargs[self.signature.context] = context
         return args, kwargs
-
-    def _context_comes_first(self) -> bool:
-        first = next(iter(inspect.signature(self.activity.fn).parameters), None)
-        return first == self.signature.context
 
     def result(self, value: Any) -> Data:
         """Write a result down.

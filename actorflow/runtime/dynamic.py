@@ -76,27 +76,30 @@ class DynamicActor(RunActor):
         elif activation.phase == "running":
             if self._main is None:
                 self._begin_node(activation)
-            self._advance(activation)
+            if self._main is not None:
+                self._advance(activation, self._main)
 
     def _begin_node(self, activation: Activation) -> None:
         self._loop.now = activation.started_at
         self._calls.begin(activation)
-        self._main = self._loop.start(self._run_node())
+        try:
+            self._main = self._loop.start(self._coroutine())
+        except Exception as error:  # noqa: BLE001 - arguments may not fit
+            self._end_failed(error)
 
-    async def _run_node(self) -> Any:
+    def _coroutine(self) -> Any:
         bound, call = self._bound, self._work.call
         if not bound.is_async:
             ref = self._actor_ref
             self._thread = NodeThread(self.run, self._loop, self._host, ref)
-            return await self._thread.run(self.address, bound, call)
+            return self._thread.run(self.address, bound, call)
         context = Context(self._host, self.run.id, self.address)
         args, kwargs = bound.arguments(call, context)
-        return await bound.activity.fn(*args, **kwargs)
+        return bound.activity.fn(*args, **kwargs)
 
-    def _advance(self, activation: Activation) -> None:
+    def _advance(self, activation: Activation, main: asyncio.Task[Any]) -> None:
         """Run the node until it needs something that is not there."""
-        main, calls = self._main, self._calls
-        assert main is not None
+        calls = self._calls
         idle = self._loop.run_ready()
         while idle and calls.diverged is None and self._next(activation, main):
             idle = self._loop.run_ready()

@@ -8,7 +8,7 @@ log, so that a replay sees every race end as it did.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -26,6 +26,7 @@ from actorflow.runtime.work import Work
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_NONE: frozenset[str] = frozenset()
 SHOWN = 200
 """Characters of a call that an error shows."""
 
@@ -89,7 +90,7 @@ class Calls:
         self._address = address
         self._loop = loop
         self._pending: dict[str, Pending] = {}
-        self._undone: set[str] = set()
+        self._undone: Set[str] = _NONE
         self.taken = 0
         self.emitted = 0
         self.unmet: dict[str, Called] = {}
@@ -100,7 +101,7 @@ class Calls:
         """Take note of what is recorded already."""
         calls = activation.calls or {}
         self.unmet = {n: called for n, called in calls.items() if not called.loose}
-        self._undone = activation.undone or set()
+        self._undone = activation.undone or _NONE
 
     @property
     def replaying(self) -> bool:
@@ -153,26 +154,26 @@ class Calls:
         mark = "" if number[0] == ":" else "#"
         return f"{self._address}/{ask.name}{mark}{number}"
 
-    def result(self, number: str, ask: Ask) -> Awaitable[Data]:
-        """Return an awaitable of what the call gives; it begins when it is awaited."""
-        return self._result(number, ask)
-
-    async def _result(self, number: str, ask: Ask) -> Data:
+    async def result(self, number: str, ask: Ask | None, hint: Any) -> Any:
+        """Return what the call gives, as *hint* wants it; it begins here."""
         pending = self._pending.get(number)
+        assert ask is not None
         if pending is None:
             address = self.address(ask, number)
             pending = Pending(number, address, self._loop.create_future())
             self._make(pending, ask)
+        ask = None  # a node may wait for weeks, and there may be many
         assert pending.future is not None
         shared = number[0] == ":"
         pending.waiters += 1
         try:
-            return await (asyncio.shield(pending.future) if shared else pending.future)
+            data = await (asyncio.shield(pending.future) if shared else pending.future)
         except asyncio.CancelledError:
             pending.waiters -= 1
             if not pending.waiters:
                 self.leave(pending)
             raise
+        return self._run.services.codec.from_data(data, hint, path=pending.address)
 
     def start_timer(self, handle: NodeTimer, ask: Ask) -> None:
         """Let *handle* run when the call has ended."""

@@ -39,8 +39,8 @@ class NodeHost:
         self._run = actor.run
         self._loop = loop
         self._calls = calls
-        self._patches: dict[str, bool] = {}
-        self._recording: dict[str, asyncio.Future[Any]] = {}
+        self._patches: dict[str, bool] | None = None
+        self._recording: dict[str, asyncio.Future[Any]] | None = None
 
     @property
     def replaying(self) -> bool:
@@ -94,10 +94,7 @@ class NodeHost:
 
     def _called(self, node: Any, ask: Ask, hint: Any) -> Any:
         number = self._calls.number(getattr(node, "key", None))
-        return self._brought(self._calls.result(number, ask), hint, ask.name)
-
-    async def _brought(self, result: Awaitable[Any], hint: Any, name: str) -> Any:
-        return self._run.services.codec.from_data(await result, hint, path=name)
+        return self._calls.result(number, ask, hint)
 
     # -- waits -------------------------------------------------------------------------
 
@@ -121,7 +118,7 @@ class NodeHost:
 
         ask = Ask(f"signal:{quoted(topic)}", started, SIGNAL, facts)
         number = self._calls.number()
-        return self._brought(self._calls.result(number, ask), Any, "signal")
+        return self._calls.result(number, ask, Any)
 
     def ask_person(self, asked: Question) -> Any:
         """Return an awaitable of an answer, or of its default when time is over."""
@@ -139,7 +136,7 @@ class NodeHost:
             return [(address, question(name, asked.prompt, asked.timeout, schema, now))]
 
         ask = Ask(f"ask:{quoted(asked.id or '')}", started, work, facts)
-        return self._brought(self._calls.result(number, ask), asked.hint, "answer")
+        return self._calls.result(number, ask, asked.hint)
 
     # -- values ------------------------------------------------------------------------
 
@@ -153,7 +150,7 @@ class NodeHost:
 
     async def record(self, key: str, fn: Callable[..., Any], args: Any) -> Any:
         """Return what is recorded under *key*; call *fn* if nothing is."""
-        under_way = self._recording.get(key)
+        under_way = (self._recording or {}).get(key)
         if under_way is not None:
             await asyncio.shield(under_way)
         if not await self.may_recall(key):
@@ -181,6 +178,8 @@ class NodeHost:
         return self._run.services.codec.from_data(data, path=f"record({key!r})")
 
     async def _awaited(self, key: str, value: Awaitable[Any]) -> Any:
+        if self._recording is None:
+            self._recording = {}
         done = self._recording[key] = self._loop.create_future()
         try:
             return await value
@@ -190,15 +189,20 @@ class NodeHost:
 
     def patched(self, patch_id: str) -> bool:
         """Return whether this activation has taken, or may take, the new way."""
-        known = self._patches.get(patch_id)
-        if known is None:
-            key = f"patch:{patch_id}"
-            known = key in self._records
-            if not known and not self.replaying:
-                self._note(key, data=True)
-                known = True
-            self._patches[patch_id] = known
-        return known
+        if self._patches is None:
+            self._patches = {}
+        if patch_id not in self._patches:
+            self._patches[patch_id] = self.takes(f"patch:{patch_id}")
+        return self._patches[patch_id]
+
+    def takes(self, patch: str) -> bool:
+        """Return whether the new way was taken; where nothing was, take it."""
+        if patch in self._records:
+            return True
+        if self.replaying:
+            return False
+        self._note(patch, data=True)
+        return True
 
     @property
     def _records(self) -> dict[str, Any]:

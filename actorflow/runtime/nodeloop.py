@@ -113,7 +113,8 @@ class NodeLoop(asyncio.AbstractEventLoop):
 
     def __init__(self, timers: Timers) -> None:
         self._timers = timers
-        self._ready: deque[asyncio.Handle] = deque()
+        # None while nothing is: an empty deque would be most of a resting node.
+        self._ready: deque[asyncio.Handle] | None = None
         self._root = Path("")
         self._running = False
         self._serial = 0
@@ -132,17 +133,20 @@ class NodeLoop(asyncio.AbstractEventLoop):
         before = events._get_running_loop()  # noqa: SLF001 - as asyncio's own loops do
         events._set_running_loop(self)  # noqa: SLF001
         self._running = True
-        ready, left = self._ready, TURN
+        left = TURN
         try:
-            while ready and left and self.held is None:
-                handle = ready.popleft()
+            while self._ready and left and self.held is None:
+                handle = self._ready.popleft()
                 left -= 1
                 if not handle.cancelled():
                     _run(handle)
         finally:
             self._running = False
             events._set_running_loop(before)  # noqa: SLF001
-        return not ready
+        if self._ready:
+            return False
+        self._ready = None
+        return True
 
     def hold(self) -> asyncio.Future[None]:
         """Return a future that the current task waits for, and the whole node with it.
@@ -157,6 +161,7 @@ class NodeLoop(asyncio.AbstractEventLoop):
         held, self.held = self.held, None
         if held is not None and not held.done():
             held.set_result(None)
+            assert self._ready is not None
             self._ready.rotate(1)  # what that made ready is behind all else
 
     def next_call(self) -> str:
@@ -192,7 +197,7 @@ class NodeLoop(asyncio.AbstractEventLoop):
                     _close(task.get_coro())
         finally:
             events._set_running_loop(before)  # noqa: SLF001
-        self._ready.clear()
+        self._ready = None
         self._tasks.clear()
 
     def __del__(self) -> None:
@@ -207,8 +212,13 @@ class NodeLoop(asyncio.AbstractEventLoop):
     ) -> asyncio.Handle:
         """Run *callback* in this turn, after what is ready."""
         handle = asyncio.Handle(callback, args, self, context)
-        self._ready.append(handle)
+        self._make_ready(handle)
         return handle
+
+    def _make_ready(self, handle: asyncio.Handle) -> None:
+        if self._ready is None:
+            self._ready = deque()
+        self._ready.append(handle)
 
     def call_later(  # type: ignore[override]
         self,
@@ -234,7 +244,7 @@ class NodeLoop(asyncio.AbstractEventLoop):
 
     def run_timer(self, handle: asyncio.TimerHandle) -> None:
         """A timer is over: run its callback with the next turn."""
-        self._ready.append(handle)
+        self._make_ready(handle)
 
     def time(self) -> float:
         """Return the time of the latest event the node has taken in."""

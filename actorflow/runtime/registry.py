@@ -25,6 +25,7 @@ class Activities:
         self._codec = codec
         self._by_name: dict[str, BoundActivity] = {}
         self._by_node: dict[Any, BoundActivity] = {}
+        self._by_fn: dict[Any, BoundActivity] = {}
         self._ambiguous: set[str] = set()
         self._undo: dict[str, Any] = {}
 
@@ -70,11 +71,18 @@ class Activities:
         """Return the bound activity that a step names, or is given."""
         if isinstance(node, str):
             return self._by_name[node]
-        return self._by_node.get(node) or self.add(node)
+        known = self._by_node.get(node)
+        if known is not None:
+            return known
+        # A dynamic node may make a copy with other settings for every call: not kept.
+        like = self._by_fn.get(getattr(node, "fn", None))
+        if like is None or getattr(node, "compensate", None) is not None:
+            return self.add(node)
+        return like.with_settings_of(node)
 
     def _bind(self, activity: Any) -> BoundActivity:
         self._codec.trust(activity.fn.__module__)
-        bound = BoundActivity(activity, self._codec)
+        bound = self._by_fn[activity.fn] = BoundActivity(activity, self._codec)
         for hint in bound.signature.hints.values():
             self._codec.learn(hint)
         return bound

@@ -82,16 +82,12 @@ class _Host(NodeHost):
         await self._loop.create_future()  # the history ends before
         return False
 
-    def patched(self, patch_id: str) -> bool:
+    def takes(self, patch: str) -> bool:
         """Take the way that was taken; a new one only where the history ends."""
-        known = self._patches.get(patch_id)
-        if known is None:
-            key = f"patch:{patch_id}"
-            known = key in self._records
-            known = known or self._replay.foresee(self._actor.address, key)
-            known = known or not self._replay.has_more(self._actor.address)
-            self._patches[patch_id] = known
-        return known
+        address = self._actor.address
+        if patch in self._records or self._replay.foresee(address, patch):
+            return True
+        return not self._replay.has_more(address)
 
     @property
     def _replay(self) -> ReplayedRun:

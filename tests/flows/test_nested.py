@@ -234,6 +234,30 @@ def test_after_rt_retry_a_nested_flow_goes_on_where_it_failed() -> None:
     assert ailing.seen == [1]
 
 
+def test_a_retry_reaches_through_every_kind_of_step() -> None:
+    """A failure below items, arms, iterations and choices runs again, and it alone."""
+    ailing, diary = Ailing(7), Diary()
+    leaf = af.Flow("leaf", inputs=["value"]).then(diary.echo).then(ailing, into="r")
+    choice = af.Flow("choice", inputs=["value"]).route(
+        "'k'", {"k": leaf.output("r")}, into="r"
+    )
+    arm = af.Flow("arm", inputs=["value"]).parallel("r", choice.output("r"), double)
+    each = af.Flow("each", inputs=["last"]).map("r", arm.output("r"), over=[7])
+    loop = af.Flow("loop", inputs=["n"]).loop("r", each.output("r"), max_iterations=1)
+    inner = af.Flow("inner", inputs=["n"]).map("r", loop.output("r"), over=[0])
+    flow = af.Flow("f").map("r", inner.output("r"), over=[0, 1]).output("r").build()
+    with runtime(flow) as rt:
+        run = rt.start(flow)
+        assert run.wait().status == "failed"
+        ailing.heal()
+        rt.retry(run.id)
+
+        result = [[{"choice": {"key": "k", "result": 7}, "double": 14}]]
+        assert run.result() == [result, result]
+    assert diary.lines == [7, 7]
+    assert ailing.seen == [7, 7]
+
+
 # --- waits inside --------------------------------------------------------------------
 
 

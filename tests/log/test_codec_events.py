@@ -79,6 +79,7 @@ EXAMPLES = [
     model.WaitEnded(2, 17, timed_out=True),
     model.WaitEnded(1, answer={"value": True, "by": "ann"}),
     model.NodeSettled(),
+    model.NodeSettled(2, 5),
     model.ProgressReported(),
     model.ProgressReported(3.0, 10.0, "page 3"),
     model.ValueEmitted(),

@@ -13,10 +13,14 @@ from typing import Any
 import pytest
 
 import actorflow as af
+from actorflow.log.codec import Codec
 from actorflow.log.memory import MemoryLog
 from actorflow.log.port import Write
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model.events import Recorded
+from actorflow.model.rules import View
+from actorflow.model.steps import BY_NAME
+from actorflow.runtime.expressions import Expressions
 from actorflow.runtime.fanout import FanActor
 from actorflow.runtime.run import Run, RunActor
 from actorflow.testing import runtime
@@ -158,6 +162,29 @@ def test_a_step_costs_the_same_however_many_came_before() -> None:
     one, two, three = (calls_of(chain(steps)) for steps in (100, 200, 300))
 
     assert three - two == pytest.approx(two - one, rel=0.02)
+
+
+class Unlisted(dict[str, Any]):
+    """Variables that may be looked up, and not looked through."""
+
+    def __iter__(self) -> Iterator[str]:
+        raise AssertionError("somebody looks through all variables")
+
+    keys = values = items = copy = __iter__  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [BY_NAME, {"n": "${state.n}"}, {"n": "${n}"}, lambda state: {"n": state["n"]}],
+    ids=["by name", "a path", "a bare name", "a callable"],
+)
+def test_a_parameter_costs_the_same_however_many_variables_there_are(
+    parameters: Any,
+) -> None:
+    """What a step is given is looked up; the rest of the state is not touched."""
+    view = View(Unlisted(), Unlisted(n=1, other=2), {})
+
+    assert Expressions(Codec()).arguments(parameters, ["n"], view) == {"n": 1}
 
 
 def test_a_chain_runs_on_one_thread() -> None:

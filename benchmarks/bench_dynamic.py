@@ -1,0 +1,140 @@
+"""What does a dynamic node cost: a call, a yield, its memory, and its coming back?
+
+    python -m benchmarks.bench_dynamic [--quick] [--json] [--durability process]
+
+A call is measured against a graph's step (its "floor"): 100 of either, one after the
+other, each durable before the next begins. Memory is that of executions whose one node
+waits for a signal, all in memory, nothing passivated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import resource
+import time
+from pathlib import Path
+
+import actorflow as af
+from benchmarks.bench_chain import STEPS, chain, increment
+from benchmarks.common import Figure, Options, report
+
+CALLS, QUICK_CALLS = 10_000, 2_000
+NODES, QUICK_NODES = 10_000, 2_000
+YIELDS = 5_000
+PAGE = resource.getpagesize()
+
+
+@af.dynamic
+async def calls(ctx: af.Context, count: int) -> int:
+    """Call one after the other."""
+    n = 0
+    for _ in range(count):
+        n = await ctx.run(increment, n)
+    return n
+
+
+@af.dynamic
+async def history(ctx: af.Context, count: int) -> int:
+    """Call many, some at a time, and wait."""
+    total = 0
+    for first in range(0, count, 100):
+        batch = (ctx.run(increment, n) for n in range(first, first + 100))
+        total += sum(await asyncio.gather(*batch))
+    await ctx.wait_signal("go")
+    return total
+
+
+@af.dynamic
+async def waiting(ctx: af.Context) -> None:
+    """Wait."""
+    await ctx.wait_signal("go")
+
+
+@af.dynamic
+async def talking(ctx: af.Context, count: int) -> None:
+    """Yield."""
+    for n in range(count):
+        await ctx.emit(n)
+
+
+def _against_steps(options: Options) -> Figure:
+    figure = Figure("100 calls, against 100 steps", "s", goal=1.5)
+    graph = chain(STEPS)
+    path = options.directory / "calls.db"
+    with af.Runtime(path, [graph, calls], durability=options.durability) as rt:
+        rt.start(graph).result()
+        rt.start(calls, count=STEPS).result()
+        for _ in range(options.rounds):
+            began = time.perf_counter()
+            rt.start(graph).result()
+            between = time.perf_counter()
+            rt.start(calls, count=STEPS).result()
+            figure.add(time.perf_counter() - between, between - began)
+    return figure
+
+
+def _coming_back(options: Options) -> Figure:
+    count = QUICK_CALLS if options.quick else CALLS
+    figure = Figure(f"resume after {count} recorded calls", "s", goal=1.0)
+    for number in range(min(options.rounds, 3)):
+        path = Path(options.directory, f"resume{number}.db")
+        with af.Runtime(path, [history], durability=options.durability) as rt:
+            rt.start(history, count=count, execution_id="n").wait()
+        with af.Runtime(path, [history], durability=options.durability) as rt:
+            began = time.perf_counter()
+            rt.signal("n", "go")
+            rt.get("n").result()
+            figure.add(time.perf_counter() - began)
+    return figure
+
+
+def _resident() -> int:
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+
+
+def _memory(options: Options) -> Figure:
+    count = QUICK_NODES if options.quick else NODES
+    figure = Figure(f"memory of {count} waiting nodes, each", "bytes", goal=4_000)
+    path = options.directory / "waiting.db"
+    with af.Runtime(
+        path,
+        [waiting],
+        durability=options.durability,
+        passivate_after=3_600,
+        max_resting=10 * count,
+    ) as rt:
+        for _ in range(100):
+            rt.start(waiting).wait()
+        before = _resident()
+        for _ in range(count):
+            rt.start(waiting)
+        rt.start(waiting).wait()
+        figure.add((_resident() - before) / count)
+    return figure
+
+
+def _yielding(options: Options) -> Figure:
+    figure = Figure("yields of one node", "1/s", more_is_better=True)
+    path = options.directory / "yields.db"
+    with af.Runtime(path, [talking], durability=options.durability) as rt:
+        for _ in range(min(options.rounds, 5)):
+            began = time.perf_counter()
+            rt.start(talking, count=YIELDS).result()
+            figure.add(YIELDS / (time.perf_counter() - began))
+    return figure
+
+
+def measure(options: Options) -> list[Figure]:
+    """Measure one after the other."""
+    return [
+        _against_steps(options),
+        _coming_back(options),
+        _memory(options),
+        _yielding(options),
+    ]
+
+
+if __name__ == "__main__":
+    report(__doc__, measure)
