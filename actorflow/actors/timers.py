@@ -76,6 +76,8 @@ class _Heap:
 
     def remaining(self) -> float | None:
         """Return the seconds until the earliest timer, or None."""
+        if not self.entries:
+            return None
         with self._lock:
             self._drop_cancelled()
             if not self.entries:

@@ -17,10 +17,16 @@ _GRAIN = 16
 
 
 class ManyRows:
-    """A statement around a VALUES list of rows of *width*."""
+    """A statement around a VALUES list of rows of *width*.
 
-    def __init__(self, before: str, width: int, after: str = "") -> None:
+    *single* does the same for one row, where that takes less.
+    """
+
+    def __init__(
+        self, before: str, width: int, after: str = "", single: str | None = None
+    ) -> None:
         self._before, self._after = before, after
+        self._single = single
         self._row = "(" + ", ".join("?" * width) + ")"
         self._texts: dict[int, str] = {}
 
@@ -28,6 +34,9 @@ class ManyRows:
         self, connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]
     ) -> None:
         """Execute for all *rows*."""
+        if self._single is not None and len(rows) == 1:
+            connection.execute(self._single, rows[0])
+            return
         start = 0
         for size in _sizes(len(rows)):
             part = rows[start : start + size]
@@ -68,6 +77,7 @@ MOVE_HEADS = ManyRows(
     "UPDATE stream SET head = new.column2, updated_at = new.column3 FROM (VALUES",
     3,
     ") AS new WHERE stream.id = new.column1",
+    single="UPDATE stream SET head = ?2, updated_at = ?3 WHERE id = ?1",
 )
 
 UPDATE_STREAMS = ManyRows(

@@ -326,7 +326,7 @@ class Step:
         """What kind of step it is."""
         return self.kinds[0]
 
-    @property
+    @cached_property
     def nodes(self) -> dict[str, Any]:
         """The nodes it runs, by name: of the arm, of the choice, or of its own."""
         if self.parallel:

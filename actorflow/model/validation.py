@@ -99,7 +99,7 @@ def _modifier_problems(step: Step) -> Iterator[str]:
     can_fail = runs_code or step.wait_signal is not None or step.ask is not None
     if step.retry and not can_fail:
         yield "retry is for steps that can fail: those that run code, wait_signal"
-    whole = [kind for kind in ("flow", "dynamic") if kind in step.kinds]
+    whole: list[str] = [k for k in ("flow", "dynamic") if k in step.kinds]
     if step.map and node_kind(step.map.activity) != "activity":
         whole = [node_kind(step.map.activity)]
     if whole and (step.retry or step.timeout is not None):
