@@ -40,6 +40,9 @@ class Activity(Generic[P, R]):
         executor: where it runs; an ``async def`` always runs on ``async``.
         compensate: the node that undoes it.
         key: a name for this call that stays the same when code moves.
+        branch: of a call in a dynamic node: ``"sub"`` sets it apart under a name of its
+            own, any other name puts it under that; see `ActivityContext.branch`.
+        as_output: of a call in a dynamic node: its result is the node's.
     """
 
     fn: Callable[P, R]
@@ -50,6 +53,8 @@ class Activity(Generic[P, R]):
     executor: ExecutorName = "thread"
     compensate: Any = None
     key: str | None = None
+    branch: str | None = None
+    as_output: bool = False
 
     def __attrs_post_init__(self) -> None:
         # As functools.update_wrapper does, which cannot write to a frozen instance.
@@ -180,11 +185,18 @@ class Dynamic(Generic[P, R]):
             parameter is the `Context`.
         name: under which it is recorded.
         key: a name for this call that stays the same when code moves.
+        retry: of a call in another node: when to run it anew, as another call.
+        timeout: of a call in another node: seconds for one such run.
+        branch: as of an activity; *as_output* likewise.
     """
 
     fn: Callable[P, R]
     name: str
     key: str | None = None
+    retry: tuple[Retry, ...] = field(default=(), converter=retries)
+    timeout: float | None = field(default=None, converter=optional_seconds)
+    branch: str | None = None
+    as_output: bool = False
 
     def __attrs_post_init__(self) -> None:
         for name in WRAPPER_ASSIGNMENTS:
@@ -202,11 +214,21 @@ class Dynamic(Generic[P, R]):
         Raises:
             DefinitionError: a setting does not exist.
         """
-        unknown = sorted(set(changes) - {"name", "key"})
-        if unknown:
-            problems = [f"no option {o!r}; there are key, name" for o in unknown]
+        known = sorted({f.name for f in fields(Dynamic)} - {"fn"})
+        problems = [
+            f"no option {name!r}; there are {', '.join(known)}"
+            for name in sorted(set(changes) - set(known))
+        ]
+        if problems:
             raise DefinitionError(self.name, problems)
-        return evolve(self, **changes)
+        changed = evolve(self, **changes)
+        if changed.timeout is not None and changed.timeout <= 0:
+            problems.append(f"timeout must be positive, not {changed.timeout:g} s")
+        for number, retry in enumerate(changed.retry):
+            problems += retry_problems(retry, f"retry[{number}]")
+        if problems:
+            raise DefinitionError(self.name, problems)
+        return changed
 
     @property
     def is_async(self) -> bool:

@@ -225,6 +225,7 @@ class ActivationStarted:
         input: what the node was given.
         store: the variable that will take the result.
         undo: the name of the node that compensates this one.
+        branch: what it was set apart under, by the dynamic node that called it.
     """
 
     kind: str
@@ -233,6 +234,7 @@ class ActivationStarted:
     input: Data = None
     store: str | None = None
     undo: str | None = None
+    branch: str | None = None
 
 
 @frozen

@@ -339,6 +339,7 @@ def _activation_started(state: ExecutionState, recorded: Recorded) -> None:
         input=event.input,
         store=event.store,
         undo=event.undo,
+        branch=event.branch,
         started_at=recorded.time,
     )
     if event.kind in ("map", "parallel"):

@@ -167,7 +167,8 @@ def _with_input(
         node = step.nodes[step.name]
         given = evaluator.arguments(node, step.parameters, view)
         undo = evaluator.undo_of(node)
-        return evolve(started, node=node_name(node), input=given, undo=undo)
+        name = node_name(node)
+        return ev.ActivationStarted(step.kind, name, step.name, given, step.store, undo)
     make = _INPUTS.get(step.kind)
     if make is None:
         return started

@@ -256,6 +256,7 @@ class Activation(Part):
         results: of its children that have ended, by address; a loop keeps the last.
         calls: those that a dynamic node has made, by `call_number`.
         ended: those of them that have ended, in the order of the log.
+        branch: what it was set apart under, itself.
         seen: how many of these the node is known to have taken in.
         undone: numbers of calls that a retry has let it make anew.
         records: activity history.
@@ -287,6 +288,7 @@ class Activation(Part):
     seen: int = 0
     undone: set[str] | None = None
     emitted: int = 0
+    branch: str | None = None
     started_at: float = 0.0
     interruptions: int = 0
     records: dict[str, Data] | None = None
@@ -314,6 +316,15 @@ def parent_of(address: str) -> str:
     slash = address.rfind("/")
     at = address.find("@", slash + 1)
     return address[: at if at >= 0 else max(slash, 0)]
+
+
+def branch_of(part: Part | None) -> str:
+    """Return what *part* was set apart under: the nearest name, or ``""``."""
+    while part is not None:
+        if isinstance(part, Activation) and part.branch is not None:
+            return part.branch
+        part = part.parent
+    return ""
 
 
 def call_number(address: str) -> str:

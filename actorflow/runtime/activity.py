@@ -12,7 +12,7 @@ from actorflow.model import events as ev
 from actorflow.model.events import Failure
 from actorflow.model.policy import failure_of, next_try
 from actorflow.model.rules import wait_for_signal
-from actorflow.model.state import Activation, Answer, parent_of
+from actorflow.model.state import Activation, Answer, branch_of, parent_of
 from actorflow.runtime.bridge import ActorBridge
 from actorflow.runtime.context import ActivityContext, AskSignal, Flush, RecordValue
 from actorflow.runtime.emitter import Yielded, emitter_of
@@ -158,6 +158,7 @@ class ActivityActor(RunActor):
             bridge=ActorBridge(self._actor_ref, job),
             values=self.run.services.codec,
             is_async=self._bound.is_async,
+            branch=branch_of(activation),
         )
 
     def _watch_clock(self, activation: Activation) -> None:

@@ -84,6 +84,8 @@ class ActivityContext:
         visit: the how-manieth entry under this address, from 1.
         idempotency_key: the same for every try; hand it to the outside world, so that
             an effect whose record was lost in a crash is not repeated.
+        branch: what a dynamic node has set it apart under (``options(branch=...)``),
+            or what it lies in; ``""`` if nothing.
         log: a logger with the address in its name.
     """
 
@@ -99,8 +101,10 @@ class ActivityContext:
         bridge: Bridge | None = None,
         values: Any = None,
         is_async: bool = False,
+        branch: str = "",
     ) -> None:
         self.execution_id = execution_id
+        self.branch = branch
         self.address = address
         self.attempt = attempt
         self.visit = visit

@@ -93,7 +93,7 @@ class DynamicActor(RunActor):
             ref = self._actor_ref
             self._thread = NodeThread(self.run, self._loop, self._host, ref)
             return self._thread.run(self.address, bound, call)
-        context = Context(self._host, self.run.id, self.address)
+        context = Context(self._host, self.run.id, self.address, self._host.branch)
         args, kwargs = bound.arguments(call, context)
         return bound.activity.fn(*args, **kwargs)
 
@@ -170,7 +170,7 @@ class DynamicActor(RunActor):
 
     def _end(self, main: asyncio.Task[Any]) -> None:
         try:
-            data = self._bound.result(main.result())
+            data = self._host.output(self._bound, main.result())
         except BaseException as error:  # noqa: BLE001 - user code may raise anything
             self._end_failed(error)
             return

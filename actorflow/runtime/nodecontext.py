@@ -118,12 +118,17 @@ class Context:
     Attributes:
         execution_id: whose execution this is.
         address: which activation of it.
+        branch: what the caller has set it apart under (``options(branch=...)``), or
+            what it lies in; ``""`` if nothing.
     """
 
-    __slots__ = ("_host", "_log", "_random", "address", "execution_id")
+    __slots__ = ("_host", "_log", "_random", "address", "branch", "execution_id")
 
-    def __init__(self, host: Host, execution_id: str, address: str) -> None:
+    def __init__(
+        self, host: Host, execution_id: str, address: str, branch: str = ""
+    ) -> None:
         self._host = host
+        self.branch = branch
         self._random: Random | None = None
         self._log: _Log | None = None
         self.execution_id = execution_id
@@ -152,7 +157,9 @@ class Context:
 
         Calls are told apart by the task they are made in and their order there, or by
         the key of ``node.options(key=...)``: two calls with one key are one run, and
-        only after a failure the key stands for another one.
+        only after a failure the key stands for another one. Other options of a call
+        are ``retry``, ``timeout``, ``branch`` (sets it apart) and ``as_output`` (its
+        result is this node's, which then returns nothing).
 
         Raises:
             NodeFailed: it failed; `.cause` says why.

@@ -9,19 +9,26 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
+from random import Random
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
+from actorflow.errors import ActivityError
 from actorflow.model import events as ev
 from actorflow.model.activities import node_name
 from actorflow.model.definition import node_kind
-from actorflow.model.events import Failure
+from actorflow.model.events import Data, Failure
 from actorflow.model.rules import question, wait_for_signal
+from actorflow.model.state import branch_of
 from actorflow.model.steps import Map, Step
-from actorflow.runtime.binding import NO_CALL, call_of
+from actorflow.runtime.binding import NO_CALL, BoundActivity, call_of
 from actorflow.runtime.expressions import call_data
 from actorflow.runtime.nodecalls import Ask, Calls, quoted
 from actorflow.runtime.nodecontext import Question, schema_of
 from actorflow.runtime.nodeloop import NodeLoop
+from actorflow.runtime.nodepatience import patiently
 from actorflow.runtime.work import Work
 
 if TYPE_CHECKING:
@@ -39,6 +46,8 @@ class NodeHost:
         self._run = actor.run
         self._loop = loop
         self._calls = calls
+        self._output: str | None = None
+        self._chances = 0
         self._patches: dict[str, bool] | None = None
         self._recording: dict[str, asyncio.Future[Any]] | None = None
 
@@ -64,12 +73,23 @@ class NodeHost:
         work = Work(node, call_of(data), Step(name, activity=node))
         undo = self._run.services.expressions.undo_of(node)
         started = ev.ActivationStarted(kind, name, input=data, undo=undo)
-        return self._called(node, Ask(quoted(name), started, work), self._hint(node))
+        ask, hint = Ask(quoted(name), started, work), self._hint(node)
+        first = self._planned(node, ask, hint)
+        if kind == "dynamic" and (node.retry or node.timeout is not None):
+            self._chances += 1
+            plan = partial(self._planned, node, ask, hint)
+            return patiently(node, first, plan, self._chance(self._chances))
+        return first()
+
+    def _chance(self, number: int) -> Random:
+        return Random(f"{self._run.id}:{self._actor.address}:{number}")
 
     def _hint(self, node: Any) -> Any:
         if node_kind(node) == "flow":
             return Any
-        return self._run.services.bound(node).signature.returns
+        hint = self._run.services.bound(node).signature.returns
+        # A node that returns nothing may give what one of its calls does.
+        return Any if hint is type(None) else hint
 
     def call_map(
         self, node: Any, items: list[Any], limit: int | None, on_error: Any
@@ -90,11 +110,45 @@ class NodeHost:
         started = ev.ActivationStarted("map", name, input=given)
         each = self._hint(node) if on_error != "continue" else Any
         hint = list[each]  # type: ignore[valid-type]
-        return self._called(node, Ask(quoted(name), started, work), hint)
+        return self._planned(node, Ask(quoted(name), started, work), hint)()
 
-    def _called(self, node: Any, ask: Ask, hint: Any) -> Any:
+    def _planned(self, node: Any, ask: Ask, hint: Any) -> Callable[[], Awaitable[Any]]:
+        """Give a call its number; return what makes it."""
         number = self._calls.number(getattr(node, "key", None))
-        return self._calls.result(number, ask, hint)
+        branch = getattr(node, "branch", None)
+        if branch == "sub":
+            branch = f"{self.branch}.{ask.name}@{number.strip(':')}".lstrip(".")
+        if branch is not None:
+            ask = evolve(ask, started=evolve(ask.started, branch=branch))
+        as_output = getattr(node, "as_output", False)
+        make = self._as_output if as_output else self._calls.result
+        return partial(make, number, ask, hint)
+
+    @property
+    def branch(self) -> str:
+        """What the node is set apart under."""
+        return branch_of(self._run.state.activations[self._actor.address])
+
+    async def _as_output(self, number: str, ask: Ask | None, hint: Any) -> Any:
+        if self._output not in (None, number):
+            message = f"the output is that of call {self._output} already"
+            raise ActivityError(message, type="output")
+        self._output = number
+        try:
+            return await self._calls.result(number, ask, hint)
+        except BaseException:
+            self._output = None
+            raise
+
+    def output(self, bound: BoundActivity, value: Any) -> Data:
+        """Return what the node gives: its own result, or that of a call of its."""
+        if self._output is None:
+            return bound.result(value)
+        if value is not None:
+            message = f"returns a value, but its output is that of call {self._output}"
+            raise ActivityError(message, type="output")
+        calls = self._run.state.activations[self._actor.address].calls or {}
+        return calls[self._output].value
 
     # -- waits -------------------------------------------------------------------------
 

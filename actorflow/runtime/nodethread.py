@@ -85,9 +85,8 @@ class NodeThread:
 
     async def run(self, address: str, bound: BoundActivity, call: Call) -> Any:
         """Run the function; do what it wants until it ends."""
-        context: Any = Context(
-            BlockingHost(self._host, self._ref), self._run.id, address
-        )
+        blocking = BlockingHost(self._host, self._ref)
+        context: Any = Context(blocking, self._run.id, address, self._host.branch)
         self._job = NodeJob(address, bound, call, self._ref.put, context=context)
         self._run.after_durable(self._run.services.executors.submit, self._job)
         while True:

@@ -12,9 +12,10 @@ from actorflow.testing import runtime
 from tests.dynamic.helpers import Counted, double
 
 
-def _nodes_in_memory() -> int:
+def _in_memory(node: Any) -> int:
     gc.collect()
-    return sum(isinstance(each, DynamicActor) for each in gc.get_objects())
+    actors = [each for each in gc.get_objects() if isinstance(each, DynamicActor)]
+    return sum(each._bound.activity is node for each in actors)
 
 
 def test_a_suspended_node_costs_no_memory() -> None:
@@ -26,13 +27,12 @@ def test_a_suspended_node_costs_no_memory() -> None:
         return await ctx.wait_signal("word")
 
     with runtime(node, passivate_after=10) as rt:
-        before = _nodes_in_memory()
         runs = [rt.start(node) for _ in range(5)]
         for run in runs:
             run.wait()
-        assert _nodes_in_memory() == before + 5
+        assert _in_memory(node) == 5
         rt.clock.advance(60)
-        assert _nodes_in_memory() == before
+        assert _in_memory(node) == 0
         for run in runs:
             run.signal("word", "hello")
         assert [run.result() for run in runs] == ["hello"] * 5

@@ -61,6 +61,7 @@ EXAMPLES = [
     model.ActivationStarted("activity", "fetch_order"),
     model.ActivationStarted("activity", "fetch_order", "fetch", {"id": 1}, "order"),
     model.ActivationStarted("activity", "charge", undo="refund"),
+    model.ActivationStarted("dynamic", "review", branch="review@2"),
     model.FlowStarted(),
     model.FlowStarted({"id": 1}, {"n": None}),
     model.ItemsStarted(0, 100),
