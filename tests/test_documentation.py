@@ -112,15 +112,15 @@ def test_every_page_is_in_the_index_of_its_section(section: str) -> None:
     assert [page for page in sorted(pages) if f"]({page})" not in text] == []
 
 
-def test_every_test_that_a_promise_names_exists() -> None:
-    """Who doubts a promise can read the test that attacks it."""
-    text = text_of("explanation/promises.md")
+@pytest.mark.parametrize("page", ["explanation/promises.md", "reference/parity.md"])
+def test_every_test_that_a_page_names_exists(page: str) -> None:
+    """Who doubts a promise or an ability can read the test that attacks it."""
+    text = text_of(page)
     tests = "".join(path.read_text("utf-8") for path in ROOT.glob("tests/**/*.py"))
     paths = re.findall(r"`(tests/[\w/.]+)`", text)
     names = re.findall(r"`(test_\w+)`", text)
 
-    assert paths
-    assert names
+    assert paths + names
     assert [path for path in paths if not (ROOT / path).exists()] == []
     assert [name for name in names if f"def {name}(" not in tests] == []
 
