@@ -93,7 +93,11 @@ class Workflow:
         Names, edges, expressions and kinds count; descriptions, retry policies and the
         code of activities do not, so that those may change under running executions.
         """
-        text = json.dumps(_shape(self), sort_keys=True, default=str)
+        shape = _shape(self)
+        try:
+            text = json.dumps(shape, sort_keys=True, default=str)
+        except TypeError:  # keys of several kinds have no order; their names do
+            text = json.dumps(_text(shape), sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @cached_property

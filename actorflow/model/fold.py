@@ -131,10 +131,6 @@ def _rearm_scope(state: ExecutionState, scope: Scope) -> None:
                 _rearm(state, failed)
 
 
-_PARENTS = ("loop", "route", "dynamic")
-"""The kinds whose failed children are found by looking."""
-
-
 def _rearm(state: ExecutionState, activation: Activation) -> None:
     error = activation.error
     activation.phase, activation.attempt, activation.error = "running", 1, None
@@ -146,13 +142,10 @@ def _rearm(state: ExecutionState, activation: Activation) -> None:
     if activation.calls is not None:
         _rearm_calls(state, activation, error)
         return
-    if activation.kind not in _PARENTS:
-        return
-    for address in [a for a in state.activations if parent_of(a) == activation.address]:
-        child = state.activations[address]
-        if child.phase == "failed":  # of a loop or a route
-            activation.open += 1
-            _rearm(state, child)
+    child = state.child_of(activation)
+    if child is not None and child.phase == "failed":
+        activation.open += 1
+        _rearm(state, child)
 
 
 def _rearm_calls(
@@ -357,6 +350,8 @@ def _activation_started(state: ExecutionState, recorded: Recorded) -> None:
         parent.count += 1
         if parent.kind == "dynamic":
             _called(parent, activation, recorded.seq)
+        else:
+            parent.child = activation.address
     state.weigh(activation)
     if not isinstance(parent, ExecutionState):
         state.weigh(parent)
@@ -430,10 +425,15 @@ def _weigh_within(state: ExecutionState, activation: Activation) -> None:
             if current is not None:
                 _weigh_within(state, current)
             state.weigh(branch)
-    elif activation.kind in _PARENTS:
-        for child in [c for c in state.activations.values() if c.parent is activation]:
-            _weigh_within(state, child)
+    for child in _children(state, activation):
+        _weigh_within(state, child)
     state.weigh(activation)
+
+
+def _children(state: ExecutionState, activation: Activation) -> list[Activation]:
+    """Return what a loop, a route or a dynamic node has started and not lost."""
+    called = (state.activations.get(c.address) for c in (activation.calls or {}).values())
+    return [c for c in (*called, state.child_of(activation)) if c is not None]
 
 
 def _attempt_started(state: ExecutionState, recorded: Recorded) -> None:

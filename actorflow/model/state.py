@@ -252,6 +252,7 @@ class Activation(Part):
         fan: of a map or a parallel.
         scope: of a flow, once it has begun.
         open: how many children run, of a loop, a route or a dynamic node.
+        child: the address of the latest, of a loop or a route.
         count: how many iterations a loop has begun.
         results: of its children that have ended, by address; a loop keeps the last.
         calls: those that a dynamic node has made, by `call_number`.
@@ -281,6 +282,7 @@ class Activation(Part):
     fan: Fan | None = None
     scope: Scope | None = None
     open: int = 0
+    child: str | None = None
     count: int = 0
     results: dict[str, Result] | None = None
     calls: dict[str, Called] | None = None
@@ -584,7 +586,7 @@ class ExecutionState(Part):
 
     def drop(self, activation: Activation) -> None:
         """Forget an activation, and everything in it; then look again at its parent."""
-        if activation.fan or activation.scope or activation.open or activation.calls:
+        if activation.fan or activation.scope or activation.child or activation.calls:
             self._drop_children(activation)
         if activation.wait is not None:
             self.stop_waiting(activation)
@@ -592,6 +594,10 @@ class ExecutionState(Part):
         was_busy = activation.busy
         activation.owes, activation.busy_children = False, 0
         self._count(activation.parent, -was_busy)
+
+    def child_of(self, activation: Activation) -> Activation | None:
+        """Return the child of a loop or a route that has not ended well, if any."""
+        return self.activations.get(activation.child) if activation.child else None
 
     def _drop_children(self, activation: Activation) -> None:
         if activation.scope is not None:
@@ -604,11 +610,9 @@ class ExecutionState(Part):
                 child = self.activations.get(called.address)
                 if child is not None:
                     self.drop(child)
-        elif activation.open:
-            for address in [
-                a for a, c in self.activations.items() if c.parent is activation
-            ]:
-                self.drop(self.activations[address])
+        child = self.child_of(activation)
+        if child is not None:
+            self.drop(child)
         fan = activation.fan
         for index in range(fan.next if fan else 0):
             assert fan is not None

@@ -161,6 +161,9 @@ def _composite_problems(step: Step) -> Iterator[str]:
         yield "parallel needs at least one arm"
     if step.route and not step.route.choices:
         yield "route needs at least one choice"
+    for key, count in Counter(str(key) for key in _keys(step)).items():
+        if count > 1:
+            yield f"{count} keys of the route are written {key!r}; keep one"
     for name in (*(step.parallel.arms if step.parallel else ()), *_keys(step)):
         if not _NAME.fullmatch(str(name)):
             yield f"name {name!r} may not contain / [ ] # @"

@@ -493,6 +493,43 @@ def test_a_signal_for_a_cancelled_sibling_is_kept_for_the_retry() -> None:
         assert run.result()["p"]["b"] == 2
 
 
+@pytest.mark.parametrize("kind", ["route", "loop"])
+def test_what_was_cancelled_begins_anew_whatever_had_failed_inside(kind: str) -> None:
+    """No failure of the first time is left over for the second."""
+    ailing, late = Ailing(1), Ailing(2)
+    leaf = af.Flow("leaf", state={"value": 1}).then(ailing).output("ailing")
+    inner = af.Flow("inner")
+    if kind == "route":
+        inner.route("'k'", {"k": leaf})
+    else:
+        leaf = af.Flow("leaf", inputs=["_"], state={"value": 1}).then(ailing)
+        inner.loop("l", leaf, max_iterations=1)
+    flow = (
+        af.Flow("f", state={"value": 2})
+        .parallel(
+            "p",
+            af.Flow("both").parallel("q", inner, waiting("w", "go")),
+            af.Flow("late", inputs=["value"]).sleep(60).then(late),
+            on_error="fail_fast",
+        )
+        .then(returning("end", "reached"))
+        .output("end")
+        .build()
+    )
+    with runtime(flow) as rt:
+        run = rt.start(flow)
+        rt.clock.advance(60)
+        assert run.wait().status == "failed"
+        ailing.heal()
+        late.heal()
+        rt.retry(run.id)
+        rt.clock.advance(60)
+        rt.signal(run.id, "go")
+
+        assert run.result() == "reached"
+    assert ailing.seen == [1]
+
+
 def test_retry_inside_a_flow_goes_on_where_that_flow_failed() -> None:
     """A flow in a parallel does not repeat the steps it had completed."""
     ailing, diary = Ailing(1), Diary()

@@ -69,6 +69,24 @@ def test_the_default_is_not_taken_for_a_known_key() -> None:
     assert result == {"key": "a", "result": 1}
 
 
+def test_keys_may_be_numbers_beside_a_default() -> None:
+    """What a key is written as need not be text."""
+    choices = {1: returning("one", "1"), 20: returning("twenty", "20")}
+    default = returning("other", "?")
+
+    assert routed(lambda s: 20, choices, default=default)["result"] == "20"
+    assert routed(lambda s: 3, choices, default=default)["result"] == "?"
+
+
+def test_two_keys_that_are_written_alike_are_a_problem() -> None:
+    """The second could never be chosen."""
+    choices = {1: returning("one"), "1": returning("text")}
+
+    assert problems(af.Flow("f").route("1", choices).build) == (
+        "step 'route': 2 keys of the route are written '1'; keep one",
+    )
+
+
 def test_an_unknown_key_without_default_fails_and_is_named() -> None:
     """The failure says route, key and what there is."""
     error = failure(

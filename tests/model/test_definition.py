@@ -239,6 +239,14 @@ def test_fingerprint_is_of_the_activity_by_name() -> None:
     assert small().fingerprint == held.fingerprint
 
 
+def test_fingerprint_takes_keys_of_any_kind() -> None:
+    """Keys that cannot be compared with each other are no obstacle."""
+    one = small(state={"codes": {1: "a", "x": "b", None: "c"}})
+    other = small(state={"codes": {"x": "b", None: "c", 1: "a"}})
+
+    assert one.fingerprint == other.fingerprint != small().fingerprint
+
+
 def test_fingerprint_is_the_same_in_every_process() -> None:
     """Hash seeds and addresses in memory do not enter, not even those of callables."""
     code = (
