@@ -289,8 +289,20 @@ class BranchNotFoundError(ExecutionError, LookupError):
         return f"execution {self.execution_id!r} has no branch {self.branch!r}"
 
 
+def _group_of(failure: Any) -> ExceptionGroup[NodeFailed] | None:
+    """Return all that failed together, as a map or a parallel keeps them."""
+    causes = getattr(failure, "causes", ())
+    if not causes:
+        return None
+    failed = [NodeFailed(c.address or "", c.node or "", c) for c in causes]
+    return ExceptionGroup(f"{len(failed)} failed", failed)
+
+
 class ExecutionFailed(ExecutionError):  # noqa: N818 - named in the public API
     """The execution failed.
+
+    If that was a map or a parallel, its ``__cause__`` is an `ExceptionGroup` of the
+    `NodeFailed` of all items that failed, lowest declared index first.
 
     Attributes:
         error: the recorded failure (an `actorflow.Failure`).
@@ -299,6 +311,7 @@ class ExecutionFailed(ExecutionError):  # noqa: N818 - named in the public API
     def __init__(self, execution_id: str, error: Any) -> None:
         super().__init__(execution_id)
         self.error = error
+        self.__cause__ = _group_of(error)
 
     def __str__(self) -> str:
         return f"execution {self.execution_id!r} failed: {self.error}"
@@ -390,7 +403,10 @@ class NonDeterminismError(ActorflowError):
 
 
 class NodeFailed(ActorflowError):  # noqa: N818 - named in the public API
-    """A child of a dynamic node failed.
+    """A child of a dynamic node failed, or an item of a map or a parallel.
+
+    If that was itself a map or a parallel, its ``__cause__`` is an `ExceptionGroup` of
+    all that failed there.
 
     Attributes:
         address: the activation that failed.
@@ -401,6 +417,7 @@ class NodeFailed(ActorflowError):  # noqa: N818 - named in the public API
     def __init__(self, address: str, node: str, cause: Any) -> None:
         super().__init__(address, node, cause)
         self.address, self.node, self.cause = address, node, cause
+        self.__cause__ = _group_of(cause)
 
     def __str__(self) -> str:
         return f"{self.node} failed at {self.address}: {self.cause.message}"

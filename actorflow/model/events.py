@@ -10,6 +10,7 @@ The tag of a class and the names of its fields are a file format: see `TAGS`.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from attrs import field, frozen
@@ -42,6 +43,13 @@ class Failure:
     address: str | None = None
     node: str | None = None
     causes: tuple[Failure, ...] = ()
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Every single failure in it, lowest declared index first; itself, if one."""
+        if not self.causes:
+            return (self,)
+        return tuple(chain.from_iterable(cause.failures for cause in self.causes))
 
     def __str__(self) -> str:
         where = f" at {self.address}" if self.address else ""
@@ -84,6 +92,11 @@ def failure_data(failure: Failure) -> Data:
         "address": failure.address,
         "node": failure.node,
     }
+    if failure.causes:
+        fields["causes"] = {
+            "$": "tuple",
+            "v": [failure_data(cause) for cause in failure.causes],
+        }
     return {"$": "object", "type": "actorflow:Failure", "v": fields}
 
 

@@ -15,6 +15,7 @@ from attrs import fields
 
 from actorflow.model import events as ev
 from actorflow.model.events import Data, Failure, Recorded
+from actorflow.model.policy import failure_data
 from actorflow.model.state import (
     Activation,
     Answer,
@@ -29,7 +30,6 @@ from actorflow.model.state import (
     Wait,
     call_number,
     item_key,
-    lies_in,
     lookup,
     parent_of,
     with_path,
@@ -126,6 +126,7 @@ def _rearm_scope(state: ExecutionState, scope: Scope) -> None:
         branch = state.branches[address]
         if branch.status == "failed":
             branch.status, branch.error = "active", None
+            scope.active[address] = None
             failed = state.activations.get(branch.current or "")
             if failed is not None:
                 _rearm(state, failed)
@@ -158,7 +159,8 @@ def _rearm_calls(
     it is, what is recorded is its result.
     """
     calls, ended = activation.calls or {}, activation.ended or []
-    undone = [called for called in ended if _led_to(called, error)]
+    led = _leading(error)
+    undone = [called for called in ended if called.error and called.address in led]
     taken = [called.taken for called in undone if called.taken is not None]
     for called in undone:
         called.index = called.error = called.taken = None
@@ -188,16 +190,22 @@ def _call_anew(activation: Activation, number: str) -> None:
     activation.undone = {*(activation.undone or ()), number}
 
 
-def _led_to(called: Called, failure: Failure | None) -> bool:
-    if called.error is None or failure is None:
-        return False
-    if failure.address is not None and lies_in(failure.address, called.address):
-        return True
-    return any(_led_to(called, cause) for cause in failure.causes)
+def _leading(failure: Failure | None) -> set[str]:
+    """Return the addresses at which, or below which, something led to a failure."""
+    led: set[str] = set()
+    left = [] if failure is None else [failure]
+    while left:
+        each = left.pop()
+        address = each.address or ""
+        while address and address not in led:
+            led.add(address)
+            address = parent_of(address)
+        left += each.causes
+    return led
 
 
 def _rearm_items(state: ExecutionState, activation: Activation, fan: Fan) -> None:
-    fan.redo, fan.failures = sorted({*fan.redo, *fan.failures}), {}
+    fan.redo, fan.failures = deque(sorted({*fan.redo, *fan.failures})), {}
     for index in fan.redo:
         item = state.activations.get(f"{activation.address}[{fan.key(index)}]")
         if item is not None:  # a cancelled one begins anew
@@ -249,6 +257,7 @@ def _branch_started(state: ExecutionState, recorded: Recorded) -> None:
     )
     state.branches[address] = branch
     scope.branches[name] = address
+    scope.active[address] = None
     state.weigh(branch)
     if isinstance(owner, Activation):
         state.weigh(owner)
@@ -274,25 +283,18 @@ def _branch_diverted(state: ExecutionState, recorded: Recorded) -> None:
         state.drop(state.activations[branch.current])
         branch.current = None
     if event.store:
-        branch.variables[event.store] = _caught(event.error)
+        branch.variables[event.store] = failure_data(event.error)
     branch.target = event.step
     state.weigh(branch)
-
-
-def _caught(error: Failure) -> Data:
-    """Return what a catch stores of a failure."""
-    return {
-        "type": error.type,
-        "message": error.message,
-        "details": error.details,
-        "node": error.node,
-        "address": error.address,
-    }
 
 
 def _branch_completed(state: ExecutionState, recorded: Recorded) -> None:
     branch = state.branches[recorded.address]
     branch.status, branch.target = "completed", None
+    scope = state.scope_around(branch)
+    scope.active.pop(branch.address, None)
+    if not branch.forked:
+        scope.ended[branch.name] = None
     if branch.current is not None:  # a second arrival at a join ends there
         state.drop(state.activations[branch.current])
         branch.current = None
@@ -304,10 +306,14 @@ def _branch_failed(state: ExecutionState, recorded: Recorded) -> None:
     branch.status, branch.error = "failed", recorded.event.error
     owner = branch.parent
     scope = state.scope_of(owner.address if owner else "")
+    scope.active.pop(branch.address, None)
     if scope.failing is None:
         scope.failing = recorded.event.error
-        state.part_failed = state.part_failed or scope is not state.scope
-        state.weigh_all()
+        if isinstance(owner, Activation):
+            state.part_failed = True
+            state.weigh_within(owner)
+        else:
+            state.weigh_all()
     _branch_ended(state, branch)
 
 
@@ -339,6 +345,7 @@ def _activation_started(state: ExecutionState, recorded: Recorded) -> None:
         activation.fan = _fan(event.input)
     elif event.kind == "join":
         activation.phase = "joining"
+        state.scope_around(activation).joining[activation.address] = None
     state.activations[activation.address] = activation
     if isinstance(parent, Branch):
         step = event.step or event.node
@@ -407,7 +414,7 @@ def _items_started(state: ExecutionState, recorded: Recorded) -> None:
             state.activations[address] = item
         else:
             _rearm(state, item)
-            _weigh_within(state, item)
+            state.weigh_within(item)
         if index < fan.next:
             fan.redo.remove(index)
         else:
@@ -415,25 +422,6 @@ def _items_started(state: ExecutionState, recorded: Recorded) -> None:
         fan.live += 1
         items.append(item)
     state.weigh_children(parent, items)
-
-
-def _weigh_within(state: ExecutionState, activation: Activation) -> None:
-    """Look again at what lies in an activation that goes on, the innermost first."""
-    if activation.scope is not None:
-        for branch in state.branches_in(activation.address):
-            current = state.activations.get(branch.current or "")
-            if current is not None:
-                _weigh_within(state, current)
-            state.weigh(branch)
-    for child in _children(state, activation):
-        _weigh_within(state, child)
-    state.weigh(activation)
-
-
-def _children(state: ExecutionState, activation: Activation) -> list[Activation]:
-    """Return what a loop, a route or a dynamic node has started and not lost."""
-    called = (state.activations.get(c.address) for c in (activation.calls or {}).values())
-    return [c for c in (*called, state.child_of(activation)) if c is not None]
 
 
 def _attempt_started(state: ExecutionState, recorded: Recorded) -> None:
@@ -646,6 +634,7 @@ def _wait_started(state: ExecutionState, recorded: Recorded) -> None:
     )
     activation.phase, activation.wait = "waiting", wait
     state.waits[recorded.address] = wait
+    state.pauses += event.kind == "pause"
     if event.kind == "question":
         state.questions[event.topic or ""] = recorded.address
     elif event.topic is not None:

@@ -124,7 +124,8 @@ class Catch:
         on: error classes, as in `Retry`.
         goto: the step to go on at.
         store: the variable that takes the failure, as a mapping with ``type``,
-            ``message``, ``details``, ``node`` and ``address``.
+            ``message``, ``details``, ``node`` and ``address``; that of a map or a
+            parallel has a list of all that failed there as ``causes``.
     """
 
     goto: str
@@ -229,10 +230,13 @@ def _clean(text: str) -> str:
 
 def failure_data(failure: Failure) -> dict[str, Any]:
     """Return what a `Catch` stores of a failure."""
-    return {
+    data = {
         "type": failure.type,
         "message": failure.message,
         "details": failure.details,
         "node": failure.node,
         "address": failure.address,
     }
+    if failure.causes:
+        data["causes"] = [failure_data(cause) for cause in failure.causes]
+    return data

@@ -16,7 +16,7 @@ from actorflow.model.activities import node_name
 from actorflow.model.definition import Workflow, node_kind
 from actorflow.model.events import Data, Event, Failure
 from actorflow.model.policy import matches
-from actorflow.model.state import Activation, Branch, ExecutionState, lookup
+from actorflow.model.state import Activation, Branch, ExecutionState, Scope, lookup
 from actorflow.model.steps import REQUIRED, Ask, Edge, Join, Route, Step
 from actorflow.model.steps import Output as WantedOutput
 
@@ -392,54 +392,54 @@ def satisfied_joins(
 
 
 def _joining(state: ExecutionState, owner: str) -> Iterator[Activation]:
-    for branch in state.branches_in(owner):
-        activation = state.activations.get(branch.current or "")
-        if activation is not None and activation.phase == "joining":
-            yield activation
+    for address in state.scope_of(owner).joining:
+        yield state.activations[address]
 
 
 def _merged(
     workflow: Workflow, state: ExecutionState, join: Join, waiter: Branch
 ) -> list[str] | None:
     """Return the names of the branches to merge, or None while the join must wait."""
-    branches = {b.name: b for b in state.branches_in(owner_of(waiter))}
+    scope = state.scope_of(owner_of(waiter))
     if not join.branches:
-        return _merged_any(branches, join, waiter)
-    listed = [name for name in join.branches if name in branches]
-    done = [n for n in listed if n == waiter.name or _has_ended(branches[n])]
-    others = [name for name in done if name != waiter.name]
-    if join.count is not None and len(others) >= join.count:
+        return _merged_any(state, scope, join)
+    done, missing = [], []
+    for name in join.branches:
+        ended = name == waiter.name or _has_ended(state, scope, name)
+        (done if ended else missing).append(name)
+    others = len(done) - (waiter.name in done)
+    if join.count is not None and others >= join.count:
         return done
-    missing = [name for name in join.branches if name not in done]
-    if any(_may_come(workflow, branches, name, waiter) for name in missing):
+    if any(_may_come(workflow, state, name, waiter) for name in missing):
         return None
     return done
 
 
-def _merged_any(
-    branches: Mapping[str, Branch], join: Join, waiter: Branch
-) -> list[str] | None:
-    ended = [b.name for b in branches.values() if _has_ended(b) and not b.forked]
-    if join.count is not None and len(ended) >= join.count:
-        return ended
-    active = (b for b in branches.values() if b.status == "active")
-    return None if any(b is not waiter for b in active) else ended
+def _merged_any(state: ExecutionState, scope: Scope, join: Join) -> list[str] | None:
+    """Return those that have ended, the first started first; None while others go."""
+    enough = join.count is not None and len(scope.ended) >= join.count
+    if len(scope.active) > 1 and not enough:
+        return None
+    return sorted(scope.ended, key=lambda n: state.branches[scope.branches[n]].since)
 
 
-def _has_ended(branch: Branch) -> bool:
-    return branch.status == "completed"
+def _has_ended(state: ExecutionState, scope: Scope, name: str) -> bool:
+    address = scope.branches.get(name)
+    return address is not None and state.branches[address].status == "completed"
 
 
 def _may_come(
-    workflow: Workflow, branches: Mapping[str, Branch], name: str, waiter: Branch
+    workflow: Workflow, state: ExecutionState, name: str, waiter: Branch
 ) -> bool:
     """Return whether branch *name* is alive, or may still be started by one that is."""
-    if name in branches:
-        return not _has_ended(branches[name])
+    scope = state.scope_of(owner_of(waiter))
+    if name in scope.branches:
+        return not _has_ended(state, scope, name)
+    active = (state.branches[address] for address in scope.active)
     return any(
         name in workflow.branches_after[branch.target or branch.step or ""]
-        for branch in branches.values()
-        if branch is not waiter and branch.status == "active"
+        for branch in active
+        if branch is not waiter
     )
 
 
@@ -456,11 +456,10 @@ def finish(
         return None
     if scope.failing is not None:
         return scope.failing
-    active = [b for b in state.branches_in(owner) if b.status == "active"]
-    if not active:
+    if not scope.active:
         return _output(workflow, state, owner)
-    joining = [a.address for a in _joining(state, owner)]
-    if len(joining) < len(active):
+    joining = list(scope.joining)
+    if len(joining) < len(scope.active):
         return None
     return Failure(
         type="definition",

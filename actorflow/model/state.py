@@ -110,6 +110,9 @@ class Scope:
         inputs: what expressions see as ``inputs``.
         variables: what its first branch begins with.
         branches: addresses of its branches, by name.
+        active: addresses of those that go on.
+        ended: names of those that have completed and not forked.
+        joining: addresses of joins that wait for branches.
         joined: for every join step that has gone on: the branch that did, and when
             (seq).
         failing: the failure that ends it as soon as nothing in it is busy.
@@ -118,6 +121,9 @@ class Scope:
     inputs: dict[str, Data]
     variables: dict[str, Data]
     branches: dict[str, str] = field(factory=dict)
+    active: dict[str, None] = field(factory=dict)
+    ended: dict[str, None] = field(factory=dict)
+    joining: dict[str, None] = field(factory=dict)
     joined: dict[str, tuple[str, int]] = field(factory=dict)
     failing: Failure | None = None
 
@@ -142,7 +148,7 @@ class Fan:
     next: int = 0
     live: int = 0
     failures: dict[int, Failure] = field(factory=dict)
-    redo: list[int] = field(factory=list)
+    redo: deque[int] = field(factory=deque)
 
     def body(self, index: int) -> tuple[str, str, str | None]:
         """Return (kind, node, undo) of an item."""
@@ -336,11 +342,6 @@ def call_number(address: str) -> str:
     return number if mark else last[last.index(":") :]
 
 
-def lies_in(address: str, root: str) -> bool:
-    """Whether *address* is *root*, or anything below it."""
-    return address == root or (address.startswith(root) and address[len(root)] in "/[@")
-
-
 def item_key(address: str) -> str:
     """Return the k of ``...[k]``."""
     return address[address.rindex("[") + 1 : -1]
@@ -359,6 +360,7 @@ class ExecutionState(Part):
         compensations: how to undo what has completed, oldest first.
         compensating: that this is being done, and why.
         forks: the counter that names branches.
+        pauses: how many steps wait for somebody to unpause.
         part_failed: whether a part that has parts ever failed; if not, none is asked.
         calm: maps with items that only wait, and dynamic nodes in which nothing is
             busy any more; their actors should look again.
@@ -389,6 +391,7 @@ class ExecutionState(Part):
     paused_branches: dict[str, Pause] = field(factory=dict)
     forks: int = 0
     part_failed: bool = False
+    pauses: int = 0
     calm: set[str] = field(factory=set, eq=False, repr=False)
     _deadlines: list[tuple[float, str]] = field(factory=list, eq=False, repr=False)
 
@@ -406,7 +409,7 @@ class ExecutionState(Part):
             return self.outcome
         if self.busy_children or self.scope.failing or self.compensating:
             return "running"
-        if self.paused or any(self._stopped()):
+        if self.paused or self.pauses or self._is_stopped():
             return "paused"
         # With nothing to wait for, something is still to be decided.
         return "suspended" if self.waits else "running"
@@ -449,6 +452,14 @@ class ExecutionState(Part):
         assert scope is not None
         return scope
 
+    def scope_around(self, part: Part) -> Scope:
+        """Return the scope of the graph that *part* lies in."""
+        while part.parent is not None:
+            part = part.parent
+            if isinstance(part, Activation) and part.scope is not None:
+                return part.scope
+        return self.scope
+
     def branches_in(self, owner: str) -> Iterator[Branch]:
         """Yield the branches of the execution (``""``) or of the flow at *owner*."""
         for address in self.scope_of(owner).branches.values():
@@ -490,11 +501,8 @@ class ExecutionState(Part):
             part = part.parent
         return False
 
-    def _stopped(self) -> Iterator[bool]:
-        for branch in self.branches.values():
-            yield branch.status == "active" and branch.address in self.paused_branches
-        for wait in self.waits.values():
-            yield wait.kind == "pause"
+    def _is_stopped(self) -> bool:
+        return any(address in self.scope.active for address in self.paused_branches)
 
     # -- keeping count, for the fold ---------------------------------------------------
 
@@ -574,8 +582,7 @@ class ExecutionState(Part):
             return False
         if scope.failing is not None:
             return True
-        branches = self.branches_in(activation.address)
-        return all(branch.status != "active" for branch in branches)
+        return not scope.active
 
     def weigh_all(self) -> None:
         """Look again at every part; after a pause, say."""
@@ -584,12 +591,38 @@ class ExecutionState(Part):
         for branch in self.branches.values():
             self.weigh(branch)
 
+    def weigh_within(self, activation: Activation) -> None:
+        """Look again at an activation and what lies in it, the innermost first."""
+        if activation.scope is not None:
+            for address in list(activation.scope.active):
+                branch = self.branches[address]
+                current = self.activations.get(branch.current or "")
+                if current is not None:
+                    self.weigh_within(current)
+                self.weigh(branch)
+        for child in self._children(activation):
+            self.weigh_within(child)
+        self.weigh(activation)
+
+    def _children(self, activation: Activation) -> list[Activation]:
+        """Return what lies directly in an activation, but for branches."""
+        fan, calls = activation.fan, activation.calls or {}
+        addresses = [called.address for called in calls.values()]
+        if activation.child is not None:
+            addresses.append(activation.child)
+        for index in range(fan.next if fan else 0):
+            assert fan is not None
+            addresses.append(f"{activation.address}[{fan.key(index)}]")
+        return [self.activations[a] for a in addresses if a in self.activations]
+
     def drop(self, activation: Activation) -> None:
         """Forget an activation, and everything in it; then look again at its parent."""
         if activation.fan or activation.scope or activation.child or activation.calls:
             self._drop_children(activation)
         if activation.wait is not None:
             self.stop_waiting(activation)
+        if activation.kind == "join":
+            self.scope_around(activation).joining.pop(activation.address, None)
         del self.activations[activation.address]
         was_busy = activation.busy
         activation.owes, activation.busy_children = False, 0
@@ -605,20 +638,8 @@ class ExecutionState(Part):
                 if branch.current is not None and branch.current in self.activations:
                     self.drop(self.activations[branch.current])
                 del self.branches[branch.address]
-        if activation.calls is not None:
-            for called in activation.calls.values():
-                child = self.activations.get(called.address)
-                if child is not None:
-                    self.drop(child)
-        child = self.child_of(activation)
-        if child is not None:
+        for child in self._children(activation):
             self.drop(child)
-        fan = activation.fan
-        for index in range(fan.next if fan else 0):
-            assert fan is not None
-            item = self.activations.get(f"{activation.address}[{fan.key(index)}]")
-            if item is not None:
-                self.drop(item)
 
     def set_clock(self, activation: Activation, until: float | None, at: float) -> None:
         """Let the activation's clock ring at *until*; a pause freezes it *at* once."""
@@ -637,6 +658,7 @@ class ExecutionState(Part):
         if wait is None:
             return
         del self.waits[activation.address]
+        self.pauses -= wait.kind == "pause"
         if wait.kind == "question":
             self.questions.pop(wait.topic or "", None)
         elif wait.topic is not None:

@@ -73,8 +73,7 @@ class FanActor(RunActor):
             self.run.record_one(address, ev.ActivationCancelled())
         # Only now: a thread that gets free would begin what is not yet cancelled.
         self._abandon_jobs()
-        for address in left:
-            self.run.settle_under(address)
+        self.run.settle_under(f"{self.address}[")
 
     def _abandon_jobs(self) -> None:
         jobs, self._jobs = self._jobs, {}

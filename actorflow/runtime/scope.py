@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from actorflow.model import events as ev
 from actorflow.model import rules
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure
@@ -34,13 +35,11 @@ class ScopeActor(RunActor):
 
     def wake_branches(self) -> None:
         """Give every active branch an actor; let those that have one look around."""
-        for branch in list(self.run.state.branches_in(self.address)):
-            if branch.status != "active":
-                continue
-            if branch.address in self.run.actors:
-                self.run.settle(branch.address)
+        for address in list(self.run.state.scope_of(self.address).active):
+            if address in self.run.actors:
+                self.run.settle(address)
             else:
-                self.run.spawn(BranchActor, branch.address, self._workflow)
+                self.run.spawn(BranchActor, address, self._workflow)
 
     def ended(self, end: Failure | Output) -> None:
         """Record how the graph ended."""
@@ -61,8 +60,11 @@ class ScopeActor(RunActor):
         """End the branch, with or without others that go on from here."""
         if edges and self.run.state.is_halted(branch.address):
             return
-        self.run.record(*rules.fork(self.run.state, branch, edges))
-        self.wake_branches()
+        facts = rules.fork(self.run.state, branch, edges)
+        self.run.record(*facts)
+        for address, event in facts:
+            if isinstance(event, ev.BranchStarted):
+                self.run.spawn(BranchActor, address, self._workflow)
         self.run.settle(branch.address)
 
     def _enter_join(self, branch: Branch, step: Step) -> None:
