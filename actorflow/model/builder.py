@@ -202,7 +202,7 @@ class Flow:
     def route(
         self,
         key: When,
-        choices: Mapping[str, Any],
+        choices: Mapping[Any, Any],
         *,
         default: Any = None,
         name: str = "route",

@@ -403,7 +403,8 @@ def _merged(
     scope = state.scope_of(owner_of(waiter))
     if not join.branches:
         return _merged_any(state, scope, join)
-    done, missing = [], []
+    done: list[str] = []
+    missing: list[str] = []
     for name in join.branches:
         ended = name == waiter.name or _has_ended(state, scope, name)
         (done if ended else missing).append(name)

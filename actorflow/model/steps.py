@@ -217,7 +217,7 @@ class Route:
     """
 
     key: Any
-    choices: Mapping[str, Any] = field(converter=mapping)
+    choices: Mapping[Any, Any] = field(converter=mapping)
     default: Any = None
     parameters: Any = BY_NAME
 

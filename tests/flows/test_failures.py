@@ -96,12 +96,15 @@ def test_a_dynamic_node_gets_the_group_too() -> None:
         except af.NodeFailed as error:
             group = error.__cause__
             assert isinstance(group, ExceptionGroup)
-            return [str(each.cause.message) for each in group.exceptions]
+            return [str(each) for each in group.exceptions]
         return []
 
     flow = af.Flow("f").then(node)
 
-    assert output(flow.output("node")) == ["1 is bad", "3 is bad"]
+    assert output(flow.output("node")) == [
+        "ailing failed at main/node/ailing#1[0]: 1 is bad",
+        "ailing failed at main/node/ailing#1[2]: 3 is bad",
+    ]
 
 
 def test_a_catch_stores_them_all() -> None:

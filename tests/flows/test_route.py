@@ -22,7 +22,7 @@ from tests.flows.helpers import (
 )
 
 
-def routed(key: Any, choices: dict[str, Any], **settings: Any) -> Any:
+def routed(key: Any, choices: dict[Any, Any], **settings: Any) -> Any:
     """Return what a route gives."""
     flow = af.Flow("f", inputs=["key"]).route(key, choices, **settings)
     return output(flow.output("route"), key=None)
@@ -80,7 +80,7 @@ def test_keys_may_be_numbers_beside_a_default() -> None:
 
 def test_two_keys_that_are_written_alike_are_a_problem() -> None:
     """The second could never be chosen."""
-    choices = {1: returning("one"), "1": returning("text")}
+    choices: dict[Any, Any] = {1: returning("one"), "1": returning("text")}
 
     assert problems(af.Flow("f").route("1", choices).build) == (
         "step 'route': 2 keys of the route are written '1'; keep one",
