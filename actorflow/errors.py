@@ -382,6 +382,17 @@ class NotDurableError(ActorflowError):
         return f"{self.what} does not work inside a dynamic node; {self.instead}"
 
 
+class HandlerError(ActorflowError, ValueError):
+    """A dynamic node cannot have this handler, or does beside it what it must not."""
+
+    def __init__(self, handler: str, reason: str) -> None:
+        super().__init__(handler, reason)
+        self.handler, self.reason = handler, reason
+
+    def __str__(self) -> str:
+        return f"handler of {self.handler}: {self.reason}"
+
+
 class NonDeterminismError(ActorflowError):
     """A replayed node did something else than it had done when it was recorded.
 

@@ -59,7 +59,7 @@ def signature_of(activity: Activity[..., Any] | Dynamic[..., Any]) -> Signature:
         parameters = inspect.signature(activity.fn).parameters.values()
     except (ValueError, TypeError):
         return Signature({}, Any, None, (), frozenset(), open=True)
-    hints = _hints(activity.fn)
+    hints = hints_of(activity.fn)
     context = next(
         (p.name for p in parameters if _is_context(hints.get(p.name), p)), None
     )
@@ -82,7 +82,8 @@ def signature_of(activity: Activity[..., Any] | Dynamic[..., Any]) -> Signature:
     )
 
 
-def _hints(fn: Any) -> dict[str, Any]:
+def hints_of(fn: Any) -> dict[str, Any]:
+    """Return the annotations of a function, as far as they can be resolved."""
     try:
         return typing.get_type_hints(fn)
     except Exception:  # noqa: BLE001 - annotations are anybody's code

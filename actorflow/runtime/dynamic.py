@@ -9,6 +9,8 @@ before, and is given the results one after the other. Start reading at `handle`.
 from __future__ import annotations
 
 import asyncio
+import inspect
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from actorflow.errors import NotDurableError
@@ -39,6 +41,10 @@ class Credited:
 
 class Durable:
     """All that the node had recorded when it was held is durable."""
+
+
+def _returned(main: asyncio.Task[Any]) -> bool:
+    return not main.cancelled() and main.exception() is None
 
 
 class DynamicActor(RunActor):
@@ -105,29 +111,29 @@ class DynamicActor(RunActor):
             idle = self._loop.run_ready()
         if calls.diverged is not None:
             self._fail_execution(calls)
-        elif self._loop.held is not None or self._is_away:
+        elif self._loop.held is not None:
             return
         elif not idle:
             # By a timer, so that even what waits for idleness gets its turn.
             self.run.services.timers.after(BREATH, self._actor_ref.put, Settle())
-        elif main.done():
+        elif main.done() and not self._loop.has_tasks:
             self._wind_up(main)
-        else:
+        else:  # or tasks of its own await something: handlers, or a `finally`
             self._rest(activation)
 
     def _next(self, activation: Activation, main: asyncio.Task[Any]) -> bool:
         """Give the node what is next, if there is anything."""
-        if self._is_away:
+        if self._loop.held is not None:
             return False
         if main.done() and not self._cancelled:
-            # As `asyncio.run` does: what the node has left running is cancelled.
-            self._cancelled = True
-            return self._loop.cancel_tasks()
+            handlers = self._host.handlers
+            if handlers is None or not _returned(main) or not handlers.busy:
+                # As `asyncio.run` does: what the node has left running is cancelled.
+                self._cancelled = True
+                return self._loop.cancel_tasks()
+            if handlers.close():
+                return True
         return self._may_take(activation, main) and self._calls.take_next()
-
-    @property
-    def _is_away(self) -> bool:
-        return self._thread is not None and self._thread.away
 
     def _may_take(self, activation: Activation, main: asyncio.Task[Any]) -> bool:
         """Whether the node may learn of another end: not while it is paused, say."""
@@ -157,9 +163,7 @@ class DynamicActor(RunActor):
     # -- the end -----------------------------------------------------------------------
 
     def _wind_up(self, main: asyncio.Task[Any]) -> None:
-        """End, when nothing of the node runs any more."""
-        if self._loop.has_tasks:
-            return  # they await something in their `finally`
+        """End: nothing of the node runs any more."""
         if not self._caught_up:
             self._calls.compare_rest("the end")
             if self._calls.diverged is not None:
@@ -169,6 +173,10 @@ class DynamicActor(RunActor):
             self._end(main)
 
     def _end(self, main: asyncio.Task[Any]) -> None:
+        handlers = self._host.handlers
+        if handlers is not None and handlers.failure is not None:
+            self._end_failed(handlers.failure)
+            return
         try:
             data = self._host.output(self._bound, main.result())
         except BaseException as error:  # noqa: BLE001 - user code may raise anything
@@ -206,6 +214,18 @@ class DynamicActor(RunActor):
         self._loop.abandon()
 
     # -- for the loop and the host -----------------------------------------------------
+
+    @property
+    def is_blocking(self) -> bool:
+        """Whether the node is a ``def``, on a thread."""
+        return self._thread is not None
+
+    async def call(self, function: Callable[[], Any]) -> Any:
+        """Call *function* where the node's own code runs; await what it returns."""
+        if self._thread is not None:
+            return await self._thread.call(self.address, self._bound, function)
+        value = function()
+        return await value if inspect.isawaitable(value) else value
 
     def start_timer(self, handle: NodeTimer) -> None:
         """Make a durable sleep of a timer."""

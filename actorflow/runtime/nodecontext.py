@@ -64,6 +64,10 @@ class Host(Protocol):
         """Wait for a signal."""
         ...
 
+    def on_signal(self, topic: str, handler: Callable[[Any], Any]) -> None:
+        """Handle the signals of a topic."""
+        ...
+
     def ask_person(self, asked: Question) -> Any:
         """Wait for an answer."""
         ...
@@ -197,8 +201,25 @@ class Context:
 
         Raises:
             TimeoutError: none came within *timeout* seconds.
+            HandlerError: the node handles that topic by `on_signal`.
         """
         return self._host.wait_signal(topic, timeout)
+
+    def on_signal(self, topic: str, handler: Callable[[Any], Any]) -> None:
+        """Call *handler* with every signal on *topic*, while the node does the rest.
+
+        Signals are handled in order, one after the other; handlers of different topics
+        overlap. The handler is given the payload, as what its parameter is annotated
+        with. In an ``async def`` node it may be a coroutine function, and may do all
+        that the node may. What it raises fails the node.
+
+        A node that returns takes no further signals, and waits for handlers that are
+        at work; a node that fails cancels them. What it has not taken stays for others.
+
+        Raises:
+            HandlerError: the topic has a handler here, or it does not take a payload.
+        """
+        self._host.on_signal(topic, handler)
 
     def ask(
         self,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from actorflow.errors import ActivityError
+from actorflow.errors import ActivityError, HandlerError
 from actorflow.model import events as ev
 from actorflow.model.activities import node_name
 from actorflow.model.definition import node_kind
@@ -27,6 +27,7 @@ from actorflow.runtime.binding import NO_CALL, BoundActivity, call_of
 from actorflow.runtime.expressions import call_data
 from actorflow.runtime.nodecalls import Ask, Calls, quoted
 from actorflow.runtime.nodecontext import Question, schema_of
+from actorflow.runtime.nodehandlers import Handlers
 from actorflow.runtime.nodeloop import NodeLoop
 from actorflow.runtime.nodepatience import patiently
 from actorflow.runtime.work import Work
@@ -50,6 +51,7 @@ class NodeHost:
         self._chances = 0
         self._patches: dict[str, bool] | None = None
         self._recording: dict[str, asyncio.Future[Any]] | None = None
+        self.handlers: Handlers | None = None
 
     @property
     def replaying(self) -> bool:
@@ -164,6 +166,28 @@ class NodeHost:
 
     def wait_signal(self, topic: str, timeout: float | None) -> Any:
         """Return an awaitable of a signal."""
+        name = f"signal {topic!r}"
+        if self.handlers is not None and name in self.handlers:
+            reason = "it takes every signal; do not wait for them as well"
+            raise HandlerError(name, reason)
+        return self._signal(topic, timeout, Any)
+
+    def on_signal(self, topic: str, handler: Callable[[Any], Any]) -> None:
+        """Let *handler* have every signal on *topic*."""
+        self._listen(f"signal {topic!r}", handler, partial(self._signal, topic, None))
+
+    def _listen(
+        self,
+        name: str,
+        handler: Callable[[Any], Any],
+        wait: Callable[[Any], Awaitable[Any]],
+    ) -> None:
+        if self.handlers is None:
+            self.handlers = Handlers(self._loop, self._actor.call)
+        blocking = self._actor.is_blocking
+        self.handlers.listen(name, handler, wait, blocking=blocking)
+
+    def _signal(self, topic: str, timeout: float | None, hint: Any) -> Awaitable[Any]:
         started = ev.ActivationStarted("wait_signal", topic, input={"topic": topic})
 
         def facts(address: str) -> Any:
@@ -172,7 +196,7 @@ class NodeHost:
 
         ask = Ask(f"signal:{quoted(topic)}", started, SIGNAL, facts)
         number = self._calls.number()
-        return self._calls.result(number, ask, Any)
+        return self._calls.result(number, ask, hint)
 
     def ask_person(self, asked: Question) -> Any:
         """Return an awaitable of an answer, or of its default when time is over."""

@@ -172,6 +172,11 @@ class NodeLoop(asyncio.AbstractEventLoop):
         task = asyncio.current_task(self)
         return task.path if isinstance(task, NodeTask) else self._root
 
+    def interrupt(self) -> None:
+        """Cancel the node itself: something beside it has failed."""
+        if self._main is not None:
+            self._main.cancel()
+
     def cancel_tasks(self) -> bool:
         """Cancel every task that is not done; return whether there was any."""
         tasks = [task for task in self._tasks if not task.done()]

@@ -7,7 +7,6 @@ a coroutine.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import threading
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from pykka._envelope import Envelope
 
 from actorflow.actors.future import PooledFuture
 from actorflow.actors.ref import PooledRef
-from actorflow.runtime.binding import BoundActivity, Call
+from actorflow.runtime.binding import NO_CALL, BoundActivity, Call
 from actorflow.runtime.executors import Job, Raised, Returned
 from actorflow.runtime.nodecontext import Context, Question
 from actorflow.runtime.nodehost import NodeHost
@@ -41,13 +40,28 @@ class NodeJob(Job):
     def run(self) -> None:
         """Run the function, and tell how it ended."""
         try:
-            args, kwargs = self.bound.arguments(self.call, self.context)
-            value = self.bound.activity.fn(*args, **kwargs)
-            ended: Returned | Raised = Returned(self, value)
+            ended: Returned | Raised = Returned(self, self._value())
         except BaseException as error:  # noqa: BLE001 - user code may raise anything
             ended = Raised(self, error)
         if not self.abandoned:
             self.tell(ended)
+
+    def _value(self) -> Any:
+        args, kwargs = self.bound.arguments(self.call, self.context)
+        return self.bound.activity.fn(*args, **kwargs)
+
+
+class HandlerJob(NodeJob):
+    """The run of one of the node's handlers; no attempt of anything by itself."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[[], Any], *args: Any, **more: Any) -> None:
+        super().__init__(*args, attempt=0, **more)
+        self._function = function
+
+    def _value(self) -> Any:
+        return self._function()
 
 
 class NodeThreads:
@@ -66,10 +80,10 @@ class NodeThreads:
 
 
 class NodeThread:
-    """The thread of a node, as a coroutine that does what the thread wants.
+    """The threads of a node, each as a coroutine that does what its thread wants.
 
-    Attributes:
-        away: the thread is at work, so nothing may happen in the node but by it.
+    There is one for the node's function, and one for every handler that is called. Only
+    one of them is at work at a time, and then nothing happens in the node but by it.
     """
 
     def __init__(
@@ -79,26 +93,48 @@ class NodeThread:
         self._loop = loop
         self._host = host
         self._ref = ref
-        self._next: asyncio.Future[Any] | None = None
-        self._job: NodeJob | None = None
-        self.away = False
+        self._message: Any = None
+        self._away = False
+        self._context: Any = None
+        self._jobs: list[NodeJob] = []
 
     async def run(self, address: str, bound: BoundActivity, call: Call) -> Any:
         """Run the function; do what it wants until it ends."""
         blocking = BlockingHost(self._host, self._ref)
-        context: Any = Context(blocking, self._run.id, address, self._host.branch)
-        self._job = NodeJob(address, bound, call, self._ref.put, context=context)
-        self._run.after_durable(self._run.services.executors.submit, self._job)
-        while True:
-            self._next, self.away = self._loop.create_future(), True
-            message = await self._next
-            if isinstance(message, Returned):
-                return message.data
-            if isinstance(message, Raised):
-                raise message.error
-            await self._serve(message)
+        self._context = Context(blocking, self._run.id, address, self._host.branch)
+        tell = self._ref.put
+        return await self._serve(
+            NodeJob(address, bound, call, tell, context=self._context)
+        )
 
-    async def _serve(self, wanted: Wanted) -> None:
+    async def call(
+        self, address: str, bound: BoundActivity, function: Callable[[], Any]
+    ) -> Any:
+        """Run a handler beside the function; do what it wants until it ends."""
+        tell = self._ref.put
+        return await self._serve(
+            HandlerJob(function, address, bound, NO_CALL, tell, context=self._context)
+        )
+
+    async def _serve(self, job: NodeJob) -> Any:
+        self._jobs.append(job)
+        self._run.after_durable(self._run.services.executors.submit, job)
+        try:
+            while isinstance(message := await self._next(), Wanted):
+                await self._give(message)
+        finally:
+            self._jobs.remove(job)
+        if isinstance(message, Raised):
+            raise message.error
+        return message.data
+
+    async def _next(self) -> Any:
+        """Let the thread work, and the node stand still, until it wants something."""
+        self._away = True
+        await self._loop.hold()
+        return self._message
+
+    async def _give(self, wanted: Wanted) -> None:
         try:
             value = wanted.make(self._host)
             if inspect.isawaitable(value):
@@ -111,15 +147,15 @@ class NodeThread:
             wanted.reply.set(value)
 
     def take(self, message: Any) -> None:
-        """Take in what the thread wants, or how it ended."""
-        if self.away and self._next is not None:
-            self.away = False
-            self._next.set_result(message)
+        """Take in what the thread at work wants, or how it ended."""
+        if self._away:
+            self._away, self._message = False, message
+            self._loop.release()
 
     def stop(self) -> None:
-        """Nobody waits for the thread any more; its next call tells it."""
-        if self._job is not None:
-            self._job.abandoned = True
+        """Nobody waits for the threads any more; the next call of each tells it."""
+        for job in self._jobs:
+            job.abandoned = True
 
 
 class BlockingHost:
@@ -165,6 +201,10 @@ class BlockingHost:
     def wait_signal(self, topic: str, timeout: float | None) -> Any:
         """Return a signal."""
         return self._ask(lambda host: host.wait_signal(topic, timeout))
+
+    def on_signal(self, topic: str, handler: Callable[[Any], Any]) -> None:
+        """Let *handler* have every signal on *topic*."""
+        self._ask(lambda host: host.on_signal(topic, handler))
 
     def ask_person(self, asked: Question) -> Any:
         """Return an answer."""

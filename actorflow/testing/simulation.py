@@ -77,6 +77,8 @@ class _Witness:
 
     def saw(self, job: Job) -> None:
         """Count an attempt; note it if it may not begin."""
+        if not job.attempt:
+            return  # a handler, which is part of a node's attempt
         row = self.log.find("execution", EXECUTION)
         state = _replayed(self.log, row.id) if row else ExecutionState()
         activation = state.activations.get(job.address)

@@ -111,3 +111,16 @@ def runs(runtime: af.Runtime) -> None:
     assert_type(run.wait(timeout=1), af.ExecutionResult)
     assert_type(run.status, str)
     runtime.start(bare, on_conflict="whatever")  # type: ignore[arg-type]
+
+
+def handlers(ctx: af.Context) -> None:
+    """A handler takes one value, and may be a coroutine function."""
+
+    async def later(value: int) -> None:
+        """Be awaited."""
+
+    ctx.on_signal("topic", print)
+    ctx.on_signal("topic", later)
+    ctx.on_signal(3, print)  # type: ignore[arg-type]
+    ctx.on_signal("topic")  # type: ignore[call-arg]
+    ctx.on_signal("topic", 3)  # type: ignore[arg-type]
