@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
@@ -120,6 +121,11 @@ class IdleQueue:
 class ThreadDispatcher:
     """A dispatcher on its own threads; one is enough unless actors block.
 
+    Whoever takes turns has a place, and there are as many places as threads. A thread
+    that sleeps leaves its place free. Whoever wakes a runnable hands a free place to a
+    sleeper; a thread from outside may instead take it for a while (`stand_in`), which
+    saves two changes of threads.
+
     Its threads are daemons: whoever owns the dispatcher stops it.
     """
 
@@ -135,18 +141,26 @@ class ThreadDispatcher:
         self.timers = Timers(self.clock, self._nudge)
         self._throughput = throughput
         self._name = name
-        self._ready: SimpleQueue[Runnable | None] = SimpleQueue()
-        self.wake: Callable[[Runnable], Any] = self._ready.put
+        self._ready: deque[Runnable | None] = deque()
         self._idle = IdleQueue()
         self._numbers = count()
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
         self._wanted = threads
+        self._free = 0  # places
+        self._handed: SimpleQueue[None] = SimpleQueue()  # places, to those who sleep
+        self._stale = False  # a sleeper should look at the timers again
         self._waits_in_real_time = not isinstance(self.clock, VirtualClock)
         if isinstance(self.clock, VirtualClock):
             self.clock.watch(self._nudge)
         for _ in range(threads):
             self._start_thread()
+
+    def wake(self, runnable: Runnable | None) -> None:
+        """Give the runnable a turn after all those that are ready now."""
+        self._ready.append(runnable)
+        if self._free:
+            self._rouse()
 
     def wake_when_idle(self, runnable: Runnable) -> None:
         """Give the runnable a turn when nobody else wants one."""
@@ -158,6 +172,28 @@ class ThreadDispatcher:
         """Put *runnable*, if it waits for idleness, among the others."""
         if self._idle.discard(runnable):
             self.wake(runnable)
+
+    def stand_in(
+        self,
+        tell: Callable[[Any], object],
+        message: Any,
+        enough: Callable[[], object],
+    ) -> None:
+        """Tell; then take the turns that follow here, if no thread is awake for them.
+
+        For a thread from outside that has nothing else to do. It returns when nobody
+        wants a turn any more, or after a turn when *enough* says so.
+        """
+        in_place = self._wanted > 0 and self._take_place()
+        tell(message)
+        if not in_place:
+            return
+        before, current.waiter = current.waiter, self
+        try:
+            self._take_turns(enough)
+        finally:
+            current.waiter = before
+            self._leave_place()
 
     @contextmanager
     def blocking(self) -> Iterator[None]:
@@ -196,13 +232,43 @@ class ThreadDispatcher:
             threads = list(self._threads)
         for _ in threads:
             self._nudge()
+        me = threading.current_thread()
+        if current.waiter is self and me not in threads:
+            return  # standing in: the thread whose place this is cannot end before us
         for thread in threads:
-            if thread is not threading.current_thread():
+            if thread is not me:
                 thread.join(timeout)
 
+    # -- places ------------------------------------------------------------------------
+
     def _nudge(self) -> None:
-        """Make a waiting thread look around."""
-        self._ready.put(None)
+        """Make a thread look around."""
+        self._stale = True
+        self.wake(None)
+
+    def _rouse(self) -> None:
+        """Hand a free place, if there still is one, to a thread that sleeps."""
+        with self._lock:
+            if not self._free:
+                return
+            self._free -= 1
+        self._handed.put(None)
+
+    def _take_place(self) -> bool:
+        """Return whether there was a free place; this thread has it now."""
+        with self._lock:
+            if not self._free:
+                return False
+            self._free -= 1
+            return True
+
+    def _leave_place(self) -> None:
+        """Let others have this place, and know of what is left to do."""
+        with self._lock:
+            self._free += 1
+        ending = len(self._threads) > self._wanted
+        if self._ready or self._idle or self._stale or ending:
+            self._rouse()
 
     def _start_thread(self) -> None:
         thread = threading.Thread(
@@ -212,28 +278,44 @@ class ThreadDispatcher:
         thread.start()
 
     def _run(self) -> None:
-        """Take turns for ever.  This loop is what every message costs."""
         current.waiter = self
-        get, throughput = self._ready.get, self._throughput
+        while not self._superfluous():
+            self._take_turns()
+            self.timers.run_due()
+            if not self._ready and not self._idle:
+                self._sleep()
+
+    def _sleep(self) -> None:
+        """Leave the place until there is something to do."""
+        self._stale = False
+        patience = self.timers.patience() if self._waits_in_real_time else None
+        self._leave_place()
+        try:
+            self._handed.get(timeout=patience)
+        except Empty:
+            self._stale = True
+            if not self._take_place():  # whoever has it will hand it over
+                self._handed.get()
+
+    def _take_turns(self, enough: Callable[[], object] | None = None) -> None:
+        """Take turns until nobody wants one.  This loop is what every message costs."""
+        next_one, throughput = self._ready.popleft, self._throughput
         now = SystemClock.monotonic
         turns, idle_turns, ended = 0, 0, now()
-        runnable: Runnable | None
         while True:
             try:
-                runnable = get(False)
-            except Empty:
-                runnable = self._idle.pop() or self._wait()
-                idle_turns, ended = 0, now()
+                runnable = next_one()
+            except IndexError:
+                runnable = self._idle.pop()
+                idle_turns = 0
             if runnable is None:
-                if self._superfluous():
-                    return
-                self.timers.run_due()
-                ended = now()
-                continue
+                return
             runnable.turn(throughput)
             began, ended = ended, now()
             if ended - began > LONG_TURN:
                 _warn(runnable, ended - began)
+            if enough is not None and enough():
+                return
             turns += 1
             if not turns % _TIMER_TURNS:
                 idle_turns = self._look_around(idle_turns)
@@ -251,13 +333,6 @@ class ThreadDispatcher:
                 self.wake(runnable)
             return 0
         return idle_turns + _TIMER_TURNS
-
-    def _wait(self) -> Runnable | None:
-        patience = self.timers.patience() if self._waits_in_real_time else None
-        try:
-            return self._ready.get(timeout=patience)
-        except Empty:
-            return None
 
     def _superfluous(self) -> bool:
         with self._lock:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import Future as ConcurrentFuture
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextvars import copy_context
 from itertools import count
 from queue import SimpleQueue
 from typing import Any, Protocol
@@ -107,17 +108,20 @@ class Job:
 
     def run(self) -> None:
         """Run a ``def`` activity here and now, and tell how it ended."""
+        self.end(self.outcome())
+
+    def outcome(self) -> Any:
+        """Run a ``def`` activity here and now; return how it ended, for `end`."""
         if self.abandoned or not self.wanted(self.address):  # while it was queued
-            return
+            return None
         if self.wants_began:
             self.tell(Began(self))
         try:
             args, kwargs = self.bound.arguments(self.call, self.context)
             value = self.bound.activity.fn(*args, **kwargs)
-            ended: Any = Returned(self, self.bound.result(value))
+            return Returned(self, self.bound.result(value))
         except BaseException as error:  # noqa: BLE001 - an activity may raise anything
-            ended = self.ended_by(error)
-        self.end(ended)
+            return self.ended_by(error)
 
     async def run_async(self) -> None:
         """Run an ``async def`` activity, and tell how it ended."""
@@ -133,8 +137,12 @@ class Job:
             ended = self.ended_by(error)
         self.end(ended)
 
-    def end(self, ended: Any) -> None:
-        """Tell how it ended, if anybody still wants to know."""
+    def end(
+        self, ended: Any, tell: Callable[[Callable[[Any], Any], Any], Any] | None = None
+    ) -> None:
+        """Tell how it ended, if anybody still wants to know, or let *tell* do it."""
+        if ended is None:
+            return
         if self.abandoned:
             what = "result" if isinstance(ended, Returned) else "failure"
             logger.warning(
@@ -144,6 +152,8 @@ class Job:
                 self.address,
                 self.attempt,
             )
+        elif tell is not None:
+            tell(self.tell, ended)
         else:
             self.tell(ended)
 
@@ -187,15 +197,40 @@ class InlineExecutor:
         """Do nothing."""
 
 
+StandIn = Callable[[Callable[[Any], Any], Any, Callable[[], object]], None]
+"""Called with whom to tell what; it may keep the thread until the last says so."""
+
+
+class _Hand(threading.local):
+    """What a thread of the pool has in hand.
+
+    Attributes:
+        is_free: it stands in for the dispatcher, and can be given a job of its own.
+        job: its next one.
+    """
+
+    is_free = False
+    job: Job | None = None
+
+
 class ThreadExecutor:
     """Runs jobs on up to *threads* daemon threads, started when first needed.
 
-    A thread whose job was abandoned is replaced, and ends when its job does.
+    A thread whose job was abandoned is replaced, and ends when its job does. One whose
+    job has ended may stand in for the dispatcher, and take on itself the job that
+    follows: in a chain of steps no thread ever waits for another.
     """
 
-    def __init__(self, threads: int, name: str = "actorflow-activity") -> None:
+    def __init__(
+        self,
+        threads: int,
+        stand_in: StandIn | None = None,
+        name: str = "actorflow-activity",
+    ) -> None:
         self._limit = threads
         self._name = name
+        self._stand_in = stand_in
+        self._hand = _Hand()
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._numbers = count(1)
         self._lock = threading.Lock()
@@ -206,8 +241,12 @@ class ThreadExecutor:
 
     def submit(self, job: Job) -> None:
         """Queue *job*, and start a thread if none is free to take it."""
+        hand = self._hand
         with self._lock:
             self._spare -= 1
+        if hand.is_free and hand.job is None:
+            hand.job = job
+            return
         self._jobs.put(job)
         if self._spare < 0 and len(self._running) < self._limit:
             self._start_thread()
@@ -252,13 +291,32 @@ class ThreadExecutor:
 
     def _work(self) -> None:
         me = threading.current_thread()
-        running, get = self._running, self._jobs.get
-        while (job := get()) is not None and not self._closed:
+        running, hand, get = self._running, self._hand, self._jobs.get
+        while (job := hand.job or get()) is not None and not self._closed:
+            hand.job = None
             running[me] = job
-            job.run()
+            # Context variables of one job are no business of what comes after it.
+            ended = copy_context().run(job.outcome)
             if not self._is_still_needed(me):
+                job.end(ended)
                 return
+            job.end(ended, self._tell)
         running.pop(me, None)
+
+    def _tell(self, tell: Callable[[Any], Any], ended: Any) -> None:
+        """Tell; while nobody else is there for what follows from it, see to that."""
+        if self._stand_in is None or not self._jobs.empty():
+            tell(ended)
+            return
+        self._hand.is_free = True
+        try:
+            self._stand_in(tell, ended, self._has_job)
+        finally:
+            self._hand.is_free = False
+
+    def _has_job(self) -> bool:
+        """Return whether this thread has something better to do than to stand in."""
+        return self._hand.job is not None or not self._jobs.empty()
 
     def _is_still_needed(self, thread: threading.Thread) -> bool:
         """Count *thread* as free, unless another has taken its place meanwhile."""

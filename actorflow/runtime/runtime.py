@@ -148,7 +148,8 @@ class Runtime:
             thread=WriterThread.OWN if writer_thread else WriterThread.SHARED,
             on_failure=self._log_failed,
         )
-        self._executors = executors or Executors.real(threads)
+        stand_in = getattr(dispatcher, "stand_in", None)
+        self._executors = executors or Executors.real(threads, stand_in=stand_in)
         self._services = Services(
             system=self._system,
             writer=self._writer,

@@ -25,6 +25,7 @@ from actorflow.runtime.executors import (
     InlineExecutor,
     Job,
     ProcessExecutor,
+    StandIn,
     ThreadExecutor,
 )
 from actorflow.runtime.nodethread import NodeThreads
@@ -38,11 +39,16 @@ class Executors:
         self._by_name = by_name
 
     @classmethod
-    def real(cls, threads: int, processes: int | None = None) -> Executors:
+    def real(
+        cls,
+        threads: int,
+        processes: int | None = None,
+        stand_in: StandIn | None = None,
+    ) -> Executors:
         """Return executors that run things at the same time."""
         return cls(
             {
-                "thread": ThreadExecutor(threads),
+                "thread": ThreadExecutor(threads, stand_in),
                 "process": ProcessExecutor(processes or threads),
                 "async": AsyncExecutor(),
                 "inline": InlineExecutor(),

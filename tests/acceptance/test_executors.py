@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from contextvars import ContextVar
 from functools import partial
 from threading import Event
 from typing import Any
@@ -788,3 +789,16 @@ def test_a_cancelled_coroutine_is_stopped() -> None:
         run.cancel()
 
         assert stopped.wait(timeout=WAIT)
+
+
+def test_context_variables_of_a_job_end_with_it() -> None:
+    """The next activity on the same thread does not see them."""
+    variable: ContextVar[int] = ContextVar("variable", default=0)
+
+    def raise_it() -> int:
+        variable.set(variable.get() + 1)
+        return variable.get()
+
+    flow = af.Flow("f").then(raise_it, into="a").then(raise_it, into="b", name="again")
+    with af.Runtime(":memory:", [flow], threads=1) as rt:
+        assert rt.start(flow).result(timeout=WAIT) == {"a": 1, "b": 1}

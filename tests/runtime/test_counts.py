@@ -300,3 +300,24 @@ def test_resuming_reads_every_event_once() -> None:
         rt.signal("w", "go")
 
         assert again.read_back - before == length
+
+
+def test_a_chain_changes_no_thread(tmp_path: Path) -> None:
+    """The thread that ran a step sees to what follows, and runs the next step."""
+    threads = set()
+
+    def step() -> None:
+        threads.add(threading.current_thread())
+
+    names = [f"s{n}" for n in range(20)]
+    workflow = af.Workflow(
+        "w",
+        steps=[
+            af.Step(name, activity=step, next=[af.Edge(after)] if after else [])
+            for name, after in zip(names, [*names[1:], None], strict=True)
+        ],
+    )
+    with af.Runtime(tmp_path / "log.db", [workflow], threads=4) as rt:
+        rt.start(workflow).result()
+
+    assert len(threads) == 1
