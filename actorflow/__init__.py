@@ -50,7 +50,7 @@ from actorflow.model.activities import Activity, Dynamic, activity, dynamic
 from actorflow.model.builder import Flow
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure, Outcome, Recorded
-from actorflow.model.policy import Catch, RateLimit, Retry
+from actorflow.model.policy import Catch, ConcurrencyLimit, RateLimit, Retry
 from actorflow.model.steps import (
     Ask,
     Edge,
@@ -88,6 +88,7 @@ __all__ = [
     "Catch",
     "Checkpoint",
     "Codec",
+    "ConcurrencyLimit",
     "Context",
     "DefinitionError",
     "DefinitionMismatch",

@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 from attrs import evolve, field, fields, frozen
 
 from actorflow.errors import DefinitionError
-from actorflow.model.policy import RateLimit, Retry, optional_seconds
+from actorflow.model.policy import ConcurrencyLimit, RateLimit, Retry, optional_seconds
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,6 +37,7 @@ class Activity(Generic[P, R]):
         retry: policies, tried in order; the first that covers a failure decides.
         timeout: seconds for one attempt, the first included.
         rate_limit: how often attempts may begin.
+        concurrency_limit: how many attempts may run at the same time.
         executor: where it runs; an ``async def`` always runs on ``async``.
         compensate: the node that undoes it.
         key: a name for this call that stays the same when code moves.
@@ -50,6 +51,7 @@ class Activity(Generic[P, R]):
     retry: tuple[Retry, ...] = field(default=(), converter=retries)
     timeout: float | None = field(default=None, converter=optional_seconds)
     rate_limit: RateLimit | None = None
+    concurrency_limit: ConcurrencyLimit | None = None
     executor: ExecutorName = "thread"
     compensate: Any = None
     key: str | None = None
@@ -84,6 +86,11 @@ class Activity(Generic[P, R]):
                 ],
             )
         return checked(evolve(self, **changes))
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether an attempt may have to wait for others."""
+        return self.rate_limit is not None or self.concurrency_limit is not None
 
     @property
     def is_async(self) -> bool:
@@ -122,6 +129,9 @@ def activity_problems(activity: Activity[..., Any]) -> Iterable[str]:
     limit = activity.rate_limit
     if limit is not None and (limit.count < 1 or limit.per <= 0):
         yield f"rate_limit must allow at least 1 per positive time, not {limit}"
+    slots = activity.concurrency_limit
+    if slots is not None and slots.count < 1:
+        yield f"concurrency_limit must allow at least 1, not {slots}"
 
 
 def retry_problems(retry: Retry, where: str) -> Iterable[str]:
@@ -154,6 +164,7 @@ def activity(
     retry: Retry | Sequence[Retry] | None = None,
     timeout: float | None = None,
     rate_limit: RateLimit | None = None,
+    concurrency_limit: ConcurrencyLimit | None = None,
     executor: ExecutorName = "thread",
     compensate: Any = None,
 ) -> Callable[[Callable[P, R]], Activity[P, R]]: ...

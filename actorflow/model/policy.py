@@ -135,10 +135,29 @@ class Catch:
 
 @frozen
 class RateLimit:
-    """At most *count* attempts in *per* seconds, for all who share *name*."""
+    """*count* attempts in *per* seconds, for all who share *name*.
+
+    A bucket of *count* tokens, full at first, that fills evenly: so many may begin at
+    once, then one more every ``per / count`` seconds. Every attempt takes one.
+
+    Attributes:
+        name: shared by all limits of that name; without one, it is the activity's own.
+    """
 
     count: int
     per: float = field(default=1.0, converter=seconds, kw_only=True)
+    name: str | None = field(default=None, kw_only=True)
+
+
+@frozen
+class ConcurrencyLimit:
+    """At most *count* attempts at the same time, for all who share *name*.
+
+    Attributes:
+        name: shared by all limits of that name; without one, it is the activity's own.
+    """
+
+    count: int
     name: str | None = field(default=None, kw_only=True)
 
 

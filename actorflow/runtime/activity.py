@@ -17,7 +17,15 @@ from actorflow.runtime.bridge import ActorBridge
 from actorflow.runtime.context import ActivityContext, AskSignal, Flush, RecordValue
 from actorflow.runtime.emitter import Yielded, emitter_of
 from actorflow.runtime.executors import Began, Job, Left, Raised, Returned
-from actorflow.runtime.messages import Ended, Rang, Reported, Requested, TimedOut
+from actorflow.runtime.limits import Permit
+from actorflow.runtime.messages import (
+    Admitted,
+    Ended,
+    Rang,
+    Reported,
+    Requested,
+    TimedOut,
+)
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work
 
@@ -47,7 +55,7 @@ class ActivityActor(RunActor):
         self._deadline: Any = None
         self._rings = 0
         self._watched: float | None = None
-        self._throttled = False
+        self._permit: Permit | None = None
         self._asked: AskSignal | None = None
         self._yielding = 0
         self._passed: list[Any] = []
@@ -81,6 +89,8 @@ class ActivityActor(RunActor):
             self._timed_out(message)
         elif isinstance(message, Rang):
             self._rang(message)
+        elif isinstance(message, Admitted):
+            self._admitted(message)
         self._settle()
 
     # -- what is owed ------------------------------------------------------------------
@@ -90,7 +100,7 @@ class ActivityActor(RunActor):
         if activation is None or self.run.state.outcome is not None:
             self.leave()
             return
-        if self._job is not None:
+        if self._job is not None or self._stands_in_line:
             return
         if activation.phase in ("backoff", "waiting"):
             self._watch_clock(activation)
@@ -117,13 +127,8 @@ class ActivityActor(RunActor):
         self._tell_parent()
 
     def _start_attempt(self, activation: Activation) -> None:
-        if self._throttled:
-            return  # its timer will ring
         self._stop_timer()
-        delay = self.run.services.limits.delay(self._bound.activity)
-        if delay > 0:
-            self._throttled = True
-            self._set_timer(self.run.services.timers.after, delay)
+        if self._bound.activity.is_limited and not self._has_permit():
             return
         if activation.phase != "running":
             started = ev.AttemptStarted(activation.attempt)
@@ -141,6 +146,36 @@ class ActivityActor(RunActor):
             job.context = self._context(activation, job)
         self._job = job
         self.run.after_durable(self._submit, job)
+
+    # -- limits ------------------------------------------------------------------------
+
+    @property
+    def _stands_in_line(self) -> bool:
+        return self._permit is not None and not self._permit.granted
+
+    def _has_permit(self) -> bool:
+        """Ask for a permit, unless that was done; tell whether it is granted."""
+        if self._permit is None:
+            limits, activity = self.run.services.limits, self._bound.activity
+            self._permit = limits.ask(activity, self._tell_admitted)
+        return self._permit is None or self._permit.granted
+
+    def _tell_admitted(self) -> None:
+        self._actor_ref.put(Admitted(self._permit))
+
+    def _admitted(self, message: Admitted) -> None:
+        activation = self._activation
+        if message.permit is not self._permit or activation is None:
+            return
+        if activation.phase != "running" and self._is_halted():
+            self._give_back()  # others may go on meanwhile
+        else:
+            self._start_attempt(activation)
+
+    def _give_back(self) -> None:
+        permit, self._permit = self._permit, None
+        if permit is not None:
+            permit.release()
 
     def _submit(self, job: Job) -> None:
         """Let *job* run, unless it was cancelled while its start became durable."""
@@ -175,7 +210,6 @@ class ActivityActor(RunActor):
         self._timer = schedule(when, self.actor_ref.put, Rang(self._rings))
 
     def _stop_timer(self) -> None:
-        self._throttled = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -184,7 +218,7 @@ class ActivityActor(RunActor):
         activation = self._activation
         if message.token != self._rings or activation is None or self._timer is None:
             return
-        self._timer, self._throttled = None, False
+        self._timer = None
         if activation.phase in ("backoff", "running", "interrupted"):
             self._start_attempt(activation)
         elif activation.phase == "waiting" and activation.wait is not None:
@@ -199,6 +233,7 @@ class ActivityActor(RunActor):
 
     def _over(self) -> None:
         self._job = None
+        self._give_back()
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None

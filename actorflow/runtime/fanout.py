@@ -152,7 +152,7 @@ class FanActor(RunActor):
             return None
         bound = self.run.services.bound(node)
         timeout = self._step.timeout or bound.activity.timeout
-        asks = bound.signature.context is not None or bound.activity.rate_limit
+        asks = bound.signature.context is not None or bound.activity.is_limited
         return None if asks or timeout is not None else bound
 
     def _carry(self, fan: Fan, index: int, address: str) -> None:

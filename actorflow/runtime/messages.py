@@ -38,6 +38,13 @@ class Rang:
 
 
 @define(eq=False)
+class Admitted:
+    """The limits that an attempt waited for let it begin."""
+
+    permit: Any
+
+
+@define(eq=False)
 class TimedOut:
     """A job has run for longer than it may."""
 

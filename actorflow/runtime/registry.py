@@ -28,6 +28,7 @@ class Activities:
         self._by_fn: dict[Any, BoundActivity] = {}
         self._ambiguous: set[str] = set()
         self._undo: dict[str, Any] = {}
+        self._limits: dict[tuple[str, str], Any] = {}
 
     def add(self, node: Any) -> BoundActivity:
         """Make a node known: itself, and by its name."""
@@ -78,9 +79,26 @@ class Activities:
         like = self._by_fn.get(getattr(node, "fn", None))
         if like is None or getattr(node, "compensate", None) is not None:
             return self.add(node)
+        self._agree_on_limits(node)
         return like.with_settings_of(node)
 
+    def _agree_on_limits(self, activity: Any) -> None:
+        """Check that a limit that is shared by name is the same for all.
+
+        Raises:
+            DefinitionError: it is not.
+        """
+        for setting in ("rate_limit", "concurrency_limit"):
+            limit = getattr(activity, setting, None)
+            if limit is None or limit.name is None:
+                continue
+            known = self._limits.setdefault((setting, limit.name), limit)
+            if known != limit:
+                problem = f"{setting} is {limit} here and {known} elsewhere; make one"
+                raise DefinitionError(activity.name, [problem])
+
     def _bind(self, activity: Any) -> BoundActivity:
+        self._agree_on_limits(activity)
         self._codec.trust(activity.fn.__module__)
         bound = self._by_fn[activity.fn] = BoundActivity(activity, self._codec)
         for hint in bound.signature.hints.values():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
@@ -14,7 +13,6 @@ from actorflow.actors.system import ActorSystem
 from actorflow.actors.timers import Timers
 from actorflow.actors.writer import LogWriter
 from actorflow.log.codec import Codec
-from actorflow.model.activities import Activity
 from actorflow.runtime.bells import Bells
 from actorflow.runtime.binding import BoundActivity
 from actorflow.runtime.collector import Collector
@@ -28,6 +26,7 @@ from actorflow.runtime.executors import (
     StandIn,
     ThreadExecutor,
 )
+from actorflow.runtime.limits import Limits
 from actorflow.runtime.nodethread import NodeThreads
 from actorflow.runtime.registry import Activities
 
@@ -90,29 +89,6 @@ class Executors:
             executor.close()
 
 
-class RateLimits:
-    """Sliding windows by name: an attempt begins when fewer than so many did lately."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._begun: dict[str, deque[float]] = {}
-
-    def delay(self, activity: Activity[..., Any]) -> float:
-        """Return the seconds an attempt must wait; 0 charges it and lets it begin."""
-        limit = activity.rate_limit
-        if limit is None:
-            return 0.0
-        now = self._clock.monotonic()
-        begun = self._begun.setdefault(limit.name or activity.name, deque())
-        while begun and begun[0] <= now - limit.per:
-            begun.popleft()
-        if len(begun) < limit.count:
-            begun.append(now)
-            return 0.0
-        # Not less than a millisecond: a float may be too coarse for the rest.
-        return max(0.001, begun[0] + limit.per - now)
-
-
 @define(eq=False)
 class Services:
     """Everything an execution's actors reach outside themselves.
@@ -142,11 +118,11 @@ class Services:
     closing: bool = False
     random: Random = field(factory=Random)
     expressions: Evaluation = field(init=False)
-    limits: RateLimits = field(init=False)
+    limits: Limits = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.expressions = Evaluation(self.codec, self.activities)
-        self.limits = RateLimits(self.clock)
+        self.limits = Limits(self.timers, self.clock.monotonic)
 
     @property
     def clock(self) -> Clock:

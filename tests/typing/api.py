@@ -65,6 +65,7 @@ def settings() -> None:
     af.Retry(initial="1m30s", max_delay=None, on=OSError, never="timeout")
     af.Catch()  # type: ignore[call-arg]
     af.RateLimit(5, per="1m")
+    af.ConcurrencyLimit(5, name="db")
 
 
 def activities(plain: Callable[[int], str]) -> None:
