@@ -18,14 +18,7 @@ from actorflow.runtime.context import ActivityContext, AskSignal, Flush, RecordV
 from actorflow.runtime.emitter import Yielded, emitter_of
 from actorflow.runtime.executors import Began, Job, Left, Raised, Returned
 from actorflow.runtime.limits import Permit
-from actorflow.runtime.messages import (
-    Admitted,
-    Ended,
-    Rang,
-    Reported,
-    Requested,
-    TimedOut,
-)
+from actorflow.runtime.messages import Ended, Rang, Reported, Requested, TimedOut
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work
 
@@ -89,8 +82,6 @@ class ActivityActor(RunActor):
             self._timed_out(message)
         elif isinstance(message, Rang):
             self._rang(message)
-        elif isinstance(message, Admitted):
-            self._admitted(message)
         self._settle()
 
     # -- what is owed ------------------------------------------------------------------
@@ -161,12 +152,9 @@ class ActivityActor(RunActor):
         return self._permit is None or self._permit.granted
 
     def _tell_admitted(self) -> None:
-        self._actor_ref.put(Admitted(self._permit))
+        self._actor_ref.put(Rang(self._permit))
 
-    def _admitted(self, message: Admitted) -> None:
-        activation = self._activation
-        if message.permit is not self._permit or activation is None:
-            return
+    def _admitted(self, activation: Activation) -> None:
         if activation.phase != "running" and self._is_halted():
             self._give_back()  # others may go on meanwhile
         else:
@@ -216,6 +204,8 @@ class ActivityActor(RunActor):
 
     def _rang(self, message: Rang) -> None:
         activation = self._activation
+        if activation is not None and message.token is self._permit:
+            self._admitted(activation)
         if message.token != self._rings or activation is None or self._timer is None:
             return
         self._timer = None

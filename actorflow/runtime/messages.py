@@ -32,16 +32,9 @@ class Arrived:
 
 @define(eq=False)
 class Rang:
-    """A timer you set is due. *token* tells which."""
+    """A timer you set is due, or a permit is granted. *token* tells which."""
 
-    token: int
-
-
-@define(eq=False)
-class Admitted:
-    """The limits that an attempt waited for let it begin."""
-
-    permit: Any
+    token: Any
 
 
 @define(eq=False)

@@ -140,7 +140,6 @@ def test_a_failed_attempt_gives_its_place_back_while_it_waits() -> None:
 
 def test_an_activity_that_is_left_for_a_signal_gives_its_place_back() -> None:
     """It stands in line again when it is entered again."""
-
     diary = Diary()
 
     def work(ctx: af.ActivityContext, value: int) -> Any:
