@@ -25,16 +25,22 @@ CREATE TABLE stream (
     fingerprint TEXT,                               -- of the definition
     created_at  INTEGER NOT NULL,
     updated_at  INTEGER NOT NULL,
+    tags        TEXT    NOT NULL DEFAULT '[]' CHECK (json_valid(tags)),  -- sorted
+    rank        INTEGER,                            -- its place in the queue, if in it
     UNIQUE (kind, name)
 ) STRICT;
 
 -- Lists, newest first, page by (created_at, id); the id is part of every index.
 CREATE INDEX stream_by_creation ON stream (kind, created_at);
 CREATE INDEX stream_by_status ON stream (kind, status, created_at);
--- What nobody owns, and what a dead process left behind.
-CREATE INDEX stream_by_owner ON stream (owner, kind, status);
+-- What nobody owns, and what a dead process left behind. By type, because a process
+-- takes only what it has the definition of, and need not read past the rest.
+CREATE INDEX stream_left_behind ON stream (owner, kind, status, type);
 -- Who is to be woken next, among those nobody owns.
-CREATE INDEX stream_by_wake ON stream (kind, owner, wake_at) WHERE wake_at IS NOT NULL;
+CREATE INDEX stream_to_wake ON stream (kind, owner, type, wake_at)
+WHERE wake_at IS NOT NULL;
+-- Who is next in the queue, among those that need the same tags.
+CREATE INDEX stream_in_queue ON stream (kind, type, tags, rank) WHERE rank IS NOT NULL;
 
 -- What happened, in order of commit. Never changed; removed only by retention (below).
 CREATE TABLE event (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import orjson
@@ -86,10 +86,12 @@ class SummaryRow:
     """A summary as it is stored: times in microseconds, mappings as JSON."""
 
     status: str
-    wake_at: int | None
-    waits: str
-    attributes: str | None
-    fingerprint: str | None
+    wake_at: int | None = None
+    waits: str = "[]"
+    attributes: str | None = None
+    fingerprint: str | None = None
+    rank: int | None = None
+    tags: str | None = None
 
 
 @define(eq=False)
@@ -162,7 +164,14 @@ def _summary_row(summary: Summary) -> SummaryRow:
         waits=_json("waits", list(summary.waits)),
         attributes=None if attributes is None else _json("attributes", attributes),
         fingerprint=summary.fingerprint,
+        rank=None if summary.rank is None else micros(summary.rank),
+        tags=None if summary.tags is None else tags_text(summary.tags),
     )
+
+
+def tags_text(tags: Iterable[str]) -> str:
+    """Return tags as they are stored: equal sets are equal texts."""
+    return _json("tags", sorted(set(tags)))
 
 
 def _json(path: str, value: Any) -> str:
@@ -261,6 +270,7 @@ def _merged(before: SummaryRow | None, after: SummaryRow) -> SummaryRow:
         after,
         attributes=given(after.attributes, before.attributes),
         fingerprint=given(after.fingerprint, before.fingerprint),
+        tags=given(after.tags, before.tags),
     )
 
 

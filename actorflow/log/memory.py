@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+import orjson
 from attrs import evolve
 
 from actorflow.errors import (
@@ -21,7 +22,15 @@ from actorflow.errors import (
 from actorflow.log.batch import draft, machine_time, micros, recorded, seconds
 from actorflow.log.codec import Codec
 from actorflow.log.memory_store import MemoryStore, Opening, Posted, Stored, matches
-from actorflow.log.port import InboxRow, Owner, Snapshot, Stream, StreamRow, Write
+from actorflow.log.port import (
+    InboxRow,
+    Owner,
+    Reach,
+    Snapshot,
+    Stream,
+    StreamRow,
+    Write,
+)
 from actorflow.model.events import Recorded
 
 __all__ = ["MemoryLog", "MemoryStore"]
@@ -102,24 +111,42 @@ class MemoryLog:
             store.committed(self._id)
             return Stream(kind, name, row.type, row.id, row.head, row.epoch)
 
-    def claim_abandoned(self, kind: str, *, status: str, limit: int) -> list[StreamRow]:
+    def claim_abandoned(
+        self, kind: str, reach: Reach, *, status: str, limit: int
+    ) -> list[StreamRow]:
         """See `EventLog.claim_abandoned`."""
-        store = self._open()
-        with store.lock:
-            free = [s for s in self._abandoned(kind) if s.row.status == status][:limit]
-            for stored in free:
-                store.take(stored, self._id)
-            store.bury()
-            if free:
-                store.committed(self._id)
-            return [stored.seen() for stored in free]
+        with self._open().lock:
+            free = self._abandoned(kind, reach)
+            return self._taken([s for s in free if s.row.status == status][:limit])
 
-    def _abandoned(self, kind: str) -> list[Stored]:
+    def claim_queued(self, kind: str, reach: Reach, *, limit: int) -> list[StreamRow]:
+        """See `EventLog.claim_queued`."""
+        with self._open().lock:
+            queue = [
+                (stored.row.rank, stored.row.id, stored)
+                for stored in self._abandoned(kind, reach)
+                if stored.row.rank is not None
+            ]
+            return self._taken([stored for *_, stored in sorted(queue)[:limit]])
+
+    def _taken(self, free: Sequence[Stored]) -> list[StreamRow]:
+        for stored in free:
+            self.store.take(stored, self._id)
+        self.store.bury()
+        if free:
+            self.store.committed(self._id)
+        return [stored.seen() for stored in free]
+
+    def _abandoned(self, kind: str, reach: Reach) -> list[Stored]:
         now = self._clock()
         return [
             stored
             for stored in self._open().streams.values()
-            if stored.row.kind == kind and self._is_free(stored.row, now)
+            if stored.row.kind == kind
+            and self._is_free(stored.row, now)
+            and reach.covers(
+                stored.row.type, stored.row.fingerprint, orjson.loads(stored.tags)
+            )
         ]
 
     def _is_free(self, row: StreamRow, now: float) -> bool:
@@ -258,18 +285,20 @@ class MemoryLog:
         rows.sort(key=lambda row: (row.created_at, row.id), reverse=True)
         return rows[:limit]
 
-    def due(self, kind: str, *, now: float, limit: int) -> list[StreamRow]:
+    def due(
+        self, kind: str, reach: Reach, *, now: float, limit: int
+    ) -> list[StreamRow]:
         """See `EventLog.due`."""
         with self._open().lock:
-            rows = [each.seen() for each in self._abandoned(kind)]
+            rows = [each.seen() for each in self._abandoned(kind, reach)]
         due = [(r.wake_at, r.id, r) for r in rows if r.wake_at is not None]
         last = seconds(micros(now))
         return [row for at, _, row in sorted(due)[:limit] if at <= last]
 
-    def next_wake(self, kind: str) -> float | None:
+    def next_wake(self, kind: str, reach: Reach) -> float | None:
         """See `EventLog.next_wake`."""
         with self._open().lock:
-            times = [each.row.wake_at for each in self._abandoned(kind)]
+            times = [each.row.wake_at for each in self._abandoned(kind, reach)]
         return min((at for at in times if at is not None), default=None)
 
     # -- the end --

@@ -42,23 +42,27 @@ class Stored:
     row: StreamRow
     waits: str = "[]"
     attributes: str = "{}"
+    tags: str = "[]"
     events: list[EventRow] = field(factory=list)
     snapshots: dict[int, tuple[str, str]] = field(factory=dict)
 
     def seen(self) -> StreamRow:
         """Return the row as a reader gets it."""
         waits, attributes = orjson.loads(self.waits), orjson.loads(self.attributes)
-        return evolve(self.row, waits=waits, attributes=attributes)
+        tags = orjson.loads(self.tags)
+        return evolve(self.row, waits=waits, attributes=attributes, tags=tags)
 
     def summarise(self, summary: SummaryRow) -> None:
         """Change the row as a write says."""
-        at = summary.wake_at
+        at, rank = summary.wake_at, summary.rank
         self.row = evolve(
             self.row,
             status=summary.status,
             wake_at=None if at is None else seconds(at),
             fingerprint=given(summary.fingerprint, self.row.fingerprint),
+            rank=None if rank is None else seconds(rank),
         )
+        self.tags = given(summary.tags, self.tags) or "[]"
         self.waits = summary.waits
         self.attributes = given(summary.attributes, self.attributes) or "{}"
 

@@ -6,7 +6,7 @@ by one writer at a time and by any number of readers, from any thread.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from attrs import define, field, frozen
@@ -51,6 +51,8 @@ class Summary:
         waits: what it waits for, one JSON mapping each.
         attributes: search attributes, a JSON mapping; None leaves them unchanged.
         fingerprint: of the definition; None leaves it unchanged.
+        rank: its place in the queue, the lowest first; None if it is not in it.
+        tags: what a process must have to run it; None leaves them unchanged.
     """
 
     status: str
@@ -58,6 +60,34 @@ class Summary:
     waits: Sequence[Mapping[str, Any]] = ()
     attributes: Mapping[str, Any] | None = None
     fingerprint: str | None = None
+    rank: float | None = None
+    tags: Sequence[str] | None = None
+
+
+@frozen
+class Reach:
+    """Which streams a process is able to run; it leaves all others alone.
+
+    Attributes:
+        types: those it knows, each with the fingerprints it accepts. A stream that has
+            none yet is accepted.
+        tags: what it has. A stream is in reach if none of its tags is missing here.
+    """
+
+    types: Mapping[str, Collection[str]]
+    tags: Collection[str] = ()
+
+    def covers(self, type_: str, fingerprint: str | None, tags: Iterable[str]) -> bool:
+        """Return whether a stream is in reach."""
+        accepted = self.types.get(type_)
+        known = accepted is not None and (
+            fingerprint is None or fingerprint in accepted
+        )
+        return known and self.has(tags)
+
+    def has(self, tags: Iterable[str]) -> bool:
+        """Return whether none of *tags* is missing."""
+        return all(tag in self.tags for tag in tags)
 
 
 @frozen
@@ -116,6 +146,8 @@ class StreamRow:
     fingerprint: str | None
     created_at: float
     updated_at: float
+    tags: Sequence[str] = ()
+    rank: float | None = None
 
 
 @frozen
@@ -188,10 +220,20 @@ class EventLog(Protocol):
         """
         ...
 
-    def claim_abandoned(self, kind: str, *, status: str, limit: int) -> list[StreamRow]:
-        """Claim up to *limit* streams in *status* that no live process owns.
+    def claim_abandoned(
+        self, kind: str, reach: Reach, *, status: str, limit: int
+    ) -> list[StreamRow]:
+        """Claim up to *limit* streams in *status*, in reach, that no live process owns.
 
         The oldest come first. The rows returned are as they are after the claim.
+        """
+        ...
+
+    def claim_queued(self, kind: str, reach: Reach, *, limit: int) -> list[StreamRow]:
+        """Claim up to *limit* streams of the queue that are in reach, the first first.
+
+        They stay in the queue until a summary without a rank is written, so that a
+        process that dies before leaves them there.
         """
         ...
 
@@ -272,12 +314,17 @@ class EventLog(Protocol):
         """
         ...
 
-    def due(self, kind: str, *, now: float, limit: int) -> list[StreamRow]:
-        """Return streams that no live process owns, due by *now*, earliest first."""
+    def due(
+        self, kind: str, reach: Reach, *, now: float, limit: int
+    ) -> list[StreamRow]:
+        """Return streams in reach that no live process owns and that are due by *now*.
+
+        The earliest come first.
+        """
         ...
 
-    def next_wake(self, kind: str) -> float | None:
-        """Return the earliest wake_at of streams that no live process owns."""
+    def next_wake(self, kind: str, reach: Reach) -> float | None:
+        """Return the earliest wake_at of streams in reach that no live process owns."""
         ...
 
     def close(self) -> None:

@@ -19,14 +19,14 @@ from actorflow.model.events import Recorded
 PAGE = 1000
 _COLUMNS = (
     "id, kind, name, type, head, epoch, owner, status, wake_at, waits, attributes, "
-    "fingerprint, created_at, updated_at"
+    "fingerprint, created_at, updated_at, tags, rank"
 )
 
 
 def stream_row(row: Sequence[Any]) -> StreamRow:
     """Return a row of `_COLUMNS` as lists see it."""
     id_, kind, name, type_, head, epoch, owner, status, wake_at, *rest = row
-    waits, attributes, fingerprint, created_at, updated_at = rest
+    waits, attributes, fingerprint, created_at, updated_at, tags, rank = rest
     return StreamRow(
         id=id_,
         kind=kind,
@@ -42,6 +42,8 @@ def stream_row(row: Sequence[Any]) -> StreamRow:
         fingerprint=fingerprint,
         created_at=seconds(created_at),
         updated_at=seconds(updated_at),
+        tags=orjson.loads(tags),
+        rank=None if rank is None else seconds(rank),
     )
 
 
@@ -133,31 +135,6 @@ class Reading:
             test.text + " ORDER BY created_at DESC, id DESC LIMIT ?",
             (*test.values, limit),
         )
-
-    def due(
-        self, kind: str, owners: Sequence[int | None], now: float, limit: int
-    ) -> list[StreamRow]:
-        """Return streams of *owners* that want to be awake by now, earliest first."""
-        found: list[StreamRow] = []
-        for owner in owners:
-            found += self._streams(
-                "kind = ? AND owner IS ? AND wake_at <= ? ORDER BY wake_at LIMIT ?",
-                (kind, owner, micros(now), limit),
-            )
-        return sorted(found, key=lambda row: (row.wake_at, row.id))[:limit]
-
-    def next_wake(self, kind: str, owners: Sequence[int | None]) -> float | None:
-        """Return the earliest time that a stream of *owners* wants to be awake."""
-        found: list[int] = []
-        with self._readers.connection() as connection:
-            for owner in owners:
-                row = connection.execute(
-                    "SELECT wake_at FROM stream WHERE kind = ? AND owner IS ? "
-                    "AND wake_at IS NOT NULL ORDER BY wake_at LIMIT 1",
-                    (kind, owner),
-                ).fetchone()
-                found += row or ()
-        return seconds(min(found)) if found else None
 
     def inbox(
         self, owners: Sequence[int | None], after: int, limit: int

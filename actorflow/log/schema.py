@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlite_utils.migrations import Migrations
 
 APPLICATION_ID = 0x61637466  # "actf"
-VERSION = 1
+VERSION = 2
 """The number of migrations; kept in the file as its user_version."""
 
 
@@ -53,6 +53,11 @@ def _is_current(
             raise LogVersionError(
                 f"{path} has schema {version}; this actorflow knows up to {VERSION}"
             )
+        if version < VERSION and not may_create:
+            raise LogVersionError(
+                f"{path} has schema {version}, and this actorflow reads {VERSION}; "
+                "whoever opens it to write brings it up to date"
+            )
         return bool(version == VERSION)
     if application or tables or not may_create:
         raise NotALogError(f"{path} is not an actorflow log")
@@ -78,4 +83,23 @@ def _migrations() -> Migrations:
     def initial(db: Database) -> None:
         db.executescript(files("actorflow.log").joinpath("schema.sql").read_text())
 
+    @migrations(name="0002_queue")
+    def queue(db: Database) -> None:
+        if any(column.name == "rank" for column in db["stream"].columns):
+            return  # a new file begins with the schema of today
+        for statement in _QUEUE.split(";"):
+            db.execute(statement)
+
     return migrations
+
+
+_QUEUE = """
+ALTER TABLE stream ADD COLUMN tags TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(tags));
+ALTER TABLE stream ADD COLUMN rank INTEGER;
+DROP INDEX stream_by_owner;
+DROP INDEX stream_by_wake;
+CREATE INDEX stream_left_behind ON stream (owner, kind, status, type);
+CREATE INDEX stream_to_wake ON stream (kind, owner, type, wake_at)
+WHERE wake_at IS NOT NULL;
+CREATE INDEX stream_in_queue ON stream (kind, type, tags, rank) WHERE rank IS NOT NULL
+"""

@@ -9,15 +9,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from attrs import evolve
+
 from actorflow.errors import LogUnavailableError, StreamNotFoundError
 from actorflow.log.batch import machine_time, micros
 from actorflow.log.codec import Codec
 from actorflow.log.connection import Readers, Writer, connect, errors_of
 from actorflow.log.doctor import Doctor, Finding
 from actorflow.log.ownership import Ownership
-from actorflow.log.port import InboxRow, Owner, Snapshot, Stream, StreamRow, Write
-from actorflow.log.reading import Reading, select_streams
+from actorflow.log.port import (
+    InboxRow,
+    Owner,
+    Reach,
+    Snapshot,
+    Stream,
+    StreamRow,
+    Write,
+)
+from actorflow.log.reading import Reading
 from actorflow.log.schema import prepare
+from actorflow.log.taking import Search
 from actorflow.log.writing import Writing
 from actorflow.model.events import Recorded
 
@@ -107,24 +118,36 @@ class SQLiteLog:
         with self._for_writing().transaction() as connection:
             return self._ownership.claim(connection, kind, name)
 
-    def claim_abandoned(self, kind: str, *, status: str, limit: int) -> list[StreamRow]:
+    def claim_abandoned(
+        self, kind: str, reach: Reach, *, status: str, limit: int
+    ) -> list[StreamRow]:
         """See `EventLog.claim_abandoned`."""
         with self._for_writing().transaction() as connection:
-            found: list[StreamRow] = []
-            for owner in self._ownership.abandoned(connection):
-                found += select_streams(
-                    connection,
-                    "owner IS ? AND kind = ? AND status = ? ORDER BY id LIMIT ?",
-                    (owner, kind, status, limit),
-                )
-            ids = sorted(row.id for row in found)[:limit]
-            self._ownership.take(connection, ids)
-            self._ownership.bury(connection)
-            return select_streams(
-                connection,
-                "id IN (SELECT value FROM json_each(?)) ORDER BY id",
-                (str(ids),),
-            )
+            found = self._search(connection, kind, reach).left_behind(status, limit)
+            return self._taken(connection, found)
+
+    def claim_queued(self, kind: str, reach: Reach, *, limit: int) -> list[StreamRow]:
+        """See `EventLog.claim_queued`."""
+        with self._readers.connection() as connection:
+            if not self._search(connection, kind, reach).queued(1):
+                return []  # as almost always: a look need not wait for the writers
+        with self._for_writing().transaction() as connection:
+            found = self._search(connection, kind, reach).queued(limit)
+            return self._taken(connection, found)
+
+    def _search(
+        self, connection: sqlite3.Connection, kind: str, reach: Reach
+    ) -> Search:
+        owners = self._ownership.abandoned(connection)
+        return Search(connection, kind, owners, reach)
+
+    def _taken(
+        self, connection: sqlite3.Connection, found: Sequence[StreamRow]
+    ) -> list[StreamRow]:
+        self._ownership.take(connection, [row.id for row in found])
+        self._ownership.bury(connection)
+        owner = self.owner.id
+        return [evolve(row, owner=owner, epoch=row.epoch + 1) for row in found]
 
     def _for_writing(self) -> Writer:
         if self._writer is None:
@@ -224,13 +247,17 @@ class SQLiteLog:
             kind, status=status, type_=type, where=where, before=before, limit=limit
         )
 
-    def due(self, kind: str, *, now: float, limit: int) -> list[StreamRow]:
+    def due(
+        self, kind: str, reach: Reach, *, now: float, limit: int
+    ) -> list[StreamRow]:
         """See `EventLog.due`."""
-        return self._reading.due(kind, self._abandoned(), now, limit)
+        with self._readers.connection() as connection:
+            return self._search(connection, kind, reach).due(now, limit)
 
-    def next_wake(self, kind: str) -> float | None:
+    def next_wake(self, kind: str, reach: Reach) -> float | None:
         """See `EventLog.next_wake`."""
-        return self._reading.next_wake(kind, self._abandoned())
+        with self._readers.connection() as connection:
+            return self._search(connection, kind, reach).next_wake()
 
     # -- care --
 

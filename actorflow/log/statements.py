@@ -69,8 +69,8 @@ ADD_EVENTS = ManyRows(
 
 ADD_STREAMS = ManyRows(
     "INSERT INTO stream (id, kind, name, type, head, epoch, owner, status, wake_at, "
-    "waits, attributes, fingerprint, created_at, updated_at) VALUES",
-    14,
+    "waits, attributes, fingerprint, created_at, updated_at, rank, tags) VALUES",
+    16,
 )
 
 MOVE_HEADS = ManyRows(
@@ -87,8 +87,10 @@ UPDATE_STREAMS = ManyRows(
     "waits = coalesce(new.column6, waits), "
     "attributes = coalesce(new.column7, attributes), "
     "fingerprint = coalesce(new.column8, fingerprint), "
-    "owner = iif(new.column9, NULL, owner) FROM (VALUES",
-    9,
+    "rank = iif(new.column4 IS NULL, rank, new.column9), "
+    "tags = coalesce(new.column10, tags), "
+    "owner = iif(new.column11, NULL, owner) FROM (VALUES",
+    11,
     ") AS new WHERE stream.id = new.column1",
 )
 

@@ -137,7 +137,7 @@ def _json(value: Any) -> str:
 
 def _new_row(change: Change, owner: int, now: int) -> tuple[Any, ...]:
     hold, tail = change.stream, change.tail
-    summary = change.summary or SummaryRow("", None, "[]", None, None)
+    summary = change.summary or SummaryRow("")
     return (
         tail.id,
         hold.kind,
@@ -153,11 +153,13 @@ def _new_row(change: Change, owner: int, now: int) -> tuple[Any, ...]:
         summary.fingerprint,
         now,
         now,
+        summary.rank,
+        summary.tags or "[]",
     )
 
 
 def _changed_row(change: Change, now: int) -> tuple[Any, ...]:
-    summary = (None,) * 5 if change.summary is None else astuple(change.summary)
+    summary = (None,) * 7 if change.summary is None else astuple(change.summary)
     return (change.tail.id, change.tail.head, now, *summary, change.release)
 
 

@@ -18,7 +18,7 @@ Every call opens the same log once more, as another process would.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -26,7 +26,15 @@ from attrs import frozen
 
 from actorflow import errors
 from actorflow.log.codec import Codec, UnknownEvent
-from actorflow.log.port import EventLog, Snapshot, Stream, StreamRow, Summary, Write
+from actorflow.log.port import (
+    EventLog,
+    Reach,
+    Snapshot,
+    Stream,
+    StreamRow,
+    Summary,
+    Write,
+)
 from actorflow.model.events import (
     ActivationCompleted,
     ActivationStarted,
@@ -39,6 +47,8 @@ OpenLog = Callable[..., EventLog]
 """Opens the log once more; takes ``clock``, ``lease`` and ``codec``."""
 
 EPOCH = 1_700_000_000.0
+ALL = Reach({"flow": ("f1",)})
+"""Everything the tests create is in reach."""
 
 
 @frozen
@@ -670,9 +680,9 @@ class OwnershipContract(_Fixtures):
         log.post("execution", "one", "signal", {})
         clock.advance(100.0)
 
-        assert log.due("execution", now=clock(), limit=9) == []
-        assert log.next_wake("execution") is None
-        assert log.claim_abandoned("execution", status="running", limit=9) == []
+        assert log.due("execution", ALL, now=clock(), limit=9) == []
+        assert log.next_wake("execution", ALL) is None
+        assert log.claim_abandoned("execution", ALL, status="running", limit=9) == []
         assert [row.name for row in log.inbox()] == ["one"]
         assert row_of(log, stream).epoch == stream.epoch
 
@@ -711,16 +721,16 @@ class OwnershipContract(_Fixtures):
         self.kill(dead)
         clock.advance(100.0)
         log.renew()
-        rows = log.claim_abandoned("execution", status="running", limit=10)
+        rows = log.claim_abandoned("execution", ALL, status="running", limit=10)
 
         assert names(rows) == ["running"]
         assert (rows[0].owner, rows[0].epoch) == (log.owner.id, stream.epoch + 1)
-        assert log.claim_abandoned("execution", status="running", limit=10) == []
+        assert log.claim_abandoned("execution", ALL, status="running", limit=10) == []
 
     def test_claimed_rows_can_be_written(self, log: EventLog) -> None:
         """The row of a claimed stream is a hold on it."""
         log.write([create(hold(), release=True)])
-        (row,) = log.claim_abandoned("execution", status="running", limit=1)
+        (row,) = log.claim_abandoned("execution", ALL, status="running", limit=1)
         stream = Stream(row.kind, row.name, row.type, row.id, row.head, row.epoch)
         append = write(stream, done())
         log.write([append])
@@ -733,13 +743,13 @@ class OwnershipContract(_Fixtures):
         """What a live process owns is not abandoned."""
         created(log)
 
-        assert other.claim_abandoned("execution", status="running", limit=10) == []
+        assert other.claim_abandoned("execution", ALL, status="running", limit=10) == []
 
     def test_claim_abandoned_in_portions(self, log: EventLog) -> None:
         """The oldest come first, no more than asked for."""
         log.write([create(hold(f"s{i}"), release=True) for i in range(5)])
         portions = [
-            names(log.claim_abandoned("execution", status="running", limit=2))
+            names(log.claim_abandoned("execution", ALL, status="running", limit=2))
             for _ in range(4)
         ]
 
@@ -748,8 +758,8 @@ class OwnershipContract(_Fixtures):
     def test_two_claimers_share(self, log: EventLog, other: EventLog) -> None:
         """No stream is claimed by two live processes."""
         log.write([create(hold(f"s{i}"), release=True) for i in range(4)])
-        mine = log.claim_abandoned("execution", status="running", limit=2)
-        theirs = other.claim_abandoned("execution", status="running", limit=9)
+        mine = log.claim_abandoned("execution", ALL, status="running", limit=2)
+        theirs = other.claim_abandoned("execution", ALL, status="running", limit=9)
 
         assert sorted(names(mine + theirs)) == ["s0", "s1", "s2", "s3"]
 
@@ -984,11 +994,11 @@ class ReadingContract(_Fixtures):
             log.write([create(hold(name), release=True, summary=Summary("s", at))])
         created(log, "owned", summary=Summary("s", EPOCH))
 
-        assert names(log.due("execution", now=EPOCH + 2, limit=9)) == ["a", "b"]
-        assert names(log.due("execution", now=EPOCH + 2, limit=1)) == ["a"]
-        assert names(log.due("actor", now=EPOCH + 2, limit=9)) == []
-        assert log.next_wake("execution") == EPOCH + 1
-        assert log.next_wake("actor") is None
+        assert names(log.due("execution", ALL, now=EPOCH + 2, limit=9)) == ["a", "b"]
+        assert names(log.due("execution", ALL, now=EPOCH + 2, limit=1)) == ["a"]
+        assert names(log.due("actor", ALL, now=EPOCH + 2, limit=9)) == []
+        assert log.next_wake("execution", ALL) == EPOCH + 1
+        assert log.next_wake("actor", ALL) is None
 
     def test_due_of_the_dead(
         self, log: EventLog, open_log: OpenLog, clock: Ticker
@@ -996,12 +1006,12 @@ class ReadingContract(_Fixtures):
         """What a dead process would have woken is due too."""
         dead = open_log(clock=clock)
         created(dead, summary=Summary("suspended", EPOCH + 1))
-        assert log.next_wake("execution") is None
+        assert log.next_wake("execution", ALL) is None
         self.kill(dead)
         clock.advance(100)
 
-        assert names(log.due("execution", now=clock(), limit=9)) == ["one"]
-        assert log.next_wake("execution") == EPOCH + 1
+        assert names(log.due("execution", ALL, now=clock(), limit=9)) == ["one"]
+        assert log.next_wake("execution", ALL) == EPOCH + 1
 
     def test_started_event_comes_back(self, log: EventLog) -> None:
         """An event with many fields comes back equal."""
@@ -1016,12 +1026,135 @@ class ReadingContract(_Fixtures):
         ]
 
 
+class QueueContract(_Fixtures):
+    """The queue, and what a process may take from it, and else."""
+
+    def test_lowest_rank_first(self, log: EventLog) -> None:
+        """The queue is in order of rank, and of creation where that is equal."""
+        for name, rank in (("c", 3.0), ("a", -1.5), ("b", 2.0), ("b2", 2.0)):
+            queue(log, name, rank)
+
+        first = log.claim_queued("execution", ALL, limit=3)
+
+        assert names(first) == ["a", "b", "b2"]
+        assert [row.rank for row in first] == [-1.5, 2.0, 2.0]
+        assert {row.owner for row in first} == {log.owner.id}
+        assert names(log.claim_queued("execution", ALL, limit=9)) == ["c"]
+
+    def test_each_is_claimed_once(self, log: EventLog, other: EventLog) -> None:
+        """What one process has claimed is not in the queue for another."""
+        for n in range(5):
+            queue(log, str(n), n)
+        mine = log.claim_queued("execution", ALL, limit=2)
+        theirs = other.claim_queued("execution", ALL, limit=9)
+
+        assert names(mine + theirs) == list("01234")
+
+    def test_claimed_by_one_who_died(
+        self, log: EventLog, open_log: OpenLog, clock: Ticker
+    ) -> None:
+        """A claim that came to nothing leaves the stream in the queue."""
+        dead = open_log(clock=clock)
+        queue(log, "one", 1)
+        dead.claim_queued("execution", ALL, limit=1)
+        assert log.claim_queued("execution", ALL, limit=1) == []
+        self.kill(dead)
+        clock.advance(100)
+
+        assert names(log.claim_queued("execution", ALL, limit=1)) == ["one"]
+
+    def test_begun_is_out_of_the_queue(self, log: EventLog) -> None:
+        """A summary without a rank takes a stream out of the queue; its tags stay."""
+        queue(log, "one", 1, tags=["gpu"])
+        reach = Reach({"flow": ()}, {"gpu"})
+        (row,) = log.claim_queued("execution", reach, limit=1)
+        stream = Stream(row.kind, row.name, row.type, row.id, row.head, row.epoch)
+        log.write([write(stream, done(), summary=Summary("running"), release=True)])
+        after = row_of(log, stream)
+
+        assert log.claim_queued("execution", reach, limit=1) == []
+        assert (after.rank, list(after.tags)) == (None, ["gpu"])
+
+    def test_tags(self, log: EventLog) -> None:
+        """Only who has all its tags may take a stream; equal sets are equal."""
+        for n, tags in enumerate(([], ["gpu"], ["gpu", "eu"], ["eu", "gpu", "eu"])):
+            queue(log, str(n), n, tags=tags)
+
+        def waiting(*tags: str) -> list[str]:
+            return names(
+                log.claim_queued("execution", Reach({"flow": ()}, tags), limit=9)
+            )
+
+        assert waiting("eu") == ["0"]
+        assert waiting("gpu") == ["1"]
+        assert waiting("gpu", "eu", "big") == ["2", "3"]
+
+    @pytest.mark.parametrize(
+        ("reach", "covered"),
+        [
+            (Reach({"flow": ("f1",)}), True),
+            (Reach({"flow": ("f0", "f1")}), True),
+            (Reach({"flow": ("f2",)}), False),
+            (Reach({"flow": ()}), False),
+            (Reach({"other": ("f1",)}), False),
+            (Reach({}), False),
+        ],
+    )
+    def test_reach(self, log: EventLog, reach: Reach, *, covered: bool) -> None:
+        """Only who has the definition takes over, wakes, or begins."""
+        summary = Summary("running", EPOCH, fingerprint="f1", rank=1.0)
+        log.write([create(hold(), summary=summary, release=True)])
+        expected = ["one"] if covered else []
+
+        assert log.next_wake("execution", reach) == (EPOCH if covered else None)
+        assert names(log.due("execution", reach, now=EPOCH, limit=9)) == expected
+        claims = [
+            log.claim_queued("execution", reach, limit=9),
+            log.claim_abandoned("execution", reach, status="running", limit=9),
+        ]
+        assert [row.name for rows in claims for row in rows] == expected
+
+    def test_reach_of_tags(self, log: EventLog) -> None:
+        """What is tagged is taken over and woken only where the tags are."""
+        summary = Summary("running", EPOCH, tags=["gpu"])
+        log.write([create(hold(), summary=summary, release=True)])
+        without, having = Reach({"flow": ()}), Reach({"flow": ()}, ["gpu"])
+
+        assert log.next_wake("execution", without) is None
+        assert log.due("execution", without, now=EPOCH, limit=9) == []
+        assert (
+            log.claim_abandoned("execution", without, status="running", limit=9) == []
+        )
+        assert log.next_wake("execution", having) == EPOCH
+        assert names(log.due("execution", having, now=EPOCH, limit=9)) == ["one"]
+        assert names(
+            log.claim_abandoned("execution", having, status="running", limit=9)
+        ) == ["one"]
+
+    def test_foreign_streams_are_not_in_the_way(self, log: EventLog) -> None:
+        """However many come first that nobody here knows, ours are found."""
+        for n in range(20):
+            stream = hold(f"foreign {n}", type_="foreign")
+            summary = Summary("running", EPOCH, rank=0.0)
+            log.write([create(stream, summary=summary, release=True)])
+        queue(log, "ours", 9)
+
+        assert names(log.claim_queued("execution", ALL, limit=1)) == ["ours"]
+
+
+def queue(log: EventLog, name: str, rank: float, tags: Sequence[str] = ()) -> None:
+    """Put a stream into the queue of *log*."""
+    summary = Summary("queued", rank=rank, tags=tags)
+    log.write([create(hold(name), summary=summary, release=True)])
+
+
 class EventLogContract(
     WritingContract,
     SummaryContract,
     SnapshotContract,
     OwnershipContract,
     InboxContract,
+    QueueContract,
     ReadingContract,
 ):
     """Everything an event log must do."""

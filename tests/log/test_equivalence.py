@@ -16,7 +16,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multip
 from actorflow.errors import LogError
 from actorflow.log.memory import MemoryLog
 from actorflow.log.memory_store import MemoryStore
-from actorflow.log.port import EventLog, Snapshot, Stream, Summary, Write
+from actorflow.log.port import EventLog, Reach, Snapshot, Stream, Summary, Write
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model.events import Recorded
 from actorflow.testing.log_contract import Ticker, done
@@ -29,8 +29,11 @@ SUMMARIES = st.none() | st.builds(
     st.none() | st.integers(0, 40).map(lambda n: 1_700_000_000.0 + n),
     st.lists(st.dictionaries(st.text(max_size=3), st.integers()), max_size=1),
     st.none() | st.dictionaries(st.sampled_from(["k", "l"]), st.integers(0, 2)),
-    st.none() | st.text(max_size=3),
+    st.none() | st.sampled_from(["f1", "f2"]),
+    st.none() | st.integers(0, 3).map(float),
+    st.none() | st.lists(st.sampled_from(["gpu", "eu"]), max_size=2),
 )
+REACH = Reach({"t": ("f1",), "none": ()}, ("gpu",))
 
 
 @frozen
@@ -131,12 +134,16 @@ class TwoLogs(RuleBasedStateMachine):
         pair = self.both(who, lambda log: log.claim("e", name))
         return pair if isinstance(pair.memory, Stream) else multiple()
 
-    @rule(target=holds, who=WHO, limit=st.integers(1, 3))
-    def claim_abandoned(self, who: str, limit: int) -> Any:
+    @rule(target=holds, who=WHO, limit=st.integers(1, 3), queued=st.booleans())
+    def claim_free(self, who: str, limit: int, *, queued: bool) -> Any:
         """Claim what nobody owns."""
-        found = self.both(
-            who, lambda log: log.claim_abandoned("e", status="running", limit=limit)
-        )
+
+        def claim(log: EventLog) -> Any:
+            if queued:
+                return log.claim_queued("e", REACH, limit=limit)
+            return log.claim_abandoned("e", REACH, status="running", limit=limit)
+
+        found = self.both(who, claim)
         return multiple(
             *(
                 Pair(
@@ -187,8 +194,8 @@ class TwoLogs(RuleBasedStateMachine):
         found = self.both("a", lambda log: log.rows("e"))
         self.both("b", lambda log: log.rows("e", status="running", where={"k": 1}))
         self.both("a", lambda log: log.inbox())
-        self.both("a", lambda log: log.due("e", now=self.clock(), limit=2))
-        self.both("b", lambda log: log.next_wake("e"))
+        self.both("a", lambda log: log.due("e", REACH, now=self.clock(), limit=2))
+        self.both("b", lambda log: log.next_wake("e", REACH))
         for row in found.memory:
             self.both("a", lambda log, id_=row.id: list(log.read(id_)))  # type: ignore[misc]
             self.both("b", lambda log, id_=row.id: log.snapshot(id_))  # type: ignore[misc]
@@ -215,7 +222,10 @@ def shown(answer: Any) -> Any:
         return answer.name, answer.id, answer.head, answer.epoch, lost
     if hasattr(answer, "waits"):
         return evolve(
-            answer, waits=list(answer.waits), attributes={**answer.attributes}
+            answer,
+            waits=list(answer.waits),
+            attributes={**answer.attributes},
+            tags=list(answer.tags),
         )
     return answer
 

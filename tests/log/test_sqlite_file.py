@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from attrs import frozen
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
 
 from actorflow.errors import (
     LogCorruptError,
@@ -20,10 +22,13 @@ from actorflow.errors import (
 )
 from actorflow.log import connection
 from actorflow.log.batch import checksum
-from actorflow.log.port import Snapshot, Stream, Summary, Write
+from actorflow.log.port import Reach, Snapshot, Stream, Summary, Write
+from actorflow.log.schema import APPLICATION_ID
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model.events import Recorded
-from actorflow.testing.log_contract import create, created, done, hold, seqs, write
+from actorflow.testing.log_contract import ALL, create, created, done, hold, seqs, write
+
+SCHEMA_1 = Path(__file__).with_name("golden") / "schema-1.sql"
 
 
 @frozen
@@ -238,6 +243,58 @@ class TestCreation:
             assert list(log.diagnose()) == []
 
 
+class TestOlderLog:
+    """A file that an older version made is brought up to date."""
+
+    @pytest.fixture(name="older")
+    def _older(self, path: Path) -> Path:
+        migrations = Migrations("actorflow")
+
+        @migrations(name="0001_initial")
+        def initial(db: Database) -> None:
+            db.executescript(SCHEMA_1.read_text(encoding="utf-8"))
+
+        with closing(sqlite3.connect(path, isolation_level=None)) as raw:
+            migrations.apply(Database(raw))
+        tamper(
+            path,
+            f"PRAGMA application_id = {APPLICATION_ID}",
+            "PRAGMA user_version = 1",
+            "INSERT INTO stream (kind, name, type, head, epoch, status, created_at, "
+            "updated_at) VALUES ('execution', 'old', 'flow', 0, 1, 'running', 1, 1)",
+        )
+        return path
+
+    def test_opened_to_write(self, older: Path, tmp_path: Path) -> None:
+        """It has the schema of a new file afterwards, and what was in it."""
+        SQLiteLog(tmp_path / "new.db").close()
+        with SQLiteLog(older) as log:
+            (row,) = log.claim_abandoned("execution", ALL, status="running", limit=9)
+            assert list(log.diagnose()) == []
+
+        assert (row.name, row.tags, row.rank) == ("old", [], None)
+        assert structure(older) == structure(tmp_path / "new.db")
+
+    def test_opened_to_read(self, older: Path) -> None:
+        """A reader changes nothing, so it says who will."""
+        with pytest.raises(LogVersionError, match="opens it to write"):
+            SQLiteLog(older, read_only=True)
+
+
+def structure(path: Path) -> Any:
+    """Return the columns and indexes of a log."""
+    with closing(sqlite3.connect(path)) as raw:
+        columns = raw.execute(
+            'SELECT t.name, c.name, c.type, c."notnull", c.dflt_value '
+            "FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c "
+            "WHERE t.type = 'table' ORDER BY 1, c.cid"
+        ).fetchall()
+        indexes = raw.execute(
+            "SELECT sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
+        ).fetchall()
+    return columns, sorted(" ".join(sql.split()) for (sql,) in indexes)
+
+
 class TestDurability:
     """What a commit means."""
 
@@ -321,7 +378,7 @@ class TestReadOnly:
             pytest.param(lambda log: log.write([create(hold("two"))]), id="write"),
             pytest.param(lambda log: log.claim("execution", "one"), id="claim"),
             pytest.param(
-                lambda log: log.claim_abandoned("execution", status="s", limit=1),
+                lambda log: log.claim_abandoned("execution", ALL, status="s", limit=1),
                 id="claim_abandoned",
             ),
             pytest.param(lambda log: log.renew(), id="renew"),
@@ -425,6 +482,12 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def _claim_from_queue(log: SQLiteLog) -> None:
+    summary = Summary("queued", rank=1.0, tags=["gpu"])
+    log.write([create(hold("queued"), summary=summary, release=True)])
+    assert log.claim_queued("execution", Reach({"flow": ()}, ["gpu"]), limit=9)
+
+
 class TestPlans:
     """What is asked often is found by an index."""
 
@@ -439,13 +502,16 @@ class TestPlans:
                 lambda log: log.rows("execution", status="failed", before=(5.0, 6)),
                 id="rows by status",
             ),
-            pytest.param(lambda log: log.due("execution", now=5.0, limit=9), id="due"),
-            pytest.param(lambda log: log.next_wake("execution"), id="next_wake"),
+            pytest.param(
+                lambda log: log.due("execution", ALL, now=5.0, limit=9), id="due"
+            ),
+            pytest.param(lambda log: log.next_wake("execution", ALL), id="next_wake"),
             pytest.param(lambda log: log.inbox(after=5), id="inbox"),
             pytest.param(
-                lambda log: log.claim_abandoned("execution", status="x", limit=9),
+                lambda log: log.claim_abandoned("execution", ALL, status="x", limit=9),
                 id="claim_abandoned",
             ),
+            pytest.param(_claim_from_queue, id="claim_queued"),
             pytest.param(
                 lambda log: log.post("execution", "one", "signal", {}), id="post"
             ),
