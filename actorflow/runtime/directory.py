@@ -26,7 +26,7 @@ from actorflow.errors import (
     UnknownDefinitionError,
     UnrecordableError,
 )
-from actorflow.log.port import EventLog, Stream, StreamRow, Write
+from actorflow.log.port import EventLog, Reach, Stream, StreamRow, Write
 from actorflow.model import events as ev
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Data, Failure
@@ -44,8 +44,8 @@ KIND = "execution"
 POLL = 0.04
 """Seconds between looks at what other processes may have written."""
 PAGE = 500
-FOREIGN = 60.0
-"""Seconds until executions of definitions unknown here are looked at again."""
+BROKEN = 60.0
+"""Seconds until executions that could not be resumed here are looked at again."""
 MAX_CRASHES = 3
 RESTING = ("suspended", "paused")
 
@@ -183,7 +183,6 @@ class Directory(PooledActor):
         self._inbox_seen: set[int] = set()
         self._crashes: dict[str, int] = {}
         self._wake_timer: Any = None
-        self._foreign: set[str] = set()
         self._recover_after = 0.0
         self._abandoned: list[StreamRow] = []
 
@@ -452,7 +451,9 @@ class Directory(PooledActor):
 
     def _recover(self) -> None:
         self._services.writer.call(
-            lambda: self._log.claim_abandoned(KIND, status="running", limit=PAGE),
+            lambda: self._log.claim_abandoned(
+                KIND, self._reach(), status="running", limit=PAGE
+            ),
             lambda rows, error: self.actor_ref.put(Recovered(rows, error)),
         )
 
@@ -467,7 +468,7 @@ class Directory(PooledActor):
             self._recover()
             return
         if self._abandoned:
-            self._recover_after = self._services.clock.monotonic() + FOREIGN
+            self._recover_after = self._services.clock.monotonic() + BROKEN
         # Kept until now, so that no page shows them again.
         for row in self._abandoned:
             self._release(_stream_of(row))
@@ -501,8 +502,17 @@ class Directory(PooledActor):
 
     # -- time and other processes ------------------------------------------------------
 
+    def _reach(self) -> Reach:
+        """Return what can be run here: what there are definitions of, unchanged."""
+        return Reach(
+            {
+                name: (workflow.fingerprint, *workflow.compatible_with)
+                for name, workflow in self._definitions.items()
+            }
+        )
+
     def _schedule_wake(self) -> None:
-        wake_at = self._log.next_wake(KIND)
+        wake_at = self._log.next_wake(KIND, self._reach())
         if wake_at is not None:
             self._set_wake(wake_at)
 
@@ -516,23 +526,18 @@ class Directory(PooledActor):
 
     def _on_wake(self, _: Wake) -> None:
         self._wake_timer = None
-        now = self._services.clock.time()
-        # Behind those of definitions unknown here there may be some of ours.
-        limit = PAGE + len(self._foreign)
-        rows = self._log.due(KIND, now=now, limit=limit)
-        self._foreign = {row.name for row in rows if row.type not in self._definitions}
-        ours = [row for row in rows if row.type in self._definitions]
-        for row in ours:
+        now, reach = self._services.clock.time(), self._reach()
+        rows = self._log.due(KIND, reach, now=now, limit=PAGE)
+        for row in rows:
             if row.name not in self._loading:
                 self._load(row.name, [Command("wake", {})])
-        upcoming = self._log.next_wake(KIND)
+        upcoming = self._log.next_wake(KIND, reach)
         if upcoming is not None and upcoming > now:
             self._set_wake(upcoming)
         elif rows:
             # Others are due as well: look again when these have been claimed.
-            soon = 0.01 if ours or len(rows) == limit else FOREIGN
             self._services.writer.call(
-                lambda: None, lambda *_: self._later(Wake(), soon)
+                lambda: None, lambda *_: self._later(Wake(), 0.01)
             )
 
     def _later(self, message: Any, seconds: float) -> None:
