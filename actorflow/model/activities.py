@@ -196,8 +196,8 @@ class Dynamic(Generic[P, R]):
             parameter is the `Context`.
         name: under which it is recorded.
         key: a name for this call that stays the same when code moves.
-        retry: of a call in another node: when to run it anew, as another call.
-        timeout: of a call in another node: seconds for one such run.
+        retry: policies: when to run it again from its top, calling everything anew.
+        timeout: seconds for one such attempt.
         branch: as of an activity; *as_output* likewise.
     """
 
@@ -256,13 +256,24 @@ class Dynamic(Generic[P, R]):
 def dynamic(fn: Callable[P, R], /) -> Dynamic[P, R]: ...
 @overload
 def dynamic(
-    *, name: str | None = None
+    *,
+    name: str | None = None,
+    retry: Retry | Sequence[Retry] | None = None,
+    timeout: float | None = None,
 ) -> Callable[[Callable[P, R]], Dynamic[P, R]]: ...
-def dynamic(fn: Callable[P, R] | None = None, /, *, name: str | None = None) -> Any:
-    """Make a function a dynamic node: bare, or with a name."""
+def dynamic(fn: Callable[P, R] | None = None, /, **settings: Any) -> Any:
+    """Make a function a dynamic node: bare, or with a policy.
+
+    See `Dynamic` for the settings.
+
+    Raises:
+        DefinitionError: a setting has no meaning; all problems are listed.
+    """
 
     def wrap(fn: Callable[P, R]) -> Dynamic[P, R]:
-        return Dynamic(fn, name or _name_of(fn))
+        given = {key: value for key, value in settings.items() if value is not None}
+        name = given.pop("name", None) or _name_of(fn)
+        return Dynamic(fn, name).options(**given)
 
     return wrap if fn is None else wrap(fn)
 

@@ -268,9 +268,15 @@ class ItemsStarted:
 
 @frozen
 class AttemptStarted:
-    """A further attempt began: after a back-off, or because a process had died."""
+    """A further attempt began: after a back-off, or because a process had died.
+
+    Attributes:
+        deadline: when it is given up, in seconds since the epoch. Only of dynamic
+            nodes with a timeout, whose first attempt has this event as well.
+    """
 
     attempt: int
+    deadline: float | None = None
 
 
 @frozen

@@ -409,7 +409,13 @@ def _items_started(state: ExecutionState, recorded: Recorded) -> None:
         if item is None:
             kind, node, undo = fan.body(index)
             item = Activation(
-                address, parent, kind=kind, node=node, undo=undo, visit=parent.visit
+                address,
+                parent,
+                kind=kind,
+                node=node,
+                undo=undo,
+                visit=parent.visit,
+                started_at=recorded.time,
             )
             state.activations[address] = item
         else:
@@ -426,8 +432,10 @@ def _items_started(state: ExecutionState, recorded: Recorded) -> None:
 
 def _attempt_started(state: ExecutionState, recorded: Recorded) -> None:
     activation = state.activations[recorded.address]
+    if activation.phase == "backoff":
+        activation.started_at = recorded.time
     activation.phase = "running"
-    state.set_clock(activation, None, recorded.time)
+    state.set_clock(activation, recorded.event.deadline, recorded.time)
     state.weigh(activation)
 
 
@@ -436,8 +444,17 @@ def _attempt_failed(state: ExecutionState, recorded: Recorded) -> None:
     activation = state.activations[recorded.address]
     activation.phase, activation.attempt = "backoff", event.attempt + 1
     activation.error = event.error
+    if activation.kind == "dynamic":
+        _forget_calls(state, activation)
     state.set_clock(activation, event.retry_at, recorded.time)
     state.weigh(activation)
+
+
+def _forget_calls(state: ExecutionState, node: Activation) -> None:
+    """A dynamic node is run again from its top; what it recorded by key stays."""
+    state.drop_children(node)
+    node.calls = node.ended = node.undone = None
+    node.open = node.seen = node.emitted = 0
 
 
 def _activation_completed(state: ExecutionState, recorded: Recorded) -> None:
@@ -568,6 +585,8 @@ def _activation_failed(state: ExecutionState, recorded: Recorded) -> None:
     activation = state.activations[recorded.address]
     state.stop_waiting(activation)
     activation.phase, activation.error = "failed", recorded.event.error
+    if activation.calls is not None and activation.open:
+        _leave_open_calls(state, activation)
     state.set_clock(activation, None, recorded.time)
     state.weigh(activation)
     parent = activation.parent
@@ -585,6 +604,15 @@ def _activation_failed(state: ExecutionState, recorded: Recorded) -> None:
         if parent.calls is not None:
             _call_failed(state, parent, activation, recorded.time)
     state.weigh(parent)
+
+
+def _leave_open_calls(state: ExecutionState, node: Activation) -> None:
+    """A dynamic node's time was over; a retry makes its open calls anew."""
+    for number, called in list((node.calls or {}).items()):
+        if called.index is None and called.left is None:
+            state.drop(state.activations[called.address])
+            node.open -= 1
+            _call_anew(node, number)
 
 
 def _call_failed(

@@ -618,7 +618,7 @@ class ExecutionState(Part):
     def drop(self, activation: Activation) -> None:
         """Forget an activation, and everything in it; then look again at its parent."""
         if activation.fan or activation.scope or activation.child or activation.calls:
-            self._drop_children(activation)
+            self.drop_children(activation)
         if activation.wait is not None:
             self.stop_waiting(activation)
         if activation.kind == "join":
@@ -632,7 +632,8 @@ class ExecutionState(Part):
         """Return the child of a loop or a route that has not ended well, if any."""
         return self.activations.get(activation.child) if activation.child else None
 
-    def _drop_children(self, activation: Activation) -> None:
+    def drop_children(self, activation: Activation) -> None:
+        """Forget everything in an activation."""
         if activation.scope is not None:
             for branch in list(self.branches_in(activation.address)):
                 if branch.current is not None and branch.current in self.activations:

@@ -283,8 +283,8 @@ class Step:
             mappings. A callable is given the state and returns the mapping. `BY_NAME`
             takes the inputs and variables of the parameters' names.
         store: the variable that takes the result.
-        retry: policies that replace the activity's own.
-        timeout: seconds for one attempt; replaces the activity's own.
+        retry: policies that replace those of the activity or dynamic node.
+        timeout: seconds for one attempt; replaces the node's own.
         catch: where to go on after a failure.
         next: the edges, in order.
         edges: ``all`` follows every edge whose condition holds, ``first`` only the

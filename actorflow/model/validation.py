@@ -99,11 +99,11 @@ def _modifier_problems(step: Step) -> Iterator[str]:
     can_fail = runs_code or step.wait_signal is not None or step.ask is not None
     if step.retry and not can_fail:
         yield "retry is for steps that can fail: those that run code, wait_signal"
-    whole: list[str] = [k for k in ("flow", "dynamic") if k in step.kinds]
-    if step.map and node_kind(step.map.activity) != "activity":
-        whole = [node_kind(step.map.activity)]
+    whole = "flow" in step.kinds or (
+        step.map and node_kind(step.map.activity) == "flow"
+    )
     if whole and (step.retry or step.timeout is not None):
-        yield f"retry and timeout are for activities, inside the {whole[0]}"
+        yield "retry and timeout are for activities, inside the flow"
     if step.catch and not can_fail:
         yield "catch is for steps that can fail: those that run code, wait_signal"
     if step.timeout is not None and not runs_code:

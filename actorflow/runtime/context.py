@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, MutableMapping
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
+
+
+class AddressLog(logging.LoggerAdapter[logging.Logger]):
+    """Names an address in every message; one logger serves all of them."""
+
+    def __init__(self, name: str, address: str) -> None:
+        super().__init__(logging.getLogger(name), {"address": address})
+
+    def process(
+        self, msg: Any, kwargs: MutableMapping[str, Any]
+    ) -> tuple[Any, MutableMapping[str, Any]]:
+        """Put the address before the message, and into the record's attributes."""
+        extra = {**(self.extra or {}), **kwargs.get("extra", {})}
+        return f"{extra['address']}: {msg}", {**kwargs, "extra": extra}
 
 
 class Parked(BaseException):
@@ -86,7 +100,6 @@ class ActivityContext:
             an effect whose record was lost in a crash is not repeated.
         branch: what a dynamic node has set it apart under (``options(branch=...)``),
             or what it lies in; ``""`` if nothing.
-        log: a logger with the address in its name.
     """
 
     def __init__(
@@ -109,7 +122,6 @@ class ActivityContext:
         self.attempt = attempt
         self.visit = visit
         self.idempotency_key = f"{execution_id}:{address}:{visit}"
-        self.log = logging.getLogger(f"actorflow.activity.{address}")
         self._history = history or {}
         self._answers = answers or {}
         self._bridge = bridge
@@ -118,6 +130,11 @@ class ActivityContext:
         self._waits = 0
         self._emitted = 0
         self._cancelled = False
+
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger that names the address."""
+        return AddressLog("actorflow.activity", self.address)
 
     @property
     def cancelled(self) -> bool:

@@ -13,18 +13,20 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from actorflow.errors import NotDurableError
+from actorflow.errors import NotDurableError, UnrecordableError
 from actorflow.model import events as ev
-from actorflow.model.events import Data
+from actorflow.model.events import Data, Failure
+from actorflow.model.policy import next_try
 from actorflow.model.state import Activation, parent_of
+from actorflow.runtime.alarm import Alarm
 from actorflow.runtime.emitter import MARK, Yielded, emitter_of
 from actorflow.runtime.executors import Raised, Returned
-from actorflow.runtime.messages import Ended, Settle
+from actorflow.runtime.messages import Ended, Rang, Settle
 from actorflow.runtime.nodecalls import Calls
 from actorflow.runtime.nodecontext import Context
 from actorflow.runtime.nodefailure import diverged, failure_in
 from actorflow.runtime.nodehost import NodeHost
-from actorflow.runtime.nodeloop import NodeLoop, NodeTimer
+from actorflow.runtime.nodeloop import Gone, NodeLoop, NodeTimer
 from actorflow.runtime.nodethread import NodeThread, Wanted
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work
@@ -40,7 +42,10 @@ class Credited:
 
 
 class Durable:
-    """All that the node had recorded when it was held is durable."""
+    """All that the node had recorded when *loop* was held is durable."""
+
+    def __init__(self, loop: NodeLoop) -> None:
+        self.loop = loop
 
 
 def _returned(main: asyncio.Task[Any]) -> bool:
@@ -48,7 +53,10 @@ def _returned(main: asyncio.Task[Any]) -> bool:
 
 
 class DynamicActor(RunActor):
-    """Runs one dynamic node to its recorded end."""
+    """Runs one dynamic node to its recorded end.
+
+    An attempt is one run from the top, on a loop of its own.
+    """
 
     host_class: ClassVar[type[NodeHost]] = NodeHost
 
@@ -56,42 +64,137 @@ class DynamicActor(RunActor):
         super().__init__(run, address)
         self._work = work
         self._bound = run.services.bound(work.node)
+        self._alarm: Alarm | None = None
+        self._is_late = False
+        self._in_flight = 0
+        self._begin_attempt()
+
+    def _begin_attempt(self) -> None:
         self._loop = NodeLoop(self)  # type: ignore[abstract]
-        self._calls = Calls(run, address, self._loop)
+        self._calls = Calls(self.run, self.address, self._loop)
         self._host = self.host_class(self, self._loop, self._calls)
         self._thread: NodeThread | None = None
         self._main: asyncio.Task[Any] | None = None
         self._cancelled = False
         self._caught_up = False
-        self._in_flight = 0
         self._held_back: list[Data] = []
 
     # -- the turn ----------------------------------------------------------------------
 
     def handle(self, message: Any) -> None:
         """Start the coroutine if it is not running; give it what is new."""
+        state = self.run.state
+        activation = state.activations.get(self.address)
+        if activation is not None and activation.phase in ("running", "backoff"):
+            self._take_in(message, activation)
+        if activation is None or state.outcome or activation.phase == "failed":
+            self.too_late(message)
+            self.leave()
+        elif activation.phase == "backoff":
+            if self._main is not None:
+                self._abandon_attempt()
+                self._begin_attempt()
+            self._watch_clock(activation)
+        elif activation.phase == "running":
+            self._carry_on(activation)
+
+    def _take_in(self, message: Any, activation: Activation) -> None:
         if isinstance(message, Credited):
             self._credited()
         elif isinstance(message, Durable):
-            self._loop.release()
-        elif isinstance(message, Wanted | Returned | Raised) and self._thread:
-            self._thread.take(message)
-        activation = self.run.state.activations.get(self.address)
-        if activation is None or self.run.state.outcome or activation.phase == "failed":
-            self.leave()
-        elif activation.phase == "running":
-            if self._main is None:
-                self._begin_node(activation)
-            if self._main is not None:
-                self._advance(activation, self._main)
+            if message.loop is self._loop:
+                self._loop.release()
+        elif isinstance(message, Wanted):
+            if self._thread is not None and message.host is self._host:
+                self._thread.take(message)
+            else:
+                self.too_late(message)
+        elif isinstance(message, Returned | Raised):
+            if self._thread is not None:
+                self._thread.take_end(message)
+        elif (
+            isinstance(message, Rang) and self._alarm and self._alarm.has_rung(message)
+        ):
+            if activation.phase == "backoff":
+                self._record_attempt(activation)
+            else:
+                self._is_late = True
+
+    def _carry_on(self, activation: Activation) -> None:
+        """Let the node run, unless its time is over."""
+        if self._is_late:
+            if not self._in_flight:  # what was yielded comes before the end
+                self._time_is_over()
+            return
+        if self._main is None:
+            self._begin_node(activation)
+        if self._main is not None:
+            self._watch_clock(activation)
+            self._advance(activation, self._main)
 
     def _begin_node(self, activation: Activation) -> None:
+        if activation.until is None and self._timeout is not None:
+            self._record_attempt(activation)
         self._loop.now = activation.started_at
         self._calls.begin(activation)
         try:
             self._main = self._loop.start(self._coroutine())
         except Exception as error:  # noqa: BLE001 - arguments may not fit
             self._end_failed(error)
+
+    def too_late(self, message: Any) -> None:
+        """Tell a thread that its node is not run any more."""
+        if isinstance(message, Wanted):
+            message.reply.set_exception(Gone())
+
+    # -- attempts ----------------------------------------------------------------------
+
+    @property
+    def _timeout(self) -> float | None:
+        timeout: float | None = self._work.timeout or self._bound.activity.timeout
+        return timeout
+
+    def _record_attempt(self, activation: Activation) -> None:
+        deadline = None
+        if self._timeout is not None:
+            deadline = round(self.run.services.clock.time() + self._timeout, 6)
+        started = ev.AttemptStarted(activation.attempt, deadline)
+        self.run.record_one(self.address, started)
+
+    def _watch_clock(self, activation: Activation) -> None:
+        if self._alarm is None and activation.until is not None:
+            self._alarm = Alarm(self)
+        if self._alarm is not None:
+            self._alarm.watch(activation)
+
+    def _time_is_over(self) -> None:
+        self._is_late = False
+        limit = self._timeout  # none, if the definition has lost it meanwhile
+        within = "in time" if limit is None else f"within {limit:g} s"
+        message = f"no result {within}"
+        name = self._bound.activity.name
+        self._failed(Failure("timeout", message, address=self.address, node=name))
+
+    def _delay(self, attempt: int, failure: Failure) -> float | None:
+        """Return the seconds until the next attempt, or None if there is none."""
+        policies = self._work.retry or self._bound.activity.retry
+        chance = self.run.services.random.random() if policies else 0.0
+        return next_try(policies, attempt, failure, chance)
+
+    def _abandon_attempt(self) -> None:
+        """Nothing of the attempt matters any more, nor does what it has called."""
+        self._leave_memory()
+        if self._calls.any_pending:
+            self.run.settle_under(f"{self.address}/")
+
+    def _leave_memory(self) -> None:
+        """Take the coroutine off the stack."""
+        self._calls.gone = True
+        if self._thread is not None:
+            self._thread.stop()
+        self._loop.abandon()
+
+    # -- the coroutine -----------------------------------------------------------------
 
     def _coroutine(self) -> Any:
         bound, call = self._bound, self._work.call
@@ -188,9 +291,26 @@ class DynamicActor(RunActor):
 
     def _end_failed(self, error: BaseException) -> None:
         failure = failure_in(error, self.address, self._bound.activity.name)
-        self._calls.leave_all()
-        self.run.record_one(self.address, ev.ActivationFailed(failure))
-        self._tell_parent()
+        # Neither would be better another time.
+        hopeless = isinstance(error, UnrecordableError)
+        hopeless = hopeless or failure.type == "invalid_input"
+        self._failed(failure, hopeless=hopeless)
+
+    def _failed(self, failure: Failure, *, hopeless: bool = False) -> None:
+        """Fail for good, or until the next attempt; what was called is left."""
+        activation = self.run.state.activations[self.address]
+        delay = None if hopeless else self._delay(activation.attempt, failure)
+        if delay is None:
+            self.run.record_one(self.address, ev.ActivationFailed(failure))
+            self._abandon_attempt()
+            self._tell_parent()
+            return
+        at = round(self.run.services.clock.time() + delay, 6)
+        failed = ev.AttemptFailed(activation.attempt, failure, at)
+        self.run.record_one(self.address, failed)
+        self._abandon_attempt()
+        self._begin_attempt()
+        self._watch_clock(activation)
 
     def _tell_parent(self) -> None:
         self.run.tell(parent_of(self.address), Ended(self.address))
@@ -206,12 +326,11 @@ class DynamicActor(RunActor):
         self.leave()
 
     def on_stop(self) -> None:
-        """Take the coroutine off the stack."""
-        self._calls.gone = True
+        """Leave nothing behind: no timer, no emitter, no coroutine."""
+        if self._alarm is not None:
+            self._alarm.stop()
         self.run.settle(self.address + MARK)
-        if self._thread is not None:
-            self._thread.stop()
-        self._loop.abandon()
+        self._leave_memory()
 
     # -- for the loop and the host -----------------------------------------------------
 
@@ -238,7 +357,7 @@ class DynamicActor(RunActor):
     async def wait_until_durable(self) -> None:
         """Hold the node until what it has recorded, and what led to it, is durable."""
         held = self._loop.hold()
-        self.run.after_durable(self._actor_ref.put, Durable())
+        self.run.after_durable(self._actor_ref.put, Durable(self._loop))
         await held
 
     async def emit(self, data: Data) -> None:

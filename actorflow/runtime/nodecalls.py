@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NONE: frozenset[str] = frozenset()
+SINGLE = ("activity", "sleep", "wait_signal", "ask")
+"""Kinds of calls that call nothing themselves."""
 SHOWN = 200
 """Characters of a call that an error shows."""
 
@@ -271,7 +273,8 @@ class Calls:
         called = (self._activation.calls or {}).get(pending.number)
         if called is not None and called.index is None:
             self._run.record_one(pending.address, ev.ActivationCancelled())
-            self._run.settle(pending.address)
+            alone = called.kind in SINGLE
+            (self._run.settle if alone else self._run.settle_under)(pending.address)
 
     def leave_all(self) -> None:
         """The node has ended, and with it all that it has not waited for."""

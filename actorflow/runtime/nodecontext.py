@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from random import Random
 from typing import Any, Protocol
 from uuid import UUID
 
 from attrs import frozen
+
+from actorflow.runtime.context import AddressLog
 
 
 @frozen
@@ -81,21 +83,15 @@ class Host(Protocol):
         ...
 
 
-class _Log(logging.LoggerAdapter[logging.Logger]):
-    """Names the node's address, and is silent while the node replays."""
+class _Log(AddressLog):
+    """Is silent while the node replays."""
 
     def __init__(self, host: Host, address: str) -> None:
-        super().__init__(logging.getLogger("actorflow.node"), {"address": address})
+        super().__init__("actorflow.node", address)
         self._host = host
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
         return not self._host.replaying and super().isEnabledFor(level)
-
-    def process(
-        self, msg: Any, kwargs: MutableMapping[str, Any]
-    ) -> tuple[Any, MutableMapping[str, Any]]:
-        extra = {**(self.extra or {}), **kwargs.get("extra", {})}
-        return f"{extra['address']}: {msg}", {**kwargs, "extra": extra}
 
 
 def schema_of(hint: Any) -> Any:

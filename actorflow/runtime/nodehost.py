@@ -10,7 +10,6 @@ import inspect
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
@@ -29,7 +28,6 @@ from actorflow.runtime.nodecalls import Ask, Calls, quoted
 from actorflow.runtime.nodecontext import Question, schema_of
 from actorflow.runtime.nodehandlers import Handlers
 from actorflow.runtime.nodeloop import NodeLoop
-from actorflow.runtime.nodepatience import patiently
 from actorflow.runtime.work import Work
 
 if TYPE_CHECKING:
@@ -48,7 +46,6 @@ class NodeHost:
         self._loop = loop
         self._calls = calls
         self._output: str | None = None
-        self._chances = 0
         self._patches: dict[str, bool] | None = None
         self._recording: dict[str, asyncio.Future[Any]] | None = None
         self.handlers: Handlers | None = None
@@ -75,16 +72,8 @@ class NodeHost:
         work = Work(node, call_of(data), Step(name, activity=node))
         undo = self._run.services.expressions.undo_of(node)
         started = ev.ActivationStarted(kind, name, input=data, undo=undo)
-        ask, hint = Ask(quoted(name), started, work), self._hint(node)
-        first = self._planned(node, ask, hint)
-        if kind == "dynamic" and (node.retry or node.timeout is not None):
-            self._chances += 1
-            plan = partial(self._planned, node, ask, hint)
-            return patiently(node, first, plan, self._chance(self._chances))
-        return first()
-
-    def _chance(self, number: int) -> Random:
-        return Random(f"{self._run.id}:{self._actor.address}:{number}")
+        ask = Ask(quoted(name), started, work)
+        return self._made(node, ask, self._hint(node))
 
     def _hint(self, node: Any) -> Any:
         if node_kind(node) == "flow":
@@ -112,10 +101,10 @@ class NodeHost:
         started = ev.ActivationStarted("map", name, input=given)
         each = self._hint(node) if on_error != "continue" else Any
         hint = list[each]  # type: ignore[valid-type]
-        return self._planned(node, Ask(quoted(name), started, work), hint)()
+        return self._made(node, Ask(quoted(name), started, work), hint)
 
-    def _planned(self, node: Any, ask: Ask, hint: Any) -> Callable[[], Awaitable[Any]]:
-        """Give a call its number; return what makes it."""
+    def _made(self, node: Any, ask: Ask, hint: Any) -> Awaitable[Any]:
+        """Give a call its number; return an awaitable of its result."""
         number = self._calls.number(getattr(node, "key", None))
         branch = getattr(node, "branch", None)
         if branch == "sub":
@@ -124,7 +113,7 @@ class NodeHost:
             ask = evolve(ask, started=evolve(ask.started, branch=branch))
         as_output = getattr(node, "as_output", False)
         make = self._as_output if as_output else self._calls.result
-        return partial(make, number, ask, hint)
+        return make(number, ask, hint)
 
     @property
     def branch(self) -> str:

@@ -28,6 +28,7 @@ from actorflow.runtime.run import Run
 class Wanted(NamedTuple):
     """A node's thread wants something of its host, and waits for it."""
 
+    host: NodeHost
     make: Callable[[NodeHost], Any]
     reply: PooledFuture[Any]
 
@@ -146,6 +147,11 @@ class NodeThread:
         else:
             wanted.reply.set(value)
 
+    def take_end(self, ended: Returned | Raised) -> None:
+        """Take in how a thread ended, if it is one of these."""
+        if ended.job in self._jobs:
+            self.take(ended)
+
     def take(self, message: Any) -> None:
         """Take in what the thread at work wants, or how it ended."""
         if self._away:
@@ -168,7 +174,7 @@ class BlockingHost:
     def _ask(self, make: Callable[[NodeHost], Any]) -> Any:
         reply: PooledFuture[Any] = PooledFuture()
         last_word: Any = _LastWord(reply)
-        self._ref.put(Envelope(Wanted(make, reply), last_word))
+        self._ref.put(Envelope(Wanted(self._host, make, reply), last_word))
         return reply.get()
 
     @property

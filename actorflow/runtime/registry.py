@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from actorflow.errors import DefinitionError, ExpressionError, InputError
 from actorflow.log.codec import Codec
@@ -17,6 +17,9 @@ from actorflow.runtime.binding import BoundActivity, Call, signature_of
 from actorflow.runtime.interpreter import compiled
 from actorflow.runtime.templates import parts_of, sources_in
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 
 class Activities:
     """Activities, each bound once; by name where a graph names them."""
@@ -26,6 +29,7 @@ class Activities:
         self._by_name: dict[str, BoundActivity] = {}
         self._by_node: dict[Any, BoundActivity] = {}
         self._by_fn: dict[Any, BoundActivity] = {}
+        self._lately = Lately[Any, BoundActivity]()
         self._ambiguous: set[str] = set()
         self._undo: dict[str, Any] = {}
         self._limits: dict[tuple[str, str], Any] = {}
@@ -41,6 +45,8 @@ class Activities:
         undo = getattr(activity, "compensate", None)
         if undo is not None:
             self._add_undo(undo)
+            if node_kind(undo) != "flow":
+                self.add(undo)
         return bound
 
     def _add_undo(self, node: Any) -> None:
@@ -50,11 +56,12 @@ class Activities:
             DefinitionError: another compensating node has that name.
         """
         name = node_name(node)
-        if self._undo.setdefault(name, node) is not node:
+        known = self._undo.setdefault(name, node)
+        if known is not node and _code_of(known) is _code_of(node) is not None:
+            self._undo[name] = node  # the same closure, made again
+        elif known is not node:
             problem = f"two nodes that compensate are named {name!r}; rename one"
             raise DefinitionError(name, [problem])
-        if node_kind(node) != "flow":
-            self.add(node)
 
     def undo(self, name: str) -> Any:
         """Return the compensating node of that name."""
@@ -73,14 +80,28 @@ class Activities:
         if isinstance(node, str):
             return self._by_name[node]
         known = self._by_node.get(node)
-        if known is not None:
-            return known
-        # A dynamic node may make a copy with other settings for every call: not kept.
-        like = self._by_fn.get(getattr(node, "fn", None))
-        if like is None or getattr(node, "compensate", None) is not None:
-            return self.add(node)
-        self._agree_on_limits(node)
-        return like.with_settings_of(node)
+        if known is None:
+            known = self._lately.get(node)
+        return known or self._met(node)
+
+    def _met(self, node: Any) -> BoundActivity:
+        """Return what a dynamic node calls and no definition names: not kept for good.
+
+        It may make a closure, or a copy with other settings, for every call.
+        """
+        activity = node if isinstance(node, Dynamic) else as_activity(node)
+        undo = getattr(activity, "compensate", None)
+        if undo is not None:
+            self._add_undo(undo)
+        like = self._by_fn.get(activity.fn) or self._lately.get(activity.fn)
+        if like is None:
+            bound = self._bound_to(activity)
+            self._lately.put(activity.fn, bound)
+        else:
+            self._agree_on_limits(activity)
+            bound = like.with_settings_of(activity)
+        self._lately.put(node, bound)
+        return bound
 
     def _agree_on_limits(self, activity: Any) -> None:
         """Check that a limit that is shared by name is the same for all.
@@ -98,12 +119,45 @@ class Activities:
                 raise DefinitionError(activity.name, [problem])
 
     def _bind(self, activity: Any) -> BoundActivity:
+        bound = self._by_fn[activity.fn] = self._bound_to(activity)
+        return bound
+
+    def _bound_to(self, activity: Any) -> BoundActivity:
         self._agree_on_limits(activity)
         self._codec.trust(activity.fn.__module__)
-        bound = self._by_fn[activity.fn] = BoundActivity(activity, self._codec)
+        bound = BoundActivity(activity, self._codec)
         for hint in bound.signature.hints.values():
             self._codec.learn(hint)
         return bound
+
+
+def _code_of(node: Any) -> Any:
+    return getattr(getattr(node, "fn", node), "__code__", None)
+
+
+class Lately(Generic[K, V]):
+    """Remembers what was put or asked for lately: two generations of a thousand."""
+
+    def __init__(self, size: int = 1_000) -> None:
+        self._size = size
+        self._young: dict[K, V] = {}
+        self._old: dict[K, V] = {}
+
+    def get(self, key: K) -> V | None:
+        """Return what was put under *key*, if that was lately."""
+        found = self._young.get(key)
+        if found is None and (found := self._old.get(key)) is not None:
+            self.put(key, found)
+        return found
+
+    def put(self, key: K, value: V) -> None:
+        """Remember *value*; what was not asked for in a while is forgotten."""
+        if len(self._young) >= self._size:
+            self._old, self._young = self._young, {}
+        self._young[key] = value
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
 
 
 def as_workflow(definition: Any) -> Workflow:

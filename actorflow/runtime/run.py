@@ -75,11 +75,12 @@ class Run:
     def record_one(self, address: str, event: Event, now: float | None = None) -> None:
         """Record and apply one event; it is not durable before the turn has ended."""
         stream = self.stream
-        stream.head += 1
         if now is None:
             now = self._time()
-        recorded = Recorded(stream.head, now, address, event)
+        recorded = Recorded(stream.head + 1, now, address, event)
         apply(self.state, recorded)
+        # Only now: what could not be applied is not recorded, and leaves no gap.
+        stream.head += 1
         self._facts.append(recorded)
 
     def wants(self, address: str) -> bool:

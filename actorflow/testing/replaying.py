@@ -15,7 +15,7 @@ from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure, Recorded
 from actorflow.model.fold import apply
 from actorflow.model.policy import class_name
-from actorflow.model.state import parent_of
+from actorflow.model.state import Activation, parent_of
 from actorflow.runtime.actors import ACTORS
 from actorflow.runtime.dynamic import DynamicActor
 from actorflow.runtime.execution import ExecutionActor
@@ -104,6 +104,19 @@ class _Node(DynamicActor):
     async def wait_until_durable(self) -> None:
         """Everything is as durable as it will ever be."""
 
+    def _record_attempt(self, activation: Activation) -> None:
+        """When an attempt begins is in the history."""
+
+    def _watch_clock(self, activation: Activation) -> None:
+        """When its time is over is in the history."""
+
+    def _delay(self, attempt: int, failure: Failure) -> float | None:
+        """Whether there is another attempt is in the history."""
+        run = self.run
+        assert isinstance(run, ReplayedRun)
+        failed = ev.AttemptFailed(attempt, failure, 0.0)
+        return 0.0 if run.expects(self.address, failed) else None
+
     def _fail_execution(self, calls: Calls) -> None:
         error = calls.diverged
         assert error is not None
@@ -191,6 +204,11 @@ class ReplayedRun(Run):
             self._matched.add(there.popleft().seq)
         return there[0] if there else None
 
+    def expects(self, address: str, event: Any) -> bool:
+        """Whether the history has *event* next at *address*."""
+        there = self._at.get((address, ""))
+        return there is not None and len(there) > 0 and same(event, there[0].event)
+
     def foresee(self, address: str, key: str) -> bool:
         """Take in the value that is recorded under *key* later, if one is."""
         there = self._at.get((address, ""), deque())
@@ -233,8 +251,13 @@ class ReplayedRun(Run):
             if isinstance(recorded.event, ev.BranchMoved):
                 self._next_at(recorded)
             elif self._comes_from_outside(recorded):
+                alone = self._is_of_node(recorded)
+                if brought and alone:
+                    return True
                 self._bring(recorded)
                 brought = True
+                if alone:
+                    return True
             elif not brought:
                 self.differs(self._instead(recorded))
                 return False
@@ -245,6 +268,8 @@ class ReplayedRun(Run):
         event, address = recorded.event, recorded.address
         if not address:
             return not isinstance(event, _ENDS) or _is_given_up(event)
+        if self._is_of_node(recorded):
+            return _is_out_of_time(recorded)
         if isinstance(event, _OUTSIDE):
             return True
         if isinstance(event, ev.BranchStarted):
@@ -253,6 +278,12 @@ class ReplayedRun(Run):
         part = self.state.activations.get(address)
         decided = isinstance(event, ev.ActivationStarted | ev.ActivationCancelled)
         return part is not None and part.kind in LEAVES and not decided
+
+    def _is_of_node(self, recorded: Recorded) -> bool:
+        """Whether it is about an attempt of a dynamic node, which has to notice it."""
+        part = self.state.activations.get(recorded.address)
+        is_node = part is not None and part.kind == "dynamic"
+        return is_node and isinstance(recorded.event, _ATTEMPTS)
 
     def _bring(self, recorded: Recorded) -> None:
         self._take(recorded)
@@ -266,7 +297,7 @@ class ReplayedRun(Run):
             self.tell("", _Wake())
         elif not address:
             self.settle_all()
-        elif isinstance(event, ev.ItemsStarted):
+        elif isinstance(event, ev.ItemsStarted) or self._is_of_node(recorded):
             self.settle(address)
         while self.state.calm:
             self.settle(self.state.calm.pop())
@@ -312,7 +343,14 @@ class ReplayedRun(Run):
         self.spawn(cls, address, work)
 
 
-_OUTSIDE = (ev.ItemsStarted, ev.NodeSettled, ev.WaitEnded, ev.AttemptFailed)
+_OUTSIDE = (
+    ev.AttemptFailed,
+    ev.AttemptStarted,
+    ev.ItemsStarted,
+    ev.NodeSettled,
+    ev.WaitEnded,
+)
+_ATTEMPTS = (ev.AttemptStarted, ev.AttemptFailed, ev.ActivationFailed)
 _ENDS = (ev.ExecutionCompleted, ev.ExecutionFailed, ev.CompensationStarted)
 
 
@@ -324,6 +362,16 @@ def _is_given_up(event: Any) -> bool:
     if error is None:
         return False
     return error.type == "engine" or NAME in error.exceptions
+
+
+def _is_out_of_time(recorded: Recorded) -> bool:
+    """Whether time began or ended an attempt; what its code raises has a class."""
+    if isinstance(recorded.event, ev.AttemptStarted):
+        return True
+    error = getattr(recorded.event, "error", None)
+    if not isinstance(error, Failure) or error.address != recorded.address:
+        return False
+    return error.type == "timeout" and not error.exceptions
 
 
 NAME = class_name(NonDeterminismError)

@@ -9,7 +9,7 @@ import pytest
 
 import actorflow as af
 from actorflow.testing import runtime
-from tests.dynamic.helpers import Counted, World, addresses, double, echo, survives
+from tests.dynamic.helpers import Counted, World, double, echo, survives
 
 
 @af.activity
@@ -143,47 +143,6 @@ def test_after_a_failure_another_call_may_be_the_output() -> None:
         assert rt.start(node).result() == "second"
 
 
-def test_a_node_is_run_again_as_its_policy_says() -> None:
-    """Every try is a call of its own, after the pause that the policy asks for."""
-
-    @af.dynamic
-    async def flaky(ctx: af.Context) -> str:
-        if not ctx.address.endswith("#5"):
-            raise ConnectionError("down")
-        return ctx.address
-
-    @af.dynamic
-    async def node(ctx: af.Context) -> Any:
-        before = ctx.now()
-        retry = af.Retry(max_attempts=4, initial=10)
-        address = await ctx.run(flaky.options(retry=retry))
-        return [address, (ctx.now() - before).total_seconds()]
-
-    # Numbers 2 and 4 are the pauses.
-    assert survives(node) == ["main/node/flaky#5", 30.0]
-
-
-def test_a_policy_that_is_used_up_fails_the_call() -> None:
-    """After the last try the failure is raised."""
-
-    @af.dynamic
-    async def bad(ctx: af.Context) -> None:
-        raise ConnectionError("down")
-
-    @af.dynamic
-    async def node(ctx: af.Context) -> Any:
-        retry = af.Retry(max_attempts=3, initial=1)
-        try:
-            await ctx.run(bad.options(retry=retry))
-        except af.NodeFailed as error:
-            return error.cause.message
-
-    with runtime(node) as rt:
-        run = rt.start(node)
-        assert run.result() == "down"
-        assert len([a for a in addresses(run) if "/bad" in a]) == 3
-
-
 def test_a_node_has_a_time_limit() -> None:
     """A node that takes too long is left, and its call has failed by timeout."""
 
@@ -230,18 +189,3 @@ def test_unknown_options_are_refused() -> None:
         node.options(timeout=0)
     with pytest.raises(af.DefinitionError, match="max_attempts"):
         node.options(retry=af.Retry(max_attempts=0))
-
-
-def test_options_leave_nothing_behind() -> None:
-    """A copy with other settings for every call costs no memory for good."""
-
-    @af.dynamic
-    async def node(ctx: af.Context) -> None:
-        for n in range(50):
-            await ctx.run(double.options(key=f"k{n}"), n)
-
-    with runtime(node) as rt:
-        rt.start(node).result()
-        known = len(rt._activities._by_node)
-        rt.start(node).result()
-        assert len(rt._activities._by_node) == known < 10
