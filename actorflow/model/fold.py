@@ -402,32 +402,33 @@ def _items_started(state: ExecutionState, recorded: Recorded) -> None:
     parent = state.activations[recorded.address]
     fan = parent.fan
     assert fan is not None
-    items = []
+    begun, again = 0, []
     for index in range(event.first, event.first + event.count):
         address = f"{parent.address}[{fan.key(index)}]"
         item = state.activations.get(address)
         if item is None:
             kind, node, undo = fan.body(index)
-            item = Activation(
+            state.activations[address] = Activation(
                 address,
                 parent,
+                owes=True,
                 kind=kind,
                 node=node,
                 undo=undo,
                 visit=parent.visit,
                 started_at=recorded.time,
             )
-            state.activations[address] = item
+            begun += 1
         else:
             _rearm(state, item)
             state.weigh_within(item)
+            again.append(item)
         if index < fan.next:
             fan.redo.remove(index)
         else:
             fan.next = index + 1
         fan.live += 1
-        items.append(item)
-    state.weigh_children(parent, items)
+    state.weigh_children(parent, again, begun)
 
 
 def _attempt_started(state: ExecutionState, recorded: Recorded) -> None:

@@ -513,10 +513,17 @@ class ExecutionState(Part):
             self._count(part.parent, change)
 
     def weigh_children(
-        self, parent: Activation, children: Iterable[Activation]
+        self, parent: Activation, children: Iterable[Activation], begun: int
     ) -> None:
-        """Look again at many children of one *parent*, and once at itself."""
-        self._count(parent, sum(self._weighed(child) for child in children))
+        """Look again at many children of one *parent*, and once at itself.
+
+        Args:
+            parent: their parent.
+            children: those that may have changed.
+            begun: how many others are new, and known to owe.
+        """
+        change = begun + sum(self._weighed(child) for child in children)
+        self._count(parent, change)
         self.weigh(parent)
 
     def _weighed(self, part: Branch | Activation) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,34 @@ from actorflow.runtime.work import Work
 
 _NOTHING: Mapping[str, Data] = {}
 
+PORTION = 64
+"""How many ends of items the actor takes in by one turn."""
+
+
+class Tray:
+    """Where threads put how items ended, so that one message tells of many."""
+
+    def __init__(self, tell: Callable[[Any], object]) -> None:
+        self._tell = tell
+        self._ended: deque[Returned | Raised] = deque()
+        self._announced = False
+
+    def put(self, ended: Returned | Raised) -> None:
+        """Put one in; tell of it unless that has been done."""
+        self._ended.append(ended)
+        if not self._announced:
+            self._announced = True
+            self._tell(self)
+
+    def take(self) -> Iterator[Returned | Raised]:
+        """Take some out; the rest is told of anew."""
+        self._announced = False
+        for _ in range(min(len(self._ended), PORTION)):
+            yield self._ended.popleft()
+        if self._ended and not self._announced:
+            self._announced = True
+            self._tell(self)
+
 
 class FanActor(RunActor):
     """Keeps as many items active as there is room for, lowest index first."""
@@ -30,6 +59,9 @@ class FanActor(RunActor):
         self._nodes = list(work.step.nodes.values())
         self._jobs: dict[str, Job] = {}
         self._ready: list[Job] = []
+        self._tray = Tray(self._actor_ref.put)
+        # Bound once: thousands of jobs share them.
+        self._tell, self._wanted = self._tray.put, run.wants
         self._bound = self._carried_activity()
 
     def on_start(self) -> None:
@@ -45,8 +77,9 @@ class FanActor(RunActor):
 
     def handle(self, message: Any) -> None:
         """Start what there is room for; finish when nothing is left."""
-        if isinstance(message, (Returned, Raised)):
-            self._carried(message)
+        if message is self._tray:
+            for ended in self._tray.take():
+                self._carried(ended)
         activation = self.run.state.activations.get(self.address)
         if activation is None or self.run.state.outcome is not None:
             self.leave()
@@ -163,9 +196,7 @@ class FanActor(RunActor):
         """
         call = self._call(fan, index, address)
         if call is not None:
-            job = Job(
-                address, self._bound, call, self._actor_ref.put, wanted=self.run.wants
-            )
+            job = Job(address, self._bound, call, self._tell, wanted=self._wanted)
             self._jobs[address] = job
             self._ready.append(job)
 
