@@ -5,7 +5,7 @@ A flow is a graph like any other; the builder only saves naming the edges.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Self
 
@@ -347,7 +347,6 @@ class Flow:
         problems += [
             f"the block of {b.decision!r} has no `end()`" for b in self._blocks
         ]
-        problems += self._output_problems()
         several = len(self._outputs) > 1
         try:
             workflow = Workflow(
@@ -365,15 +364,6 @@ class Flow:
         if problems:
             raise DefinitionError(self.name, problems)
         return workflow
-
-    def _output_problems(self) -> Iterator[str]:
-        """Yield the outputs that nothing writes."""
-        written = {*self._state, *(s.store for s in self._steps.values())}
-        written |= {c.store for s in self._steps.values() for c in s.catch}
-        for name in self._outputs:
-            if name.partition(".")[0] not in written:
-                there = ", ".join(sorted(filter(None, written))) or "none"
-                yield f"output {name!r} is no variable; there are: {there}"
 
     def _node(self, node: Any, place: str) -> Any:
         """Return *node*, or, if it is none, a stand-in with which to check the rest."""

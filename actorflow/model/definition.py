@@ -12,6 +12,7 @@ from attrs import field, frozen
 
 from actorflow.errors import DefinitionError
 from actorflow.model.activities import Dynamic, node_name
+from actorflow.model.ordering import postorder
 from actorflow.model.steps import BY_NAME, Input, Output, Step, mapping, names
 
 if TYPE_CHECKING:
@@ -100,20 +101,32 @@ class Workflow:
             text = json.dumps(_text(shape), sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    def may_start(self, step: str, branch: str) -> bool:
+        """Return whether control may still start *branch* when it is at *step*."""
+        bit, ahead = self._branches_ahead
+        return bool(ahead[step] & bit.get(branch, 0))
+
     @cached_property
-    def branches_after(self) -> dict[str, frozenset[str]]:
-        """For every step, the named branches that control may still start from it."""
-        reach = {step.name: _named(step) for step in self.steps}
+    def _branches_ahead(self) -> tuple[dict[str, int], dict[str, int]]:
+        """A bit for every named branch, and for every step those that lie ahead."""
+        bit: dict[str, int] = {}
+        ahead = dict.fromkeys(self._by_name, 0)
+        for step in self.steps:
+            for edge in step.next:
+                if edge.branch:
+                    ahead[step.name] |= bit.setdefault(edge.branch, 1 << len(bit))
+        following = {step.name: targets(step) for step in self.steps}
+        order = postorder(following, self.start.name)
         changed = True
         while changed:
             changed = False
-            for step in self.steps:
-                union = frozenset().union(
-                    reach[step.name], *(reach[target] for target in targets(step))
-                )
-                changed |= union != reach[step.name]
-                reach[step.name] = union
-        return reach
+            for name in order:
+                found = ahead[name]
+                for target in following[name]:
+                    found |= ahead[target]
+                changed |= found != ahead[name]
+                ahead[name] = found
+        return bit, ahead
 
     def to_mermaid(self) -> str:
         """Return the graph as a Mermaid flowchart."""
@@ -162,10 +175,6 @@ def targets(step: Step) -> list[str]:
     return found
 
 
-def _named(step: Step) -> frozenset[str]:
-    return frozenset(edge.branch for edge in step.next if edge.branch)
-
-
 def _shape(workflow: Workflow) -> dict[str, Any]:
     return {
         "name": workflow.name,
@@ -191,6 +200,8 @@ def _step_shape(step: Step) -> dict[str, Any]:
     }
     if step.map:
         shape["map"] = [_text(step.map.over), _text(step.map.parameters)]
+        if (names := (step.map.item, step.map.index)) != ("item", "index"):
+            shape["map"] += names
     if step.parallel:
         shape["parallel"] = [_text(step.parallel.parameters)]
     if step.loop:

@@ -438,7 +438,7 @@ def _may_come(
         return not _has_ended(state, scope, name)
     active = (state.branches[address] for address in scope.active)
     return any(
-        name in workflow.branches_after[branch.target or branch.step or ""]
+        workflow.may_start(branch.target or branch.step or "", name)
         for branch in active
         if branch is not waiter
     )

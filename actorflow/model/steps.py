@@ -139,8 +139,10 @@ class Map:
         over: an expression that gives the items (or a list, or a callable that is
             given the state).
         activity: what to run, by name or itself.
-        parameters: templates that also see ``item`` and ``index``; without any, the
+        parameters: templates that also see the item and its index; without any, the
             item is the one positional argument.
+        item: what templates call the item.
+        index: what they call its number, from 0.
         max_concurrency: how many items may be active at once; None is no limit of
             its own, 1 is strictly one after the other.
         on_error: ``wait``: run every item, then fail; ``fail_fast``: start nothing
@@ -151,6 +153,8 @@ class Map:
     over: Any
     activity: Any
     parameters: Mapping[str, Any] | None = None
+    item: str = "item"
+    index: str = "index"
     max_concurrency: int | None = None
     on_error: Literal["wait", "fail_fast", "continue"] = "wait"
 

@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 from actorflow.model.activities import Activity, activity_problems, retry_problems
+from actorflow.model.deadlock import deadlock_problems
 from actorflow.model.definition import Workflow, node_kind, targets
 from actorflow.model.steps import KINDS, RUNNING_KINDS, Step
+from actorflow.model.variables import output_problems
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "any": object,
@@ -59,6 +61,7 @@ def workflow_problems(workflow: Workflow) -> Iterator[str]:
         t in names for step in workflow.steps for t in targets(step)
     ):
         yield from _unreachable(workflow)
+        yield from deadlock_problems(workflow)
     yield from _interface_problems(workflow, branches)
 
 
@@ -167,6 +170,20 @@ def _composite_problems(step: Step) -> Iterator[str]:
     for name in (*(step.parallel.arms if step.parallel else ()), *_keys(step)):
         if not _NAME.fullmatch(str(name)):
             yield f"name {name!r} may not contain / [ ] # @"
+
+
+def _map_problems(step: Step) -> Iterator[str]:
+    if step.map is None:
+        return
+    for attribute in ("item", "index"):
+        name = getattr(step.map, attribute)
+        if not name.isidentifier() or name in ("inputs", "state"):
+            yield f"map.{attribute} must be a name of your own, not {name!r}"
+    if step.map.item == step.map.index:
+        yield f"map.item and map.index are both {step.map.item!r}"
+
+
+def _loop_problems(step: Step) -> Iterator[str]:
     limit = step.loop.max_iterations if step.loop else None
     if limit is not None and limit < 1:
         yield f"loop.max_iterations must be at least 1, not {limit}"
@@ -212,6 +229,8 @@ _STEP_CHECKS: tuple[Callable[[Step], Iterator[str]], ...] = (
     _modifier_problems,
     _wait_problems,
     _composite_problems,
+    _map_problems,
+    _loop_problems,
     _join_problems,
     _store_problems,
 )
@@ -270,3 +289,4 @@ def _interface_problems(workflow: Workflow, branches: set[str]) -> Iterator[str]
                 f"output {output.name!r} reads branch {output.branch!r}, "
                 "which no edge starts"
             )
+    yield from output_problems(workflow)

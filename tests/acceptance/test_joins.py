@@ -550,27 +550,29 @@ def test_the_order_of_arrival_does_not_matter(late: str) -> None:
 
 
 def test_joins_that_wait_for_each_other_fail_and_say_so() -> None:
-    """Two branches that each join the other end the run; they do not hang."""
-    try:
-        wf = af.Workflow(
-            name="w",
-            steps=[
-                af.Step(
-                    "s",
-                    activity=answering(1),
-                    next=[af.Edge("j", branch="a"), af.Edge("k", branch="b")],
-                ),
-                af.Step("j", join=af.Join(branches=["b"])),
-                af.Step("k", join=af.Join(branches=["a"])),
-            ],
-        )
-    except af.DefinitionError:
-        return
-    result = finish(wf)
+    """Where only the variables decide whether joins meet, the run fails, unhung."""
+    wf = af.Workflow(
+        name="w",
+        inputs=[af.Input("both")],
+        steps=[
+            af.Step(
+                "s",
+                activity=answering(1),
+                next=[
+                    af.Edge("j", branch="a"),
+                    af.Edge("k", branch="b", when="inputs.both"),
+                ],
+            ),
+            af.Step("j", join=af.Join(branches=["b"])),
+            af.Step("k", join=af.Join(branches=["a"])),
+        ],
+    )
+    result = finish(wf, both=True)
 
     assert result.status == "failed"
     assert result.error is not None
-    assert "join" in result.error.message
+    assert "joins wait for each other" in result.error.message
+    assert finish(wf, both=False).status == "completed"
 
 
 def test_a_join_of_a_branch_that_waits_is_suspended() -> None:

@@ -89,7 +89,7 @@ def graphs() -> None:
     workflow = af.Workflow("w", steps=[step], inputs=[af.Input("x", default=1)])
     assert_type(workflow.fingerprint, str)
     assert_type(workflow.steps, tuple[af.Step, ...])
-    assert_type(workflow.branches_after, dict[str, frozenset[str]])
+    assert_type(workflow.may_start("a", "side"), bool)
     af.Step("a", next=["b"])  # type: ignore[list-item]
     af.Step("a", edges="most")  # type: ignore[arg-type]
     af.Workflow("w")  # type: ignore[call-arg]
