@@ -43,6 +43,8 @@ TEXTS = Several(Text())
 WHOLE = Number(whole=True)
 DATA = Data()
 ACTIVITY = Text(_NAMED)
+DYNAMIC = Text(_NAMED.replace("activity", "dynamic"))
+FLOW = Text(_NAMED.replace("activity", "flow"))
 PARAMETERS = Table(DATA)
 ON_ERROR = Choice(("wait", "fail_fast", "continue"))
 
@@ -139,6 +141,8 @@ MAP = Record(
             Maybe(PARAMETERS),
             "Templates that see `item` and `index`; without any, the item is passed.",
         ),
+        "item": (TEXT, "What templates call the item."),
+        "index": (TEXT, "What templates call its number, from 0."),
         "max_concurrency": (Maybe(WHOLE), "How many items may be active at once."),
         "on_error": (ON_ERROR, "After a failure: finish the others, stop, or go on."),
     },
@@ -199,6 +203,8 @@ STEP = Record(
         "name": (TEXT, "Unique in the workflow."),
         "description": (TEXT, "For people."),
         "activity": (ACTIVITY, "Run the activity of this name."),
+        "flow": (FLOW, "Walk the workflow of this name as one step."),
+        "dynamic": (DYNAMIC, "Run the dynamic node of this name."),
         "map": (MAP, "Run an activity for every item."),
         "parallel": (PARALLEL, "Run several activities at the same time."),
         "loop": (LOOP, "Run an activity again and again."),
@@ -221,7 +227,7 @@ STEP = Record(
         ),
     },
     stand_in="name",
-    one_of=tuple(kind for kind in KINDS if kind not in {"flow", "dynamic"}),  # Python's
+    one_of=KINDS,
 )
 
 WORKFLOW = Record(

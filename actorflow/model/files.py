@@ -32,7 +32,10 @@ from actorflow.model.yamltext import read_yaml, write_yaml
 Source = str | PathLike[str] | IO[str] | IO[bytes]
 
 # What these say of one step depends on what others hold.
-_ABOUT_OTHERS = ("no edge starts", "can never be reached", "joins only")
+_ABOUT_OTHERS = (
+    *("no edge starts", "can never be reached", "joins only"),
+    *("can never end before it", "nothing writes the variable"),
+)
 
 
 def load(source: Source) -> Workflow:

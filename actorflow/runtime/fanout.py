@@ -171,8 +171,11 @@ class FanActor(RunActor):
         branch = self.run.state.part(parent_of(self.address))
         assert isinstance(branch, Branch)
         view = view_of(self.run.state, branch)
-        view = View(view.inputs, view.state, {"item": fan.items[index], "index": index})
-        parameters = self._step.map.parameters if self._step.map else None
+        fan_out = self._step.map
+        assert fan_out is not None
+        here = {fan_out.item: fan.items[index], fan_out.index: index}
+        view = View(view.inputs, view.state, here)
+        parameters = fan_out.parameters
         expressions = self.run.services.expressions
         return call_of(expressions.arguments(self._nodes[0], parameters, view))
 

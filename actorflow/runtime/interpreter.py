@@ -12,7 +12,7 @@ import threading
 from collections import ChainMap
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from simpleeval import (
     DEFAULT_OPERATORS,
@@ -147,8 +147,20 @@ class _Local(threading.local):
 _local = _Local()
 
 
+class Expression(NamedTuple):
+    """An expression, parsed.
+
+    Attributes:
+        names: what it cannot do without: ``("inputs", "x")``, ``("state", "x")``, or
+            ``("", "x")`` for one or the other.
+    """
+
+    tree: ast.AST
+    names: frozenset[tuple[str, str]]
+
+
 @lru_cache(maxsize=4096)
-def compiled(source: str) -> ast.AST:
+def compiled(source: str) -> Expression:
     """Return the parsed expression.
 
     Raises:
@@ -164,15 +176,10 @@ def compiled(source: str) -> ast.AST:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", None) or str(error) or type(error).__name__
         raise ExpressionError(source, f"failed to compile: {reason}") from None
-    _check(source, tree)
-    return tree
-
-
-def _check(source: str, tree: ast.AST) -> None:
-    for node in ast.walk(tree):
-        reason = _unavailable(node)
-        if reason is not None:
-            raise ExpressionError(source, f"failed to compile: {reason}")
+    nodes = list(ast.walk(tree))
+    for reason in filter(None, map(_unavailable, nodes)):
+        raise ExpressionError(source, f"failed to compile: {reason}")
+    return Expression(tree, _names_in(nodes))
 
 
 def _unavailable(node: ast.AST) -> str | None:
@@ -185,10 +192,39 @@ def _unavailable(node: ast.AST) -> str | None:
         not isinstance(node.func, ast.Name) or node.func.id not in _FUNCTIONS
     ):
         return f"only these can be called: {', '.join(sorted(_FUNCTIONS))}"
-    stars = any(isinstance(part, ast.Starred) for part in ast.iter_child_nodes(node))
-    if stars and not isinstance(node, ast.List):
+    parts: list[ast.expr] = getattr(node, "elts", None) or getattr(node, "args", [])
+    if any(type(part) is ast.Starred for part in parts) and type(node) is not ast.List:
         return "* is available in lists only"
     return None
+
+
+def _names_in(nodes: list[ast.AST]) -> frozenset[tuple[str, str]]:
+    """Return what an expression names, but for what it asks about with ``in``."""
+    wanted: set[tuple[str, str]] = set()
+    bound = {"inputs", "state", *_CONSTANTS, *_FUNCTIONS}
+    asked: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Store):
+                bound.add(node.id)
+            wanted.add(("", node.id))
+        elif isinstance(node, ast.Attribute):
+            wanted.add((_root(node.value), node.attr))
+        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            wanted.add((_root(node.value), str(node.slice.value)))
+        elif isinstance(node, ast.Compare) and isinstance(node.left, ast.Constant):
+            asked.add(str(node.left.value))
+    return frozenset(
+        (root, name)
+        for root, name in wanted
+        if name not in asked
+        and (root in ("inputs", "state") or (not root and name not in bound))
+    )
+
+
+def _root(owner: ast.AST) -> str:
+    """Return what an attribute or an item is of, if that has a name."""
+    return owner.id if isinstance(owner, ast.Name) else "?"
 
 
 def evaluate(source: str, names: Mapping[str, Any]) -> Any:
@@ -197,7 +233,7 @@ def evaluate(source: str, names: Mapping[str, Any]) -> Any:
     Raises:
         ExpressionError: it does not compile, or fails on these values.
     """
-    tree = compiled(source)
+    tree = compiled(source).tree
     try:
         return _local.interpreter.evaluate(source, tree, names)
     except KeyError as error:

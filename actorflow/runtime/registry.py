@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
-from actorflow.errors import DefinitionError, ExpressionError, InputError
+from actorflow.errors import DefinitionError, InputError
 from actorflow.log.codec import Codec
 from actorflow.model.activities import Activity, Dynamic, as_activity, node_name
 from actorflow.model.definition import Workflow, node_kind
@@ -14,8 +14,6 @@ from actorflow.model.events import Data
 from actorflow.model.steps import BY_NAME, Input, Step
 from actorflow.model.validation import fits
 from actorflow.runtime.binding import BoundActivity, Call, signature_of
-from actorflow.runtime.interpreter import compiled
-from actorflow.runtime.templates import parts_of, sources_in
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -199,79 +197,6 @@ def _single_step(activity: Any, kind: str) -> Workflow:
 
 def _recordable(default: Any) -> bool:
     return default is None or isinstance(default, str | int | float | bool)
-
-
-def bind(workflow: Workflow, activities: Activities) -> None:
-    """Make the nodes of *workflow* known, and check that all fits together.
-
-    Raises:
-        DefinitionError: with everything that does not.
-    """
-    problems = list(_problems(workflow, activities, ""))
-    if problems:
-        raise DefinitionError(workflow.name, problems)
-
-
-def _problems(workflow: Workflow, activities: Activities, where: str) -> Iterable[str]:
-    for step in workflow.steps:
-        place = f"{where}step {step.name!r}"
-        for problem in _expression_problems(step):
-            yield f"{place}: {problem}"
-        for name, node in step.nodes.items():
-            if node_kind(node) == "flow":
-                yield from _problems(as_workflow(node), activities, f"{place} > ")
-                continue
-            for problem in _node_problems(step, node, activities):
-                there = place if name == step.name else f"{place}, {name!r}"
-                yield f"{there}: {problem}"
-
-
-def _node_problems(step: Step, node: Any, activities: Activities) -> Iterable[str]:
-    if isinstance(node, str):
-        problem = activities.problem(node)
-        if problem is not None:
-            yield problem
-            return
-    bound = activities.bound(node)
-    parameters = step.map.parameters if step.map else step.parameters
-    checked = step.activity is not None or (step.map and parameters is not None)
-    if checked and isinstance(parameters, Mapping):
-        for problem in bound.signature.problems(set(parameters)):
-            yield f"{bound.activity.name}: {problem}"
-
-
-def _expression_problems(step: Step) -> Iterable[str]:
-    templates = {"parameters": step.parameters}
-    if step.map:
-        templates["map.parameters"] = step.map.parameters
-    if step.wait_signal:
-        templates["wait_signal.topic"] = step.wait_signal.topic
-    for where, template in templates.items():
-        for path, text in sources_in(template, where):
-            yield from _compile_problem(parts_of, text, path)
-    expressions = {
-        "map.over": step.map.over if step.map else None,
-        "loop.until": step.loop.until if step.loop else None,
-        "loop.initial": step.loop.initial if step.loop else None,
-        "route.key": step.route.key if step.route else None,
-    }
-    for where, source in expressions.items():
-        if not isinstance(source, str):
-            continue
-        if "${" in source:
-            yield f"{where} {source!r}: write the expression without '${{}}'"
-        else:
-            yield from _compile_problem(compiled, source, where)
-    for number, edge in enumerate(step.next):
-        if isinstance(edge.when, str):
-            yield from _compile_problem(compiled, edge.when, f"next[{number}].when")
-
-
-def _compile_problem(compile_: Any, text: str, where: str) -> Iterable[str]:
-    try:
-        compile_(text)
-    except ExpressionError as error:
-        yield f"{where}: {error}"
 
 
 def input_data(

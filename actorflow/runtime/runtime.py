@@ -20,7 +20,6 @@ from actorflow.actors.manual import ManualDispatcher
 from actorflow.actors.system import ActorSystem
 from actorflow.actors.writer import LogWriter, WriterThread
 from actorflow.errors import (
-    DefinitionError,
     EventNotFoundError,
     ExecutionNotFoundError,
     LogError,
@@ -32,7 +31,6 @@ from actorflow.log.memory import MemoryLog
 from actorflow.log.port import EventLog, StreamRow
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model import events as ev
-from actorflow.model.activities import node_name
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure, Outcome, Recorded
 from actorflow.model.state import ENDED, ExecutionState
@@ -41,6 +39,7 @@ from actorflow.runtime.actors import ACTORS
 from actorflow.runtime.bells import Bell, Bells
 from actorflow.runtime.checkpoint import Checkpoint, checkpoint_of
 from actorflow.runtime.collector import Collector
+from actorflow.runtime.definitions import Definitions
 from actorflow.runtime.directory import (
     Changed,
     Crashed,
@@ -58,7 +57,6 @@ from actorflow.runtime.handle import (
     Suspension,
 )
 from actorflow.runtime.messages import Command
-from actorflow.runtime.registry import Activities
 from actorflow.runtime.run import Run
 from actorflow.runtime.services import Executors, Services
 
@@ -84,7 +82,7 @@ class Runtime:
         log: the path of a SQLite file, ``":memory:"``, or an `EventLog`.
         definitions: workflows, flows and activities that may be executed; what they
             reach needs no other registration.
-        activities: for graphs that name their activities.
+        activities: for graphs that name their nodes: activities, dynamic nodes, flows.
         durability: ``full`` survives a power cut, ``process`` the death of the process.
         threads: how many activities may run at once on threads (and on processes).
         clock: where the time comes from; a `VirtualClock` for tests.
@@ -132,9 +130,9 @@ class Runtime:
         self._failure: Exception | None = None
         self.codec = codec or getattr(log, "codec", None) or Codec()
         _teach(self.codec)
-        self.definitions: dict[str, Workflow] = {}
-        self._activities = Activities(self.codec)
-        self._define(definitions, activities)
+        self._definitions = Definitions(self.codec)
+        self._definitions.define(definitions, activities)
+        self.definitions = self._definitions.workflows
         dispatcher = dispatcher or ThreadDispatcher(clock=clock)
         self.is_virtual = isinstance(dispatcher, ManualDispatcher)
         self._system = ActorSystem(dispatcher, clock=clock)
@@ -155,7 +153,7 @@ class Runtime:
             writer=self._writer,
             collector=Collector(self._system),
             codec=self.codec,
-            activities=self._activities,
+            activities=self._definitions.activities,
             executors=self._executors,
             owner=self.log.owner.id,
             actors=ACTORS,
@@ -195,34 +193,6 @@ class Runtime:
             lease=LEASE,
             clock=self.clock.time,
         )
-
-    # -- definitions -------------------------------------------------------------------
-
-    def _define(self, definitions: Iterable[Any], activities: Iterable[Any]) -> None:
-        problems: list[str] = []
-        names: set[str] = set()
-        for node in activities:
-            problems += _problems_of(self._activities.add, node)
-            name = node_name(node)
-            if name in names:
-                problems.append(f"two of `activities=` are named {name!r}; rename one")
-            names.add(name)
-        for definition in definitions:
-            problems += _problems_of(self._add_definition, definition)
-        if problems:
-            name = "definitions of this runtime"
-            raise DefinitionError(name, problems)
-
-    def _add_definition(self, definition: Any) -> Workflow:
-        workflow = registry.as_workflow(definition)
-        known = self.definitions.get(workflow.name)
-        if known is not None and known.fingerprint != workflow.fingerprint:
-            problem = f"two definitions are named {workflow.name!r}; rename one"
-            raise DefinitionError(workflow.name, [problem])
-        if known is None:
-            registry.bind(workflow, self._activities)
-            self.definitions[workflow.name] = workflow
-        return self.definitions[workflow.name]
 
     # -- executions --------------------------------------------------------------------
 
@@ -272,12 +242,8 @@ class Runtime:
 
     def _workflow(self, definition: Any) -> Workflow:
         if isinstance(definition, str):
-            if definition not in self.definitions:
-                known = ", ".join(self.definitions) or "none"
-                problem = f"no definition has that name; there are: {known}"
-                raise DefinitionError(definition, [problem])
-            return self.definitions[definition]
-        return self._add_definition(definition)
+            return self._definitions.named(definition)
+        return self._definitions.add(definition)
 
     def _new_id(self, name: str) -> str:
         return f"{name}-{self._services.random.getrandbits(80):020x}"
@@ -656,11 +622,3 @@ def _questions_of(row: StreamRow) -> list[OpenQuestion]:
 def _teach(codec: Codec) -> None:
     codec.register(Outcome, name="actorflow:Outcome")
     codec.register(Failure, name="actorflow:Failure")
-
-
-def _problems_of(add: Callable[[Any], Any], definition: Any) -> Sequence[str]:
-    try:
-        add(definition)
-    except DefinitionError as error:
-        return [f"{error.name}: {problem}" for problem in error.problems]
-    return []

@@ -65,8 +65,8 @@ def test_first_stays_in_its_branch(calls: Calls) -> None:
 
 def test_first_does_not_look_at_later_edges(calls: Calls) -> None:
     """Conditions behind the first that holds are not evaluated."""
-    edges = [af.Edge("b"), af.Edge("c", when="state.missing > 1")]
-    finish(deciding(calls, *edges, edges="first"))
+    edges = [af.Edge("b"), af.Edge("c", when="state.known.missing > 1")]
+    finish(deciding(calls, *edges, edges="first", state={"known": {}}))
 
     assert calls.seen == ["a", "b"]
 
@@ -167,7 +167,8 @@ def test_truth(calls: Calls, value: Any, holds: bool) -> None:  # noqa: FBT001
 
 def test_a_condition_that_fails_fails_the_run(calls: Calls) -> None:
     """A condition that cannot be evaluated fails the run, naming what is missing."""
-    result = finish(deciding(calls, af.Edge("b", when="state.missing > 1")))
+    edge = af.Edge("b", when="state.known.missing > 1")
+    result = finish(deciding(calls, edge, state={"known": {}}))
 
     assert result.status == "failed"
     assert result.error is not None
@@ -178,13 +179,14 @@ def test_a_condition_that_fails_is_not_caught(calls: Calls) -> None:
     """`catch` is about the step, which succeeded; not about its edges."""
     wf = af.Workflow(
         name="w",
+        state={"known": {}},
         steps=[
             af.Step(
                 "a",
                 activity=calling(calls, "a"),
                 retry=af.Retry(initial=0),
                 catch=[af.Catch(goto="saved")],
-                next=[af.Edge("saved", when="state.missing > 1")],
+                next=[af.Edge("saved", when="state.known.missing > 1")],
             ),
             af.Step("saved", activity=calling(calls, "saved")),
         ],

@@ -545,7 +545,7 @@ def test_a_duration_is_never_negative() -> None:
     """Even an execution that is over at once ends after it started."""
     wf = af.Workflow(
         name="w",
-        steps=[af.Step("a", activity=echo, parameters={"value": "${state.nothing}"})],
+        steps=[af.Step("a", activity=echo, parameters={"value": "${1 / 0}"})],
     )
     duration = finish(wf).duration
 

@@ -109,7 +109,7 @@ def test_a_map_over_a_mapping_has_an_item_for_every_key() -> None:
 
 def test_over_that_cannot_be_evaluated_fails_the_step() -> None:
     """An expression for the items that fails is the step's failure."""
-    error = finish(mapping("state.ghost", double)).error
+    error = finish(mapping("{}['ghost']", double)).error
 
     assert error is not None
     assert "ghost" in error.message

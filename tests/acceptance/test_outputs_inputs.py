@@ -262,7 +262,15 @@ def test_result_names_the_variable_that_is_returned() -> None:
 
 def test_an_output_nobody_wrote_fails_the_run() -> None:
     """A missing output variable fails the execution, naming variable and branch."""
-    result = finish(giving(af.Output("nonexistent")))
+    wf = af.Workflow(
+        name="w",
+        steps=[
+            af.Step("a", activity=answering(1), next=[af.Edge("b", when="false")]),
+            af.Step("b", activity=answering(1, "b"), store="nonexistent"),
+        ],
+        outputs=[af.Output("nonexistent")],
+    )
+    result = finish(wf)
 
     assert result.status == "failed"
     assert result.error is not None

@@ -685,8 +685,8 @@ def test_a_failed_output_is_taken_again_by_retry() -> None:
     """A run whose output was missing can be retried; it says the same, and ends."""
     wf = af.Workflow(
         name="w",
-        steps=[af.Step("a", activity=answering(1))],
-        outputs=[af.Output("ghost")],
+        steps=[af.Step("a", activity=answering(1), store="known")],
+        outputs=[af.Output("ghost", variable="known.ghost")],
     )
     with af.Runtime(":memory:", definitions=[wf]) as rt:
         run = rt.start(wf)

@@ -299,7 +299,7 @@ def test_an_empty_topic_fails_the_step() -> None:
 
 def test_a_topic_that_cannot_be_evaluated_fails_the_step() -> None:
     """A missing variable in a topic fails the step, naming it."""
-    wf = waiting("order-${state.ghost}")
+    wf = waiting("order-${state.order.ghost}", state={"order": {}})
     with af.Runtime(":memory:", definitions=[wf]) as rt:
         error = rt.start(wf).wait(timeout=WAIT).error
 

@@ -14,6 +14,7 @@ STATE: dict[str, Any] = {
     "count": 42,
     "rate": 1.5,
     "nothing": None,
+    "empty": {},
     "yes": True,
     "items": [1, 2, 3],
     "order": {"lines": [{"sku": "x1"}], "total": 9},
@@ -155,13 +156,13 @@ def test_a_callable_gives_the_parameters() -> None:
 
 
 def test_an_unknown_variable_fails_the_step_naming_it() -> None:
-    """A template that asks for a variable nobody wrote fails, and says which."""
-    assert "undefined" in failure("${state.undefined}")
+    """A template that asks for what is not there fails, and says which."""
+    assert "undefined" in failure("${state.empty.undefined}")
 
 
 def test_a_failing_template_is_an_ordinary_failure_of_its_step() -> None:
     """A template that fails has the error type `activity_failed`, and its address."""
-    error = finish(step("${state.undefined}")).error
+    error = finish(step("${state.empty.undefined}")).error
 
     assert error is not None
     assert (error.type, error.address) == ("activity_failed", "main/a")
@@ -171,11 +172,12 @@ def test_a_failing_template_is_caught_like_any_failure() -> None:
     """`catch` sees a template error."""
     wf = af.Workflow(
         name="w",
+        inputs=[af.Input("given", default={})],
         steps=[
             af.Step(
                 "a",
                 activity=echo,
-                parameters={"value": "${state.undefined}"},
+                parameters={"value": "${inputs.given.undefined}"},
                 catch=[af.Catch(goto="saved")],
             ),
             af.Step("saved", activity=echo, parameters={"value": 1}, store="out"),
@@ -187,7 +189,7 @@ def test_a_failing_template_is_caught_like_any_failure() -> None:
 
 def test_a_failing_template_is_visible_in_the_history() -> None:
     """A step whose template fails leaves its failure in the log, in its place."""
-    wf = step("${state.undefined}")
+    wf = step("${state.empty.undefined}")
     with af.Runtime(":memory:", definitions=[wf]) as rt:
         run = rt.start(wf)
         run.wait()

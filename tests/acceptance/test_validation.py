@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import actorflow as af
+from actorflow.model.steps import BY_NAME
 from tests.acceptance.helpers import boom, echo, finish, problems
 
 A = af.Step("a", activity=echo, parameters={"value": 1})
@@ -119,6 +120,14 @@ STRUCTURE: dict[str, tuple[Callable[[], af.Workflow], str]] = {
     "A22 negative factor": (retrying(factor=-1.0), "factor"),
     # What the reference finds at run time only (C), or not at all (D).
     "C no kind": (one(), "kind"),
+    "C output that nothing writes": (
+        flow(A, outputs=[af.Output("x", variable="ghost.y")]),
+        "output 'x': nothing writes the variable 'ghost'",
+    ),
+    "C result that nothing writes": (
+        flow(A, result="ghost"),
+        "output 'ghost': nothing writes the variable 'ghost'",
+    ),
     "C output of an unknown branch": (
         flow(A, outputs=[af.Output("x", branch="ghost")]),
         "ghost",
@@ -411,6 +420,149 @@ def test_an_unbound_definition_is_refused_by_start_too() -> None:
         pytest.raises(af.DefinitionError, match="ghost"),
     ):
         rt.start(wf)
+
+
+STORES = af.Step("a", activity=boom, store="total", next=[af.Edge("b")])
+GIVEN = {"inputs": [af.Input("order_id")], "state": {"tries": 0}}
+UNKNOWN: dict[str, tuple[af.Step, str]] = {
+    "variable in a template": (
+        af.Step("b", activity=echo, parameters={"value": ["${state.totl}"]}),
+        "'state.totl' is a variable that nothing writes; did you mean 'total'?",
+    ),
+    "input in a template": (
+        af.Step("b", activity=echo, parameters={"value": "${inputs.order}"}),
+        "parameters.value: 'inputs.order' is no input; did you mean 'order_id'?",
+    ),
+    "bare name": (
+        af.Step("b", activity=echo, parameters={"value": "x ${zzz} y"}),
+        "that something writes; there are: order_id, total, tries",
+    ),
+    "item by key": (
+        af.Step("b", activity=echo, parameters={"value": "${state['ghost']}"}),
+        "'state.ghost'",
+    ),
+    "condition": (
+        af.Step("b", sleep=1, next=[af.Edge("a", when="state.ghost > 1")]),
+        "next[0].when: 'state.ghost'",
+    ),
+    "items of a map": (
+        af.Step("b", map=af.Map(over="state.ghost", activity=echo)),
+        "map.over: 'state.ghost'",
+    ),
+    "parameters of a map": (
+        af.Step(
+            "b", map=af.Map(over=[1], activity=echo, parameters={"value": "${itm}"})
+        ),
+        "map.parameters.value: 'itm' is neither",
+    ),
+    "end of a loop": (
+        af.Step("b", loop=af.Loop(body=echo, until="reslt.done")),
+        "loop.until: 'reslt' is neither an input nor a variable that something writes",
+    ),
+    "beginning of a loop": (
+        af.Step("b", loop=af.Loop(body=echo, initial="ghost")),
+        "loop.initial: 'ghost'",
+    ),
+    "key of a route": (
+        af.Step("b", route=af.Route(key="ghost", choices={"x": boom})),
+        "route.key: 'ghost'",
+    ),
+    "parameters of a route": (
+        af.Step(
+            "b",
+            route=af.Route(
+                key="tries", choices={"x": echo}, parameters={"value": "${ghost}"}
+            ),
+        ),
+        "route.parameters.value: 'ghost'",
+    ),
+    "parameters of a parallel": (
+        af.Step(
+            "b",
+            parallel=af.Parallel(arms={"x": echo}, parameters={"value": "${ghost}"}),
+        ),
+        "parallel.parameters.value: 'ghost'",
+    ),
+    "topic": (
+        af.Step("b", wait_signal=af.WaitSignal(topic="go-${ghost}", timeout=1)),
+        "wait_signal.topic: 'ghost'",
+    ),
+    "question": (af.Step("b", ask=af.Ask(prompt="${ghost}?")), "ask.prompt: 'ghost'"),
+    "parameter taken by name": (
+        af.Step("b", activity=echo, parameters=BY_NAME),
+        "echo: parameter 'value' is neither an input nor a variable",
+    ),
+    "parameter of an arm": (
+        af.Step("b", parallel=af.Parallel(arms={"x": boom, "y": echo})),
+        "'y': echo: parameter 'value' is neither",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNKNOWN)
+def test_what_can_never_be_there_is_found(case: str) -> None:
+    """A name that nothing can ever provide is told before the run, with its place."""
+    step, told = UNKNOWN[case]
+
+    assert told in given(flow(STORES, step, **GIVEN)())
+
+
+KNOWN = {
+    "a variable of the state": "${state.tries + tries}",
+    "a stored result": "${total} ${state.total}",
+    "an input": "${inputs.order_id} ${order_id}",
+    "a name bound in the expression": "${[x * 2 for x in [1, 2]]}",
+    "a function": "${max(1, len([2]))}",
+    "what is asked for first": "${state.ghost if 'ghost' in state else 1}",
+    "a field of a variable": "${total.ghost.ghost}",
+    "a constant": "${null} ${true} ${None}",
+}
+
+
+@pytest.mark.parametrize("case", KNOWN)
+def test_what_may_be_there_is_accepted(case: str) -> None:
+    """Only what is certain is refused: whether a variable is set, the run will tell."""
+    step = af.Step("b", activity=echo, parameters={"value": KNOWN[case]})
+    wf = flow(STORES, step, **GIVEN)()
+
+    with af.Runtime(":memory:", definitions=[wf]) as rt:
+        assert list(rt.definitions) == ["w"]
+
+
+@pytest.mark.parametrize("name", ["side", "main", "verdict", "box"])
+def test_what_a_join_brings_may_be_there(name: str) -> None:
+    """Branches land under their names, or where their mappings say."""
+    wf = flow(
+        af.Step("a", activity=boom, next=[TO_B, af.Edge("j", branch="final")]),
+        af.Step("b", activity=boom, store="parcel"),
+        af.Step(
+            "j",
+            join=af.Join(
+                branches=["side", "main"],
+                mappings={"main.x": "box.x", "side.parcel": "verdict"},
+            )
+            if name in ("verdict", "box")
+            else af.Join(branches=["side", "main"]),
+            next=[af.Edge("k")],
+        ),
+        af.Step("k", activity=echo, parameters={"value": f"${{state.{name}}}"}),
+    )()
+
+    with af.Runtime(":memory:", definitions=[wf]) as rt:
+        assert list(rt.definitions) == ["w"]
+
+
+def test_what_an_unlisted_join_brings_may_be_there() -> None:
+    """Branches without a name land under the number they get."""
+    wf = flow(
+        af.Step("a", decide=True, next=[af.Edge("b"), af.Edge("j")]),
+        af.Step("b", activity=echo, parameters={"value": 1}, store="parcel"),
+        af.Step("j", join=af.Join(), next=[af.Edge("k")]),
+        af.Step("k", activity=echo, parameters={"value": "${state['main-1'].parcel}"}),
+    )()
+
+    with af.Runtime(":memory:", definitions=[wf]) as rt:
+        assert rt.start(wf).wait(timeout=20).status == "completed"
 
 
 def test_a_parameter_the_function_does_not_take_is_found() -> None:

@@ -25,9 +25,9 @@ def test_options_leave_nothing_behind() -> None:
 
     with runtime(node) as rt:
         rt.start(node).result()
-        known = len(rt._activities._by_node)
+        known = len(rt._definitions.activities._by_node)
         rt.start(node).result()
-        assert len(rt._activities._by_node) == known < 10
+        assert len(rt._definitions.activities._by_node) == known < 10
 
 
 def test_closures_are_not_kept_for_good(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from tests.flows.helpers import (
     double,
     echo,
     failure,
+    finish,
     increment,
     output,
     problems,
@@ -316,11 +317,11 @@ def test_an_output_that_no_step_writes_is_refused() -> None:
     assert "'ghost'" in "\n".join(problems(flow.output("ghost").build))
 
 
-def test_an_activity_s_missing_parameter_is_told_by_build_or_at_once() -> None:
+def test_an_activity_s_missing_parameter_is_told_before_it_runs() -> None:
     """A parameter that nothing provides is named."""
-    error = failure(af.Flow("f").then(echo).build())
+    told = problems(lambda: finish(af.Flow("f").then(echo)))
 
-    assert "value" in error.message
+    assert "parameter 'value' is neither an input nor a variable" in "\n".join(told)
 
 
 # --- growing -------------------------------------------------------------------------

@@ -18,8 +18,10 @@ from tests.flows.helpers import (
     events,
     failing,
     failure,
+    finish,
     increment,
     output,
+    problems,
     returning,
 )
 
@@ -77,10 +79,17 @@ def test_a_flow_s_default_is_used_where_nothing_is_given() -> None:
     assert output(af.Flow("f").then(inner)) == {"inner": {"double": 8}}
 
 
+def test_a_flow_s_input_that_nothing_provides_is_refused() -> None:
+    """Before anything runs."""
+    inner = af.Flow("inner", inputs=["ghost"]).then(returning("a"))
+
+    assert "ghost" in "\n".join(problems(lambda: finish(af.Flow("f").then(inner))))
+
+
 def test_a_flow_s_missing_input_fails_the_step() -> None:
     """And is named."""
     inner = af.Flow("inner", inputs=["ghost"]).then(returning("a"))
-    error = failure(af.Flow("f").then(inner))
+    error = failure(af.Flow("f").then(inner, input=lambda _: {}))
 
     assert "ghost" in error.message
     assert error.address == "main/inner"

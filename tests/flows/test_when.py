@@ -9,7 +9,7 @@ import pytest
 
 import actorflow as af
 from actorflow.testing import runtime
-from tests.flows.helpers import Ailing, Diary, failing, failure, finish, returning
+from tests.flows.helpers import Ailing, Diary, boom, failing, failure, finish, returning
 
 
 def run_with(flow: af.Flow, **inputs: Any) -> Any:
@@ -345,8 +345,9 @@ def test_a_condition_that_raises_fails_the_flow() -> None:
 
 
 def test_an_expression_that_cannot_be_evaluated_fails_the_flow() -> None:
-    """A name that is not there is named."""
-    error = failure(af.Flow("f").when("ghost > 3").then(returning("a")).end())
+    """What is not there is named."""
+    flow = af.Flow("f", state={"found": {}}).when("found.ghost > 3")
+    error = failure(flow.then(returning("a")).end())
 
     assert "ghost" in error.message
 
@@ -355,3 +356,9 @@ def test_an_expression_that_is_none_is_refused_before_it_runs() -> None:
     """What does not compile is a problem of the definition."""
     with pytest.raises(af.DefinitionError, match="x =="):
         finish(af.Flow("f", inputs=["x"]).when("x ==").then(returning("a")).end(), x=1)
+
+
+def test_a_condition_on_what_is_never_there_is_refused_before_it_runs() -> None:
+    """A misspelled name is a problem of the definition, with the name it is like."""
+    with pytest.raises(af.DefinitionError, match="did you mean 'total'"):
+        finish(af.Flow("f", inputs=["total"]).when("totl").then(boom).end(), total=1)

@@ -124,7 +124,10 @@ def workflows(draw: st.DrawFn) -> af.Workflow:
         state=draw(TABLES),
         steps=steps,
         start_at=draw(st.sampled_from([None, names[0]])),
-        outputs=[af.Output(name, description=draw(TEXTS)) for name in names_in],
+        outputs=[
+            af.Output(name, description=draw(TEXTS), default=draw(DATA))
+            for name in names_in
+        ],
     )
 
 

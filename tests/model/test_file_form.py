@@ -76,12 +76,10 @@ def test_schema_and_reader_agree(data: Any) -> None:
 
 @pytest.mark.parametrize("record", fileform.RECORDS, ids=lambda record: record.title)
 def test_every_attribute_has_a_key(record: Any) -> None:
-    """What can be said in Python can be said in a file; a graph in a graph cannot."""
+    """What can be said in Python can be said in a file."""
     attributes = {attribute.name for attribute in fields(record.cls)}
 
-    assert attributes - set(record.keys) == (
-        {"flow", "dynamic"} if record.cls is af.Step else set()
-    )
+    assert attributes == set(record.keys)
 
 
 def test_published_schema_is_up_to_date() -> None:

@@ -198,7 +198,7 @@ def test_all_problems_are_told_at_once() -> None:
         text("- {name: 5, activity: y}", step="activity: x\n  next: b"),
         text(
             "outputs: [{name: o, branch: c}]",
-            step="activity: x\n  next: {step: a, branch: [c]}",
+            step="activity: x\n  store: o\n  next: {step: a, branch: [c]}",
         ),
         "name: w\nsteps: {a: {activity: x}}",
         "name: w\nsteps:\n- 5",

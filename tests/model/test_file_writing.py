@@ -34,6 +34,7 @@ def test_yaml_is_as_one_would_write_it() -> None:
             af.Step(
                 "a",
                 activity="x",
+                store="o",
                 retry=af.Retry(on="timeout", initial=0.5),
                 timeout="1m",
                 next=[af.Edge("b"), af.Edge("a", when="state.n < 3")],
@@ -47,7 +48,8 @@ def test_yaml_is_as_one_would_write_it() -> None:
 
     assert dump(workflow) == (
         "name: w\nversion: '1.10'\ninputs:\n- i\n- name: j\n  default: null\nsteps:\n"
-        "- name: a\n  activity: x\n  retry:\n  - initial: 0.5\n    on:\n    - timeout\n"
+        "- name: a\n  activity: x\n  store: o\n"
+        "  retry:\n  - initial: 0.5\n    on:\n    - timeout\n"
         "  timeout: 60\n  next:\n  - b\n  - step: a\n    when: state.n < 3\n"
         "- name: b\n  description: on\n  sleep: 1\noutputs:\n- o\n"
     )

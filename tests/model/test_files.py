@@ -192,10 +192,12 @@ def test_duration_is_seconds_or_text(value: str, expected: float) -> None:
 def test_bare_words_are_shorthand() -> None:
     """What has only a name may be the name alone, and a list of one the entry alone."""
     long = text(
-        step="{activity: x, next: [{step: a}]}"[1:-1].replace(", n", "\n  n"),
+        step="activity: x\n  store: o\n  next: [{step: a}]",
         top="inputs: [{name: i}]\noutputs: [{name: o}]",
     )
-    short = text(step="activity: x\n  next: a", top="inputs: [i]\noutputs: [o]")
+    short = text(
+        step="activity: x\n  store: o\n  next: a", top="inputs: [i]\noutputs: [o]"
+    )
 
     assert same(loads(short), loads(long))
 
