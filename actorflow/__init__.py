@@ -4,8 +4,6 @@ Activities touch the world, workflows say in which order, and a `Runtime` record
 happened in a log, so that whatever stops the process, the work goes on where it was.
 """
 
-from importlib.metadata import version as _version
-
 from actorflow.actors.declared import event
 from actorflow.actors.entities import EntityRef
 from actorflow.actors.eventsourced import EventSourcedActor
@@ -74,8 +72,6 @@ from actorflow.runtime.handle import (
 )
 from actorflow.runtime.nodecontext import Context
 from actorflow.runtime.runtime import Runtime
-
-__version__ = _version("actorflow")
 
 __all__ = [
     "Activity",
@@ -149,3 +145,11 @@ __all__ = [
     "dynamic",
     "event",
 ]
+
+
+def __getattr__(name: str) -> str:
+    if name == "__version__":
+        from importlib.metadata import version  # not everybody asks, and it takes time
+
+        return version("actorflow")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

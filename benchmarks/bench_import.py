@@ -8,6 +8,7 @@ the modules that cost most, by themselves, without what they import.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -16,6 +17,8 @@ from pathlib import Path
 from benchmarks.common import Figure, Options, report
 
 SHOWN = 6
+CACHING = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+"""Modules are compiled once, as where people use them."""
 
 
 def measure(options: Options) -> list[Figure]:
@@ -51,6 +54,7 @@ def _python(*arguments: str) -> str:
     return subprocess.run(  # noqa: S603 - our own
         [sys.executable, *arguments],
         cwd=Path(__file__).parent.parent,
+        env=CACHING,
         stderr=subprocess.PIPE,
         text=True,
         check=True,

@@ -16,7 +16,7 @@ from actorflow.model.state import Activation, Answer, branch_of, parent_of
 from actorflow.runtime.bridge import ActorBridge
 from actorflow.runtime.context import ActivityContext, AskSignal, Flush, RecordValue
 from actorflow.runtime.emitter import Yielded, emitter_of
-from actorflow.runtime.executors import Began, Job, Left, Raised, Returned
+from actorflow.runtime.jobs import Began, Job, Left, Raised, Returned
 from actorflow.runtime.limits import Permit
 from actorflow.runtime.messages import Ended, Rang, Reported, Requested, TimedOut
 from actorflow.runtime.run import Run, RunActor

@@ -12,7 +12,7 @@ from actorflow.actors.future import PooledFuture, current
 from actorflow.actors.ref import PooledRef
 from actorflow.errors import StaleAttemptError
 from actorflow.model.events import ProgressReported, ValueEmitted
-from actorflow.runtime.executors import Job
+from actorflow.runtime.jobs import Job
 from actorflow.runtime.messages import Reported, Requested
 
 Reply = Callable[[Any, BaseException | None], None]

@@ -20,7 +20,7 @@ from actorflow.model.policy import next_try
 from actorflow.model.state import Activation, parent_of
 from actorflow.runtime.alarm import Alarm
 from actorflow.runtime.emitter import MARK, Yielded, emitter_of
-from actorflow.runtime.executors import Raised, Returned
+from actorflow.runtime.jobs import Raised, Returned
 from actorflow.runtime.messages import Ended, Rang, Settle
 from actorflow.runtime.nodecalls import Calls
 from actorflow.runtime.nodecontext import Context

@@ -14,7 +14,7 @@ from actorflow.model.policy import failure_of
 from actorflow.model.rules import View, map_failure, view_of
 from actorflow.model.state import WINDOW, Activation, Branch, Fan, parent_of
 from actorflow.runtime.binding import Call, call_of
-from actorflow.runtime.executors import Job, Raised, Returned
+from actorflow.runtime.jobs import Job, Raised, Returned
 from actorflow.runtime.messages import Ended
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work

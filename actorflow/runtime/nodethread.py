@@ -18,7 +18,7 @@ from pykka._envelope import Envelope
 from actorflow.actors.future import PooledFuture
 from actorflow.actors.ref import PooledRef
 from actorflow.runtime.binding import NO_CALL, BoundActivity, Call
-from actorflow.runtime.executors import Job, Raised, Returned
+from actorflow.runtime.jobs import Job, Raised, Returned
 from actorflow.runtime.nodecontext import Context, Question
 from actorflow.runtime.nodehost import NodeHost
 from actorflow.runtime.nodeloop import Gone, NodeLoop

@@ -17,18 +17,14 @@ from actorflow.runtime.bells import Bells
 from actorflow.runtime.binding import BoundActivity
 from actorflow.runtime.collector import Collector
 from actorflow.runtime.evaluation import Evaluation
-from actorflow.runtime.executors import (
-    AsyncExecutor,
-    Executor,
-    InlineExecutor,
-    Job,
-    ProcessExecutor,
-    StandIn,
-    ThreadExecutor,
-)
+from actorflow.runtime.executors import Executor, InlineExecutor
+from actorflow.runtime.jobs import Job
 from actorflow.runtime.limits import Limits
+from actorflow.runtime.loopthread import AsyncExecutor
 from actorflow.runtime.nodethread import NodeThreads
+from actorflow.runtime.processpool import ProcessExecutor
 from actorflow.runtime.registry import Activities
+from actorflow.runtime.threadpool import StandIn, ThreadExecutor
 
 
 class Executors:

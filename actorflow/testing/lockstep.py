@@ -15,7 +15,7 @@ from typing import Any
 
 from actorflow.actors.future import PooledFuture, current
 from actorflow.actors.manual import ManualDispatcher
-from actorflow.runtime.executors import Job
+from actorflow.runtime.jobs import Job
 from actorflow.runtime.services import Executors
 
 

@@ -21,8 +21,8 @@ from actorflow.model import events as ev
 from actorflow.model.events import Recorded
 from actorflow.model.fold import apply
 from actorflow.model.state import ENDED, ExecutionState
-from actorflow.runtime.executors import Job
 from actorflow.runtime.handle import ExecutionHandle
+from actorflow.runtime.jobs import Job
 from actorflow.runtime.runtime import Runtime
 from actorflow.testing.faults import Crash, CrashingLog
 from actorflow.testing.lockstep import LockstepExecutors
