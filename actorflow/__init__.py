@@ -11,6 +11,9 @@ from actorflow.errors import (
     ActivityError,
     ActorflowError,
     AnswerError,
+    BlobCorruptError,
+    BlobError,
+    BlobMissingError,
     BranchNotFoundError,
     DefinitionError,
     DefinitionMismatch,
@@ -43,6 +46,7 @@ from actorflow.errors import (
     UnreadableError,
     UnrecordableError,
 )
+from actorflow.log.blobs import BlobStore, FileBlobs, MemoryBlobs
 from actorflow.log.codec import Codec
 from actorflow.model.activities import Activity, Dynamic, activity, dynamic
 from actorflow.model.builder import Flow
@@ -80,6 +84,10 @@ __all__ = [
     "ActorflowError",
     "AnswerError",
     "Ask",
+    "BlobCorruptError",
+    "BlobError",
+    "BlobMissingError",
+    "BlobStore",
     "BranchNotFoundError",
     "Catch",
     "Checkpoint",
@@ -104,6 +112,7 @@ __all__ = [
     "ExpressionError",
     "Failure",
     "FencedError",
+    "FileBlobs",
     "Flow",
     "HandlerError",
     "Input",
@@ -116,6 +125,7 @@ __all__ = [
     "Loop",
     "LoopLimitError",
     "Map",
+    "MemoryBlobs",
     "NodeFailed",
     "NonDeterminismError",
     "NotALogError",

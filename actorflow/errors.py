@@ -167,6 +167,40 @@ class LogCorruptError(LogError):
         return f"event {self.seq} of {self.stream!r} is damaged: {self.reason}"
 
 
+class BlobError(LogError):
+    """A large value cannot be had: its blob is missing, or damaged.
+
+    Attributes:
+        key: the name of the blob.
+    """
+
+
+class BlobMissingError(BlobError, LookupError):
+    """The blob is not in the store.
+
+    Attributes:
+        store: where it was looked for.
+    """
+
+    def __init__(self, key: str, store: str) -> None:
+        super().__init__(key, store)
+        self.key, self.store = key, store
+
+    def __str__(self) -> str:
+        return f"blob {self.key} is not in {self.store}"
+
+
+class BlobCorruptError(BlobError):
+    """What the store returned is not what was put there."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(key, reason)
+        self.key, self.reason = key, reason
+
+    def __str__(self) -> str:
+        return f"blob {self.key} is damaged: {self.reason}"
+
+
 class StreamExistsError(LogError):
     """A stream of that kind and name exists already."""
 

@@ -7,7 +7,6 @@ then lets the writers know (`Plan.settle`). Nothing here touches storage.
 
 from __future__ import annotations
 
-import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -32,9 +31,6 @@ T = TypeVar("T")
 
 EventRow = tuple[int, str, str, int, str, int]
 """seq, address, type, time, data, checksum: an event as it is stored."""
-
-
-machine_time = time.time  # noqa: TID251 - for a log that is used without a runtime
 
 
 def micros(seconds: float) -> int:

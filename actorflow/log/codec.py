@@ -14,6 +14,8 @@ import orjson
 from attrs import frozen
 
 from actorflow.errors import LogUnavailableError, UnreadableError, UnrecordableError
+from actorflow.log.blobs import BlobStore
+from actorflow.log.claims import Claims
 from actorflow.log.classes import KnownClasses, is_record
 from actorflow.log.encoders import Encoders, place
 from actorflow.log.eventhooks import Hooks, model_hooks, user_hooks
@@ -80,6 +82,8 @@ class Codec:
         self._values = Values(self._classes, self._encoders)
         self._shaper = Shaper()
         self._payload = payload
+        self._claims = Claims(self._text, self._sealed, self._opened)
+        self._values.redeem = self._claims.redeem
         self._upcast = dict(UPCAST)
         self._write: dict[type[Any], tuple[str, Callable[[Any], Data]]] = {}
         self._read: dict[str, Callable[[Any], Any]] = {}
@@ -105,6 +109,26 @@ class Codec:
             raise UnrecordableError(*place(refused, path)) from None
         except RecursionError:
             raise UnrecordableError(path, "it is nested too deep") from None
+
+    def to_record(self, value: Any, hint: Any = Any, *, path: str = "value") -> Data:
+        """Return the same as `to_data`; of a large value, only a reference to it."""
+        return self._claims.check_in(self.to_data(value, hint, path=path))
+
+    def to_refer(self, data: Data) -> Data:
+        """Return *data*, or, if it is large, a reference to it."""
+        return self._claims.check_in(data)
+
+    def keep_large(self, store: BlobStore, *, over: int | None = None) -> None:
+        """Keep values whose JSON is longer than *over* bytes in *store*.
+
+        With None all are written into the log, as ever; references are still read.
+        """
+        self._claims.store, self._claims.over = store, over
+
+    @property
+    def blobs(self) -> BlobStore | None:
+        """Where large values are kept, if that is known."""
+        return self._claims.store
 
     def from_data(self, data: Data, hint: Any = Any, *, path: str = "value") -> Any:
         """Return what *data* was made from, as *hint* asks for it.
@@ -235,7 +259,7 @@ class Codec:
     def dumps(self, data: Data, *, path: str = "value") -> str:
         """Return the text to store for a JSON tree."""
         try:
-            payload = orjson.dumps(data, option=_OPTIONS)
+            payload = self._text(data)
         except TypeError as error:
             raise UnrecordableError(path, str(error)) from None
         if self._payload is None:
@@ -258,6 +282,19 @@ class Codec:
         except Exception as error:
             raise UnreadableError(path, f"not a readable payload: {error}") from error
         return data
+
+    @staticmethod
+    def _text(data: Data) -> bytes:
+        return orjson.dumps(data, option=_OPTIONS)
+
+    def _sealed(self, text: bytes) -> bytes:
+        return (
+            text if self._payload is None else self._seal(self._payload, text).encode()
+        )
+
+    def _opened(self, stored: bytes) -> bytes:
+        is_sealed = stored.startswith(_ENCRYPTED.encode())
+        return self._unseal(orjson.loads(stored)) if is_sealed else stored
 
     def _seal(self, codec: PayloadCodec, payload: bytes) -> str:
         stored = base64.b64encode(codec.encode(payload)).decode()

@@ -19,7 +19,8 @@ from actorflow.errors import (
     OwnedError,
     UnrecordableError,
 )
-from actorflow.log.batch import draft, machine_time, micros, recorded, seconds
+from actorflow.log.batch import draft, micros, recorded, seconds
+from actorflow.log.blobs import MemoryBlobs, machine_time
 from actorflow.log.codec import Codec
 from actorflow.log.memory_store import MemoryStore, Opening, Posted, Stored, matches
 from actorflow.log.port import (
@@ -58,8 +59,10 @@ class MemoryLog:
         owner_label: str | None = None,
         clock: Callable[[], float] = machine_time,
     ) -> None:
-        self.store = store = store or MemoryStore()
+        self.store = store = store or MemoryStore(blobs=MemoryBlobs(clock=clock))
         self.codec = codec or Codec()
+        if self.codec.blobs is None:
+            self.codec.keep_large(store.blobs)
         self._clock, self._lease = clock, lease
         self._closed = False
         with store.lock:

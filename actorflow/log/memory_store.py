@@ -21,6 +21,7 @@ from actorflow.log.batch import (
     judge,
     seconds,
 )
+from actorflow.log.blobs import MemoryBlobs
 from actorflow.log.port import InboxRow, StreamRow
 
 SNAPSHOTS_KEPT = 3
@@ -92,6 +93,7 @@ class MemoryStore:
     posted: dict[int, Posted] = field(factory=dict)
     owners: dict[int, Opening] = field(factory=dict)
     commits: dict[int, int] = field(factory=dict)
+    blobs: MemoryBlobs = field(factory=MemoryBlobs)
     last_stream: int = 0
     last_posted: int = 0
     last_owner: int = 0

@@ -12,7 +12,8 @@ from typing import Any, Literal
 from attrs import evolve
 
 from actorflow.errors import LogUnavailableError, StreamNotFoundError
-from actorflow.log.batch import machine_time, micros
+from actorflow.log.batch import micros
+from actorflow.log.blobs import FileBlobs, blobs_beside, machine_time
 from actorflow.log.codec import Codec
 from actorflow.log.connection import Readers, Writer, connect, errors_of
 from actorflow.log.doctor import Doctor, Finding
@@ -66,6 +67,8 @@ class SQLiteLog:
     ) -> None:
         self.path = Path(path).absolute()
         self.codec = codec or Codec()
+        if self.codec.blobs is None:
+            self.codec.keep_large(blobs_beside(self.path, clock))
         self._clock = clock
         self._timeout = busy_timeout
         self._readers = Readers(self._open_reader, self.path)
@@ -266,7 +269,10 @@ class SQLiteLog:
         return Doctor(self._readers, self.codec, self._ownership).findings()
 
     def backup(self, path: str | os.PathLike[str]) -> None:
-        """Copy the log as of now to a new file, which nobody owns; writers go on."""
+        """Copy the log as of now to a new file, which nobody owns; writers go on.
+
+        Large values that are kept in files are copied too, to beside the new file.
+        """
         target = Path(path).absolute()
         with self._readers.connection() as connection:
             connection.execute("VACUUM INTO ?", (str(target),))
@@ -277,6 +283,9 @@ class SQLiteLog:
                 copy.execute("DELETE FROM owner")
             finally:
                 copy.close()
+        blobs = self.codec.blobs
+        if isinstance(blobs, FileBlobs):  # after the log: then all it needs are there
+            blobs.copy_to(blobs_beside(target, self._clock))
 
     # -- the end --
 

@@ -12,11 +12,12 @@ from typing import Any
 
 from attrs import define
 
-from actorflow.errors import UnreadableError
+from actorflow.errors import BlobError, UnreadableError
 from actorflow.log.classes import KnownClasses, build
 from actorflow.log.encoders import MAX_DEPTH, Encoders, step, too_deep
 from actorflow.log.stdtypes import FACTORIES, KINDS, TAG
 from actorflow.model.events import Data
+from actorflow.model.state import BLOB
 
 _NESTED = frozenset({list, dict})
 
@@ -42,6 +43,7 @@ class Values:
     def __init__(self, classes: KnownClasses, encoders: Encoders) -> None:
         self._classes, self._encoders = classes, encoders
         self._customs: dict[str, Callable[[Any], Any]] = {}
+        self.redeem: Callable[[dict[str, Any]], Data] | None = None
         self._kinds = {kind.tag: kind.decode for kind in KINDS}
         self._untag: dict[str, Callable[[Any, Any], Any]] = {
             "tuple": lambda data, read: tuple(read(data["v"])),
@@ -57,6 +59,7 @@ class Values:
             "enum": lambda data, _: self._class(data)[data["v"]],
             "flag": lambda data, _: self._class(data)(data["v"]),
             "object": self._read_object,
+            BLOB: self._read_blob,
         }
 
     def teach(
@@ -99,6 +102,10 @@ class Values:
         if cls is None:
             raise UnknownClassError(data["type"], data["v"])
         return cls
+
+    def _read_blob(self, data: dict[str, Any], read: Callable[[Any], Any]) -> Any:
+        assert self.redeem is not None
+        return read(self.redeem(data))
 
     def _read_object(self, data: dict[str, Any], read: Callable[[Any], Any]) -> Any:
         inner = read(data["v"])
@@ -176,7 +183,7 @@ class _Reading:
 
 
 def _told(error: Exception) -> str:
-    if isinstance(error, UnknownClassError):
+    if isinstance(error, UnknownClassError | BlobError):
         return str(error)
     if isinstance(error, KeyError):
         return f"{error} is missing"

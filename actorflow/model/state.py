@@ -676,10 +676,21 @@ class ExecutionState(Part):
                 del self.topics[wait.topic]
 
 
+BLOB = "blob"
+"""The tag of a reference to a value that lies outside the log."""
+
+
 def lookup(variables: dict[str, Data], path: str) -> tuple[bool, Data]:
-    """Return (found, value) for a dotted path into nested mappings."""
+    """Return (found, value) for a dotted path into nested mappings.
+
+    What lies in a blob is named, not looked at: the reference says where in it.
+    """
     value: Data = variables
-    for part in path.split("."):
+    parts = path.split(".")
+    for index, part in enumerate(parts):
+        if isinstance(value, dict) and value.get("$") == BLOB:
+            rest = ".".join(parts[index:])
+            return True, {**value, "at": [*value.get("at", ()), rest]}
         if isinstance(value, dict) and value.get("$") == "object":
             value = value["v"]  # the fields of an object, as the codec writes them
         if not isinstance(value, dict) or part not in value:

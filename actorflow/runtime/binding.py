@@ -190,4 +190,4 @@ class BoundActivity:
         Raises:
             UnrecordableError: naming the path inside the result.
         """
-        return self._values.to_data(value, self.signature.returns, path="result")
+        return self._values.to_record(value, self.signature.returns, path="result")

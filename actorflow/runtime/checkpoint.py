@@ -9,7 +9,7 @@ from attrs import frozen
 
 from actorflow.model.events import Failure
 from actorflow.model.state import Activation, ExecutionState
-from actorflow.runtime.expressions import Values
+from actorflow.runtime.expressions import Recalls
 
 
 @frozen
@@ -79,7 +79,7 @@ class Checkpoint:
 
 
 def checkpoint_of(
-    execution_id: str, state: ExecutionState, values: Values
+    execution_id: str, state: ExecutionState, values: Recalls
 ) -> Checkpoint:
     """Return what *state* looks like from outside."""
 

@@ -174,7 +174,7 @@ class ActivityContext:
     def _to_record(self, key: str, value: Any, fn: Any) -> RecordValue:
         hint = return_hint(fn)
         return RecordValue(
-            key, self._values.to_data(value, hint, path=f"record({key!r})")
+            key, self._values.to_record(value, hint, path=f"record({key!r})")
         )
 
     def _keep(self, key: str, data: Any) -> None:
@@ -231,7 +231,7 @@ class ActivityContext:
         A ``def`` is held up while many of its values are not durable yet. An ``async
         def`` is where it awaits what this returns; it need not.
         """
-        self._report("emit", self._values.to_data(value, path="emit"))
+        self._report("emit", self._values.to_record(value, path="emit"))
         self._emitted += 1
         if self._emitted % CREDIT:
             return Given(None)

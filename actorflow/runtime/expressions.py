@@ -21,15 +21,27 @@ from actorflow.runtime.interpreter import evaluate
 from actorflow.runtime.templates import interpolate
 
 
-class Values(Protocol):
+class Recalls(Protocol):
+    """Brings values back."""
+
+    def from_data(self, data: Data, hint: Any = ..., *, path: str = ...) -> Any:
+        """Bring a value back."""
+        ...
+
+
+class Values(Recalls, Protocol):
     """What is needed of a codec here."""
 
     def to_data(self, value: Any, hint: Any = ..., *, path: str = ...) -> Data:
         """Write a value down."""
         ...
 
-    def from_data(self, data: Data, hint: Any = ..., *, path: str = ...) -> Any:
-        """Bring a value back."""
+    def to_record(self, value: Any, hint: Any = ..., *, path: str = ...) -> Data:
+        """Write a value down, or a reference to it if it is large."""
+        ...
+
+    def to_refer(self, data: Data) -> Data:
+        """Return what is written down, or a reference to it if it is large."""
         ...
 
 
@@ -45,7 +57,7 @@ class Variables(Mapping[str, Any]):
     would cost every step as much as there are variables.
     """
 
-    def __init__(self, values: Values, *layers: Mapping[str, Data]) -> None:
+    def __init__(self, values: Recalls, *layers: Mapping[str, Data]) -> None:
         self._values = values
         self._layers = layers
 
@@ -90,7 +102,7 @@ class Expressions:
 
     def value(self, source: Any, view: View) -> Data:
         """Return the value of an expression, or what a callable returns, as data."""
-        return self._values.to_data(_plain(self._value(source, view)), path="value")
+        return self._values.to_record(_plain(self._value(source, view)), path="value")
 
     def items(self, over: Any, view: View) -> list[Data]:
         """Return the items to run over.
@@ -101,7 +113,7 @@ class Expressions:
         items: list[Data] = self._values.to_data(
             _as_items(self._value(over, view)), path="items"
         )
-        return items
+        return [self._values.to_refer(item) for item in items]
 
     def arguments(self, parameters: Any, names: Sequence[str], view: View) -> Data:
         """Return what a node with parameters *names* is called with.
@@ -116,9 +128,16 @@ class Expressions:
         if callable(parameters):
             value = parameters(self.variables(view))
             if not isinstance(value, Mapping):
-                return call_data((self._values.to_data(value, path="input"),), {})
-            return self._values.to_data(_plain(value), path="input")
-        return self.data(parameters, view)
+                return call_data((self._values.to_record(value, path="input"),), {})
+            return self._referred(self._values.to_data(_plain(value), path="input"))
+        return self._referred(self.data(parameters, view))
+
+    def _referred(self, arguments: Data) -> Data:
+        """Return arguments of which each may be a reference."""
+        if not isinstance(arguments, dict) or "$" in arguments:
+            return arguments
+        refer = self._values.to_refer
+        return {name: refer(data) for name, data in arguments.items()}
 
     def variables(self, view: View) -> Variables:
         """Return what a callable is given: inputs and variables as one mapping."""

@@ -65,8 +65,10 @@ class NodeHost:
         """Return an awaitable of the result of *node*."""
         values = self._run.services.codec
         data = call_data(
-            tuple(values.to_data(a, path=f"argument {n}") for n, a in enumerate(args)),
-            {name: values.to_data(a, path=name) for name, a in kwargs.items()},
+            tuple(
+                values.to_record(a, path=f"argument {n}") for n, a in enumerate(args)
+            ),
+            {name: values.to_record(a, path=name) for name, a in kwargs.items()},
         )
         name, kind = node_name(node), node_kind(node)
         work = Work(node, call_of(data), Step(name, activity=node))
@@ -91,7 +93,7 @@ class NodeHost:
         undo = self._run.services.expressions.undo_of(node)
         given = {
             "items": [
-                values.to_data(i, path=f"items[{n}]") for n, i in enumerate(items)
+                values.to_record(i, path=f"items[{n}]") for n, i in enumerate(items)
             ],
             "bodies": [[node_kind(node), name, undo]],
             "limit": limit,
@@ -209,7 +211,7 @@ class NodeHost:
 
     async def emit(self, value: Any) -> None:
         """Record a value for those above."""
-        data = self._run.services.codec.to_data(value, path="emit")
+        data = self._run.services.codec.to_record(value, path="emit")
         self._calls.emitted += 1
         activation = self._run.state.activations[self._actor.address]
         if self._calls.emitted > activation.emitted:  # else it was before the restart
@@ -236,7 +238,7 @@ class NodeHost:
 
     def keep(self, key: str, value: Any) -> None:
         """Record *value* under *key*."""
-        data = self._run.services.codec.to_data(value, path=f"record({key!r})")
+        data = self._run.services.codec.to_record(value, path=f"record({key!r})")
         self._note(key, data)
 
     def recall(self, key: str) -> Any:

@@ -229,7 +229,7 @@ def input_data(
     if problems:
         raise InputError(workflow.name, problems)
     return {
-        item.name: codec.to_data(
+        item.name: codec.to_record(
             given.get(item.name, None if item.required else item.default),
             path=f"inputs.{item.name}",
         )

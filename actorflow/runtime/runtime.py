@@ -26,10 +26,12 @@ from actorflow.errors import (
     RuntimeClosedError,
     SettingError,
 )
+from actorflow.log.blobs import BlobStore, FileBlobs, MemoryBlobs
 from actorflow.log.codec import Codec
 from actorflow.log.memory import MemoryLog
 from actorflow.log.port import EventLog, StreamRow
 from actorflow.log.sqlite import SQLiteLog
+from actorflow.log.sweeping import live_keys
 from actorflow.model import events as ev
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure, Outcome, Recorded
@@ -68,6 +70,10 @@ Durability = Literal["full", "process"]
 _DURABILITY = ("full", "process")
 _ON_CONFLICT = ("use_existing", "fail", "restart")
 LEASE = 10.0
+LARGE = 256 * 1024
+SMALLEST_CLAIM = 256
+"""Bytes; what is shorter is hardly longer than a reference."""
+
 E = TypeVar("E", bound=EventSourcedActor)
 
 
@@ -91,6 +97,11 @@ class Runtime:
         max_resting: how many resting executions stay in memory at most.
         writer_thread: commit on a thread of its own; better beside activities that
             burn Python on threads.
+        blobs: where large values are kept, by default in a directory beside the log; a
+            path, or a `BlobStore`.
+        claim_check_over: bytes of JSON over which a value is large; the log has only a
+            reference to it then. A quarter of a megabyte where *blobs* is given, else
+            no value is large.
 
     Raises:
         DefinitionError: a definition has problems, or two have one name.
@@ -110,6 +121,8 @@ class Runtime:
         passivate_after: float = 30.0,
         max_resting: int = 1_000,
         writer_thread: bool = False,
+        blobs: BlobStore | str | Path | None = None,
+        claim_check_over: int | None = None,
         dispatcher: Any = None,
         executors: Executors | None = None,
         codec: Codec | None = None,
@@ -124,6 +137,11 @@ class Runtime:
                 "threads": (threads, threads >= 1, "at least 1"),
                 "passivate_after": (passivate_after, passivate_after > 0, "positive"),
                 "max_resting": (max_resting, max_resting >= 0, "0 or more"),
+                "claim_check_over": (
+                    claim_check_over,
+                    claim_check_over is None or claim_check_over >= SMALLEST_CLAIM,
+                    f"at least {SMALLEST_CLAIM} bytes",
+                ),
             }
         )
         self._closed = False
@@ -140,6 +158,7 @@ class Runtime:
         self.bells = Bells()
         self._notifier = _Notifier(on_event) if on_event else None
         self.log = self._open(log, durability)
+        self._keep_large(blobs, claim_check_over)
         self._writer = LogWriter(
             self._system,
             self.log,
@@ -193,6 +212,16 @@ class Runtime:
             lease=LEASE,
             clock=self.clock.time,
         )
+
+    def _keep_large(
+        self, blobs: BlobStore | str | Path | None, over: int | None
+    ) -> None:
+        if blobs is None and over is None:
+            return
+        if isinstance(blobs, str | Path):
+            blobs = FileBlobs(blobs, clock=self.clock.time)
+        store = blobs or self.codec.blobs or MemoryBlobs(clock=self.clock.time)
+        self.codec.keep_large(store, over=LARGE if over is None else over)
 
     # -- executions --------------------------------------------------------------------
 
@@ -298,7 +327,7 @@ class Runtime:
         It is kept until a wait on *topic* consumes it, once, first come first served.
         A second signal with the same *key* is ignored.
         """
-        data = self.codec.to_data(payload, path="payload")
+        data = self.codec.to_record(payload, path="payload")
         self._command(execution_id, "signal", topic=topic, payload=data, key=key)
 
     def answer(
@@ -525,6 +554,21 @@ class Runtime:
         self.bells.ring_all()
 
     # -- the end -----------------------------------------------------------------------
+
+    def sweep_blobs(self, *, older_than: float = 3600.0) -> int:
+        """Delete large values that no execution in the log refers to; say how many.
+
+        Reads the whole log. Do it after executions were pruned.
+
+        Args:
+            older_than: seconds; what was put later is kept, as the event that refers to
+                it may still be on its way.
+        """
+        self.check()
+        if self.codec.blobs is None:
+            return 0
+        before = self.clock.time() - older_than
+        return self.codec.blobs.sweep(live_keys(self.log, [KIND]), before=before)
 
     def close(self) -> None:
         """Stop cleanly; what was running goes on when the log is opened again."""

@@ -2,6 +2,7 @@
 
 from actorflow.actors.clock import VirtualClock
 from actorflow.actors.manual import ManualDispatcher
+from actorflow.testing.blob_contract import BlobStoreContract
 from actorflow.testing.faults import Crash, CrashingLog
 from actorflow.testing.log_contract import EventLogContract
 from actorflow.testing.replayer import Divergence, Replayer, ReplayError
@@ -9,6 +10,7 @@ from actorflow.testing.runtimes import runtime
 from actorflow.testing.simulation import CrashReport, End, Simulation, SimulationError
 
 __all__ = [
+    "BlobStoreContract",
     "Crash",
     "CrashReport",
     "CrashingLog",

@@ -116,6 +116,7 @@ class Simulation:
         seed: who is next, whenever several could be.
         signals: what the outside sends when the execution waits for nothing else: one
             payload, or a list of them, by topic.
+        settings: anything else that `Runtime` takes.
 
     Waits for a time are over when nothing else can happen; pauses are resumed.
     """
@@ -128,12 +129,14 @@ class Simulation:
         activities: Iterable[Any] = (),
         seed: int = 0,
         signals: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self._definition = definition
         self._inputs = dict(inputs or {})
         self._activities = list(activities)
         self._seed = seed
         self._signals = dict(signals or {})
+        self._settings = dict(settings or {})
 
     def run(self) -> End:
         """Run to the end without a fault."""
@@ -199,6 +202,7 @@ class Simulation:
             clock=clock,
             seed=self._seed,
             executors=lambda dispatcher: _Witnessed(dispatcher, witness),
+            **self._settings,
         ) as rt:
             run = rt.start(self._definition, execution_id=EXECUTION, **self._inputs)
             self._drive(rt, run)
