@@ -148,6 +148,18 @@ class LogUnavailableError(LogError):
         self.reason, self.transient = reason, transient
 
 
+class LogDamagedError(LogUnavailableError):
+    """The file is damaged, gone, or no longer the one that was opened.
+
+    Trying again does not help. `actorflow doctor` tells what is wrong, and
+    `actorflow export` rescues what is whole.
+    """
+
+
+class LogContradictionError(LogError):
+    """A write contradicts what the file holds of that stream; only that one is hurt."""
+
+
 class NotALogError(LogError):
     """The file is not an actorflow log."""
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 from actorflow.actors.pooled import PooledActor
 from actorflow.actors.ref import PooledRef, Turn
 from actorflow.actors.timers import Timer
-from actorflow.errors import LogUnavailableError
+from actorflow.errors import LogDamagedError, LogUnavailableError
 from actorflow.log.port import EventLog, Stream, Write
 
 logger = logging.getLogger(__name__)
@@ -53,6 +53,15 @@ class Item:
 
 class _Retry:
     """The time has come to try again."""
+
+
+class GiveUp:
+    """Write nothing any more, because of *error*."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
 
 class Handle(Protocol):
@@ -110,6 +119,8 @@ class WriterActor(PooledActor):
             self._calls += message.call is not None
         elif type(message) is _Retry:
             self._retry = None
+        elif type(message) is GiveUp:
+            self._give_up(message.error)
         if self._retry is None and self._actor_ref.empty():
             self._commit()
 
@@ -191,7 +202,8 @@ class WriterActor(PooledActor):
         now = self.system.clock.monotonic()
         if self._failing_since is None:
             self._failing_since = now
-        if now - self._failing_since >= self._handle.give_up_after:
+        waited = now - self._failing_since
+        if isinstance(error, LogDamagedError) or waited >= self._handle.give_up_after:
             self._give_up(error)
             return
         logger.warning("The log is unavailable, trying again: %s", error)
@@ -201,6 +213,8 @@ class WriterActor(PooledActor):
         self._delay = min(self._delay * 2, _LONGEST_DELAY)
 
     def _give_up(self, error: Exception) -> None:
+        if self._handle.failed is not None:
+            return
         logger.error("Giving up on the log: %s", error)
         self._handle.failed = error
         self._cancel_retry()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
-from actorflow.actors.committer import Effect, Item, OnLost, WriterActor, run
+from actorflow.actors.committer import Effect, GiveUp, Item, OnLost, WriterActor, run
 from actorflow.actors.dispatcher import ThreadDispatcher
 from actorflow.actors.future import PooledFuture
 from actorflow.actors.pooled import PooledActor
@@ -138,6 +138,10 @@ class LogWriter:
     def unwatch(self, stream: Stream) -> None:
         """Forget about `watch`."""
         self.watchers.pop(stream, None)
+
+    def give_up(self, error: Exception) -> None:
+        """Write nothing any more: the log has failed for good."""
+        self._ref.put(GiveUp(error))
 
     def flush(self, timeout: float | None = None) -> None:
         """Return when everything handed in so far is settled.

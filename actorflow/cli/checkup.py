@@ -8,10 +8,15 @@ from typing import Any
 from attrs import asdict, define, field
 
 from actorflow.cli.opening import KIND
-from actorflow.log.doctor import Finding
+from actorflow.errors import UnreadableError
+from actorflow.log.batch import micros, seconds
+from actorflow.log.doctor import PARTIAL, RESCUE, Finding
 from actorflow.log.port import StreamRow
 from actorflow.log.sqlite import SQLiteLog
+from actorflow.model.state import ExecutionState
+from actorflow.runtime.commands import command_of
 from actorflow.runtime.directory import fold
+from actorflow.runtime.run import summary_of
 
 PAGE = 500
 
@@ -48,6 +53,7 @@ def examine(log: SQLiteLog) -> Report:
         report.events += row.head
         if row.name not in known:
             report.findings += _replayed(log, row)
+    report.findings += _misunderstood(log)
     return report
 
 
@@ -61,11 +67,53 @@ def _executions(log: SQLiteLog) -> Iterator[StreamRow]:
 def _replayed(log: SQLiteLog, row: StreamRow) -> Iterator[Finding]:
     """Yield whether the events of an execution lead where its row says they do."""
     try:
-        status = fold(log, row.id, row.head).status
+        state = fold(log, row.id, row.head)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
         problem = f"its events do not replay: {type(error).__name__}: {error}"
-        yield Finding("error", problem, row.name)
-    else:
-        if status != row.status:
-            problem = f"lists show it as {row.status}; by its events it is {status}"
-            yield Finding("warning", problem, row.name)
+        yield Finding("error", problem, row.name, advice=PARTIAL)
+        return
+    told, true = _told(row), _true(state)
+    for what, by_events in true.items():
+        if told[what] != by_events:
+            problem = f"its row has {what} {told[what]!r}; by its events: {by_events!r}"
+            yield Finding("error", problem, row.name, advice=RESCUE)
+
+
+def _told(row: StreamRow) -> dict[str, Any]:
+    """Return what lists, searches and recovery take from the row of an execution."""
+    return {
+        "workflow": row.type,
+        "fingerprint": row.fingerprint,
+        "status": row.status,
+        "wake_at": row.wake_at,
+        "waits": list(row.waits),
+        "attributes": row.attributes,
+    }
+
+
+def _true(state: ExecutionState) -> dict[str, Any]:
+    """Return the same as the events have it."""
+    summary = summary_of(state)
+    wake_at = summary.wake_at
+    return {
+        "workflow": state.workflow,
+        "fingerprint": summary.fingerprint,
+        "status": summary.status,
+        "wake_at": None if wake_at is None else seconds(micros(wake_at)),
+        "waits": list(summary.waits),
+        "attributes": summary.attributes,
+    }
+
+
+def _misunderstood(log: SQLiteLog) -> Iterator[Finding]:
+    """Yield commands in the inbox that no execution would understand."""
+    after = 0
+    while rows := log.inbox(after=after, limit=PAGE):
+        for row in rows:
+            try:
+                command_of(row)
+            except UnreadableError as error:
+                advice = f"delete row {row.id} of 'inbox'"
+                problem = f"command {row.id} is not taken in: {error}"
+                yield Finding("warning", problem, row.name, advice=advice)
+        after = rows[-1].id

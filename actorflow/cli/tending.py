@@ -43,6 +43,8 @@ def _say_finding(finding: Finding) -> None:
     where = f"{finding.stream}{at}: " if finding.stream else ""
     colour = {"error": "red", "warning": "yellow"}.get(finding.severity)
     output.say(f"{finding.severity}: {where}{finding.message}", fg=colour)
+    if finding.advice:
+        output.say(f"  what to do: {finding.advice}")
 
 
 @click.command(

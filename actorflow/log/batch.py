@@ -48,6 +48,11 @@ def checksum(seq: int, address: str, tag: str, time: int, data: str) -> int:
     return zlib.crc32(f"{seq}\0{address}\0{tag}\0{time}\0{data}".encode())
 
 
+def inbox_checksum(command: str, data: str, key: str | None) -> int:
+    """Return what guards a command in the inbox against decay."""
+    return zlib.crc32(f"{command}\0{data}\0{key or ''}".encode())
+
+
 def event_row(recorded: Recorded, codec: Codec) -> EventRow:
     """Return *recorded* as it is stored."""
     tag, data = codec.encode(recorded.event)

@@ -11,9 +11,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from actorflow.errors import LogError, LogUnavailableError, NotALogError
+from actorflow.errors import (
+    LogContradictionError,
+    LogDamagedError,
+    LogError,
+    LogUnavailableError,
+    NotALogError,
+)
+from actorflow.log.samefiles import SameFiles
 
 _TRANSIENT = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_EXAMINE = "; `actorflow doctor` tells what is damaged"
 _PRIMARY = 0xFF  # the low byte of an extended result code is the primary one
 
 
@@ -23,9 +31,12 @@ def log_error(error: sqlite3.Error, path: Path) -> LogError:
     if code == sqlite3.SQLITE_NOTADB:
         return NotALogError(f"{path} is not an SQLite database")
     name = getattr(error, "sqlite_errorname", type(error).__name__)
-    return LogUnavailableError(
-        f"{path}: {error} ({name})", transient=code in _TRANSIENT
-    )
+    what = f"{path}: {error} ({name})"
+    if code == sqlite3.SQLITE_CORRUPT or is_no_text(error):
+        return LogDamagedError(what + _EXAMINE)
+    if code == sqlite3.SQLITE_CONSTRAINT:
+        return LogContradictionError(what + _EXAMINE)
+    return LogUnavailableError(what, transient=code in _TRANSIENT)
 
 
 def connect(path: Path, *, read_only: bool, busy_timeout: float) -> sqlite3.Connection:
@@ -40,12 +51,9 @@ def connect(path: Path, *, read_only: bool, busy_timeout: float) -> sqlite3.Conn
     )
 
 
-def is_corrupt(error: LogError) -> bool:
-    """Return whether it was the file itself that is damaged."""
-    cause = error.__cause__
-    code = getattr(cause, "sqlite_errorcode", 0) & _PRIMARY
-    # Text that is no UTF-8 is found by Python, whose error has no code.
-    return code == sqlite3.SQLITE_CORRUPT or "decode to UTF-8" in str(cause)
+def is_no_text(error: Exception) -> bool:
+    """Return whether a stored text is no UTF-8, which Python finds, not SQLite."""
+    return "decode to UTF-8" in str(error)
 
 
 class Writer:
@@ -58,6 +66,11 @@ class Writer:
         self._connection: sqlite3.Connection | None = connection
         self._path = path
         self._lock = threading.RLock()
+        self._files: SameFiles | None = None
+
+    def guard(self) -> None:
+        """From now on, refuse to write when the file is no longer the one opened."""
+        self._files = SameFiles(self._path)
 
     @property
     def closed(self) -> bool:
@@ -76,6 +89,8 @@ class Writer:
         """Return the connection, for use under the lock."""
         if self._connection is None:
             raise LogUnavailableError(f"{self._path}: the log is closed")
+        if self._files is not None:
+            self._files.check()
         return self._connection
 
     @contextmanager

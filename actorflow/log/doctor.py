@@ -11,13 +11,27 @@ from typing import Any, Literal, Protocol
 from attrs import field, frozen
 
 from actorflow.errors import LogError, UnreadableError
-from actorflow.log.batch import checksum
+from actorflow.log.batch import checksum, inbox_checksum
 from actorflow.log.codec import Codec, UnknownEvent
 from actorflow.log.ownership import Ownership
+from actorflow.log.schema import objects
 from actorflow.log.writing import snapshot_checksum
 
 PAGE = 1000
-_TRIGGERS = ("event_is_never_updated", "event_is_deleted_only_by_retention")
+FORGOTTEN = (
+    "what was recorded last is not in it any more: its write-ahead log (-wal) was "
+    "removed or torn, an older copy took its place, or the power failed while "
+    "durability was 'process'"
+)
+
+RESCUE = (
+    "save what is whole with `actorflow export --all`, and read that into a new log "
+    "with `actorflow import`; or go back to a backup"
+)
+RESTORE = "put back the newest copy that you have, with its -wal, before going on"
+PARTIAL = (
+    "`actorflow export --partial` saves the events before it; or go back to a backup"
+)
 
 
 @frozen
@@ -30,12 +44,14 @@ class Finding:
         message: what it is, for people.
         stream: which stream, if one.
         seq: which event of it, if one.
+        advice: what to do about it.
     """
 
     severity: Literal["error", "warning", "note"]
     message: str
     stream: str | None = None
     seq: int | None = None
+    advice: str = ""
 
 
 class Lender(Protocol):
@@ -59,16 +75,18 @@ class Doctor:
         """Yield everything that is wrong, the gravest kind first."""
         for examine in (
             self._pages,
-            self._guards,
+            self._tables,
+            self._retention,
             self._orphans,
             self._events,
             self._snapshots,
+            self._inbox,
             self._owners,
         ):
             try:
                 yield from examine()
             except LogError as error:  # the examination itself met damage
-                yield Finding("error", str(error))
+                yield Finding("error", str(error), advice=RESCUE)
 
     def _query(self, text: str, *values: Any) -> list[Any]:
         with self._lender.connection() as connection:
@@ -77,20 +95,32 @@ class Doctor:
     def _pages(self) -> Iterator[Finding]:
         for (message,) in self._query("PRAGMA integrity_check"):
             if message != "ok":
-                yield Finding("error", f"integrity check: {message}")
+                yield Finding("error", f"integrity check: {message}", advice=RESCUE)
 
-    def _guards(self) -> Iterator[Finding]:
+    def _tables(self) -> Iterator[Finding]:
         there = {
-            name
-            for (name,) in self._query(
-                "SELECT name FROM sqlite_schema WHERE type = 'trigger'"
+            (type_, name): text
+            for type_, name, text in self._query(
+                "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
             )
         }
-        for name in _TRIGGERS:
-            if name not in there:
-                yield Finding("error", f"the trigger {name!r} is missing")
+        expected = objects()
+        for (type_, name), text in expected.items():
+            if (type_, name) not in there:
+                what = f"the {type_} {name!r} is missing"
+                yield Finding("error", what, advice=RESCUE)
+            elif type_ == "trigger" and there[type_, name] != text:
+                what = f"the {type_} {name!r} is not the one it should be"
+                yield Finding("error", what, advice=RESCUE)
+        for type_, name in there.keys() - expected.keys():
+            if type_ == "trigger":
+                what = f"there is a trigger that is none of ours: {name!r}"
+                yield Finding("error", what, advice=f'DROP TRIGGER "{name}"')
+
+    def _retention(self) -> Iterator[Finding]:
         for (reason,) in self._query("SELECT reason FROM retention"):
-            yield Finding("error", f"events can be deleted: retention is on ({reason})")
+            what = f"events can be deleted: retention is on ({reason})"
+            yield Finding("error", what, advice="DELETE FROM retention")
 
     def _orphans(self) -> Iterator[Finding]:
         for table in ("event", "snapshot", "inbox"):
@@ -98,9 +128,8 @@ class Doctor:
                 f"SELECT stream, count(*) FROM {table} "  # noqa: S608 - our own names
                 "WHERE stream NOT IN (SELECT id FROM stream) GROUP BY stream"
             ):
-                yield Finding(
-                    "error", f"{count} rows of {table!r} are of no stream ({stream})"
-                )
+                what = f"{count} rows of {table!r} are of no stream ({stream})"
+                yield Finding("error", what, advice=RESTORE)
 
     def _events(self) -> Iterator[Finding]:
         last = 0
@@ -113,12 +142,11 @@ class Doctor:
                 try:
                     yield from self._stream(id_, name, head)
                 except LogError as error:
-                    yield Finding("error", str(error), name)
+                    yield Finding("error", str(error), name, advice=PARTIAL)
             last = streams[-1][0]
         for tag, count in sorted(self._unknown.items()):
-            yield Finding(
-                "warning", f"{count} events of type {tag!r}, which is not known here"
-            )
+            what = f"{count} events of type {tag!r}, which is not known here"
+            yield Finding("warning", what, advice="their owner's classes are needed")
 
     def _stream(self, stream: int, name: str, head: int) -> Iterator[Finding]:
         expected = 1
@@ -133,18 +161,20 @@ class Doctor:
             for row in page:
                 if row[0] != expected:
                     missing = f"events {expected} to {row[0] - 1} are missing"
-                    yield Finding("error", missing, name, expected)
+                    yield Finding("error", missing, name, expected, PARTIAL)
                 expected = row[0] + 1
                 yield from self._event(name, row)
         (end,) = self._query("SELECT head FROM stream WHERE id = ?", stream)[0]
         if not head <= expected - 1 <= end:
             ends = f"its row says {head} events, and there are {expected - 1}"
-            yield Finding("error", ends, name)
+            advice = RESCUE if expected - 1 > end else PARTIAL
+            yield Finding("error", ends, name, advice=advice)
 
     def _event(self, name: str, row: tuple[Any, ...]) -> Iterator[Finding]:
         seq, address, tag, time, data, crc = row
         if checksum(seq, address, tag, time, data) != crc:
-            yield Finding("error", "its checksum does not match", name, seq)
+            what = "its checksum does not match"
+            yield Finding("error", what, name, seq, PARTIAL)
             return
         try:
             event = self._codec.decode(tag, data)
@@ -161,7 +191,8 @@ class Doctor:
         )
         for stream, name, head, seq in rows:
             if seq > head:
-                yield Finding("error", "a snapshot of events not there", name, seq)
+                what = "a snapshot of events not there"
+                yield Finding("error", what, name, seq, RESTORE)
             for format_, data, crc in self._query(
                 "SELECT format, data, checksum FROM snapshot "
                 "WHERE stream = ? AND seq = ?",
@@ -170,24 +201,44 @@ class Doctor:
             ):
                 if snapshot_checksum(seq, format_, data) != crc:
                     damaged = "a snapshot is damaged; replay will do without it"
-                    yield Finding("warning", damaged, name, seq)
+                    yield Finding("warning", damaged, name, seq, "nothing needs doing")
+
+    def _inbox(self) -> Iterator[Finding]:
+        for id_, name, command, text, key, crc in self._query(
+            "SELECT inbox.id, name, command, data, key, checksum "
+            "FROM inbox JOIN stream ON stream.id = inbox.stream ORDER BY inbox.id"
+        ):
+            advice = f"delete row {id_} of 'inbox', and send it again"
+            if crc is not None and crc != inbox_checksum(command, text, key):
+                what = f"command {id_} ({command}) is damaged, and is not taken in"
+                yield Finding("error", what, name, advice=advice)
+                continue
+            try:
+                self._codec.loads(text, path=command)
+            except UnreadableError as error:
+                what = f"command {id_} is not taken in: {error}"
+                yield Finding("error", what, name, advice=advice)
 
     def _owners(self) -> Iterator[Finding]:
         with self._lender.connection() as connection:
             owners = self._ownership.owners(connection)
+            forgotten = self._ownership.forgotten(connection)
+        if forgotten:
+            yield Finding("error", FORGOTTEN, advice=RESTORE)
         for each in owners:
             ((held,),) = self._query(
                 "SELECT count(*) FROM stream WHERE owner = ?", each.id
             )
             if not each.alive:
-                yield Finding(
-                    "note",
+                what = (
                     f"{each.label} stopped without closing the log; "
-                    f"{held} streams wait for another process to take them over",
+                    f"{held} streams wait for another process to take them over"
                 )
+                yield Finding("note", what, advice="the next opening puts it right")
         ((strays,),) = self._query(
             "SELECT count(*) FROM stream WHERE owner IS NOT NULL "
             "AND owner NOT IN (SELECT id FROM owner)"
         )
         if strays:
-            yield Finding("error", f"{strays} streams have an owner that is not there")
+            what = f"{strays} streams have an owner that is not there"
+            yield Finding("error", what, advice="the next opening frees them")

@@ -13,7 +13,7 @@ import os
 import platform
 import sqlite3
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,19 @@ try:
 except ImportError:  # no file locks here: the lease alone decides
     fcntl = None
 
+_PLAUSIBLE = 86_400_000_000
+"""Microseconds that a lease may last at most."""
+
+_STRAYS = """
+WITH RECURSIVE holder (id) AS (
+    SELECT min(owner) FROM stream
+    UNION ALL
+    SELECT (SELECT min(owner) FROM stream WHERE owner > holder.id)
+    FROM holder WHERE holder.id IS NOT NULL
+)
+SELECT id FROM holder WHERE id IS NOT NULL AND id NOT IN (SELECT id FROM owner)
+"""
+
 _held: weakref.WeakSet[SideFile] = weakref.WeakSet()
 
 
@@ -36,8 +49,19 @@ class SideFile:
     """A file beside the log that is locked while its owner lives."""
 
     def __init__(self, log: Path, owner: int) -> None:
+        self.owner = owner
         self.path = log.with_name(f"{log.name}-owner-{owner}")
         self._descriptor: int | None = None
+
+    @classmethod
+    def all(cls, log: Path) -> Iterator[SideFile]:
+        """Yield those that are there, of whatever owner."""
+        start = f"{log.name}-owner-"
+        with os.scandir(log.parent) as entries:
+            names = [entry.name for entry in entries if entry.name.startswith(start)]
+        for name in names:
+            if (owner := name.removeprefix(start)).isdecimal():
+                yield cls(log, int(owner))
 
     def lock(self) -> None:
         """Create the file and hold its lock until `release`, or the process ends."""
@@ -61,6 +85,18 @@ class SideFile:
     def remove(self) -> None:
         """Delete the file."""
         self.path.unlink(missing_ok=True)
+
+    def note(self, text: str) -> None:
+        """Write down what is known to be in the log by now."""
+        if self._descriptor is not None:
+            os.pwrite(self._descriptor, text.encode(), 0)
+
+    def noted(self) -> int | None:
+        """Return what was noted, if anything was."""
+        try:
+            return int(self.path.read_bytes())
+        except (OSError, ValueError):
+            return None
 
     def is_free(self) -> bool:
         """Return whether the file exists and nobody holds its lock."""
@@ -109,6 +145,7 @@ class Ownership:
         self._path, self._lease, self._clock = path, lease, clock
         self._label, self._host = label, platform.node()
         self._opened_at = micros(clock())
+        self._expires_at = 0
         self._side: SideFile | None = None
         self.id = 0
 
@@ -122,7 +159,7 @@ class Ownership:
         (self.id,) = connection.execute(
             "INSERT INTO owner (label, host, opened_at, expires_at) "
             "VALUES (?, ?, ?, ?) RETURNING id",
-            (self._label, self._host, self._opened_at, self._expiry()),
+            (self._label, self._host, self._opened_at, self._extended()),
         ).fetchone()
         self._side = SideFile(self._path, self.id)
         try:
@@ -130,17 +167,53 @@ class Ownership:
         except OSError as error:
             raise LogUnavailableError(f"{self._side.path}: {error}") from error
 
+    def note(self) -> None:
+        """Note beside the log how far its row got; call it when that is durable.
+
+        Should the log be replaced by an older copy, or lose its write-ahead log, then
+        it knows less than this note, and `forgotten` tells.
+        """
+        self._note(self._expires_at)
+
+    def _note(self, expires_at: int) -> None:
+        if self._side is not None:
+            self._side.note(f"{expires_at:020}")
+
+    def forgotten(self, connection: sqlite3.Connection) -> list[int]:
+        """Return the dead owners of whom the log knows less than they did themselves.
+
+        What they wrote last was durable once, and is not in the log any more.
+        """
+        known = dict(connection.execute("SELECT id, expires_at FROM owner").fetchall())
+        forgotten = []
+        for side in SideFile.all(self._path):
+            noted = side.noted()
+            if noted and known.get(side.owner, 0) < noted and side.is_free():
+                forgotten.append(side.owner)
+        return forgotten
+
+    def free_strays(self, connection: sqlite3.Connection) -> None:
+        """Free the streams of owners that are not in the log."""
+        strays = [owner for (owner,) in connection.execute(_STRAYS).fetchall()]
+        if strays:
+            connection.execute(
+                "UPDATE stream SET owner = NULL "
+                "WHERE owner IN (SELECT value FROM json_each(?))",
+                (str(strays),),
+            )
+
     def renew(self, connection: sqlite3.Connection) -> None:
         """Extend the lease; an owner that was given up meanwhile is one again."""
         connection.execute(
             "INSERT INTO owner (id, label, host, opened_at, expires_at) "
             "VALUES (?, ?, ?, ?, ?) "
             "ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at",
-            (self.id, self._label, self._host, self._opened_at, self._expiry()),
+            (self.id, self._label, self._host, self._opened_at, self._extended()),
         )
 
     def leave(self, connection: sqlite3.Connection) -> None:
         """Give up every stream, and stop being an owner."""
+        self._note(0)  # from here on, not being in the log is no loss
         self._forget(connection, self.id)
 
     def drop(self, *, remove: bool) -> None:
@@ -206,9 +279,10 @@ class Ownership:
     def _lives(self, id_: int, host: str, expires_at: int) -> bool:
         if id_ == self.id:
             return True
-        if expires_at <= micros(self._clock()):
-            return False
+        if not 0 < expires_at - micros(self._clock()) < _PLAUSIBLE:
+            return False  # nobody takes a lease for days: such a row is damaged
         return host != self._host or not SideFile(self._path, id_).is_free()
 
-    def _expiry(self) -> int:
-        return micros(self._clock() + self._lease)
+    def _extended(self) -> int:
+        self._expires_at = micros(self._clock() + self._lease)
+        return self._expires_at

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import orjson
 
-from actorflow.errors import LogCorruptError, LogUnavailableError, UnreadableError
-from actorflow.log.batch import EventRow, micros, recorded, seconds
+from actorflow.errors import LogCorruptError, LogDamagedError, UnreadableError
+from actorflow.log import statements as sql
+from actorflow.log.batch import EventRow, inbox_checksum, micros, recorded, seconds
 from actorflow.log.codec import Codec
-from actorflow.log.connection import Readers, is_corrupt
+from actorflow.log.connection import Readers, is_no_text
 from actorflow.log.port import InboxRow, Snapshot, StreamRow
 from actorflow.log.writing import snapshot_checksum
 from actorflow.model.events import Recorded
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 PAGE = 1000
 _COLUMNS = (
@@ -37,14 +44,24 @@ def stream_row(row: Sequence[Any]) -> StreamRow:
         owner=None if owner is None else str(owner),
         status=status,
         wake_at=None if wake_at is None else seconds(wake_at),
-        waits=orjson.loads(waits),
-        attributes=orjson.loads(attributes),
+        waits=_shown(waits, [], name),
+        attributes=_shown(attributes, {}, name),
         fingerprint=fingerprint,
         created_at=seconds(created_at),
         updated_at=seconds(updated_at),
-        tags=orjson.loads(tags),
+        tags=_shown(tags, [], name),
         rank=None if rank is None else seconds(rank),
     )
+
+
+def _shown(text: str, empty: T, name: str) -> T:
+    """Return what *text* tells lists of a stream, or nothing if it is damaged."""
+    with suppress(orjson.JSONDecodeError):
+        found = orjson.loads(text)
+        if type(found) is type(empty):
+            return found
+    logger.warning("The row of %r is damaged; `actorflow doctor` tells how", name)
+    return empty
 
 
 class Reading:
@@ -52,6 +69,7 @@ class Reading:
 
     def __init__(self, readers: Readers, codec: Codec) -> None:
         self._readers, self._codec = readers, codec
+        self._left: set[int] = set()
 
     def find(self, kind: str, name: str) -> StreamRow | None:
         """Return the stream's row, or None."""
@@ -80,17 +98,19 @@ class Reading:
                     "WHERE stream = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
                     (stream, after, last, PAGE),
                 ).fetchall()
-        except LogUnavailableError as error:
-            if is_corrupt(error):
-                raise LogCorruptError(name, after + 1, str(error)) from error
-            raise
+        except LogDamagedError as error:
+            raise LogCorruptError(name, after + 1, str(error)) from error
 
     def _end(self, stream: int) -> tuple[str, int]:
         with self._readers.connection() as connection:
-            row = connection.execute(
-                "SELECT name, head FROM stream WHERE id = ?", (stream,)
-            ).fetchone()
-        return row or ("", 0)
+            row = connection.execute(sql.END, (stream,)).fetchone()
+        if row is None:
+            return "", 0
+        name, head, last = row
+        if last is not None and last > head:
+            # Whoever went on from the head would do again what is recorded behind it.
+            raise LogCorruptError(name, head + 1, "by its row, the stream ends before")
+        return name, head
 
     def snapshot(self, stream: int, until: int | None) -> Snapshot | None:
         """Return the newest sound snapshot at or before *until*."""
@@ -140,22 +160,34 @@ class Reading:
         self, owners: Sequence[int | None], after: int, limit: int
     ) -> list[InboxRow]:
         """Return commands for streams of *owners*, in order of posting."""
-        # CROSS JOIN: the inbox is short, and it comes first, whatever the planner says.
-        with self._readers.connection() as connection:
-            rows = connection.execute(
-                "SELECT inbox.id, kind, name, command, data, key, posted_at "
-                "FROM inbox CROSS JOIN stream ON stream.id = inbox.stream "
-                "WHERE inbox.id > ? AND (owner IS NULL "
-                "OR owner IN (SELECT value FROM json_each(?))) "
-                "ORDER BY inbox.id LIMIT ?",
-                (after, _json([each for each in owners if each]), limit),
-            ).fetchall()
-        return [
-            InboxRow(
-                id_, kind, name, command, self._codec.loads(data), key, seconds(at)
-            )
-            for id_, kind, name, command, data, key, at in rows
-        ]
+        found: list[InboxRow] = []
+        bound = _json([each for each in owners if each])
+        while len(found) < limit:
+            wanted = limit - len(found)
+            with self._readers.connection() as connection:
+                rows = connection.execute(sql.INBOX, (after, bound, wanted)).fetchall()
+            found += filter(None, map(self._inbox_row, rows))
+            if len(rows) < wanted:
+                break
+            after = rows[-1][0]
+        return found
+
+    def _inbox_row(self, row: Sequence[Any]) -> InboxRow | None:
+        """Return a command, or None if it is damaged: others are not held up by it."""
+        id_, kind, name, command, text, key, posted_at, crc = row
+        try:
+            if crc is not None and crc != inbox_checksum(command, text, key):
+                raise UnreadableError(command, "its checksum does not match")
+            data = self._codec.loads(text, path=command)
+            if not isinstance(data, dict):
+                raise UnreadableError(command, "its arguments are no mapping")
+        except UnreadableError as error:
+            if id_ not in self._left:  # told once, not at every look
+                self._left.add(id_)
+                what = "Command %d for %r is damaged, and stays in the inbox: %s"
+                logger.warning(what, id_, name, error)
+            return None
+        return InboxRow(id_, kind, name, command, data, key, seconds(posted_at))
 
     def _streams(self, rest: str, values: Sequence[Any]) -> list[StreamRow]:
         with self._readers.connection() as connection:
@@ -167,7 +199,27 @@ def select_streams(
 ) -> list[StreamRow]:
     """Return the streams for which *rest*, the end of a SELECT, holds."""
     text = f"SELECT {_COLUMNS} FROM stream WHERE {rest}"  # noqa: S608 - our own text
-    return [stream_row(row) for row in connection.execute(text, values).fetchall()]
+    return [stream_row(row) for row in _fetched(connection, text, values)]
+
+
+def _fetched(
+    connection: sqlite3.Connection, text: str, values: Sequence[Any]
+) -> list[Any]:
+    """Return all rows; text that is no UTF-8 any more damages no other row."""
+    try:
+        return connection.execute(text, values).fetchall()
+    except sqlite3.OperationalError as error:
+        if not is_no_text(error):
+            raise
+    usual, connection.text_factory = connection.text_factory, _some_text
+    try:
+        return connection.execute(text, values).fetchall()
+    finally:
+        connection.text_factory = usual
+
+
+def _some_text(stored: bytes) -> str:
+    return stored.decode(errors="replace")
 
 
 class Conditions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from sqlite_utils.migrations import Migrations
 
 APPLICATION_ID = 0x61637466  # "actf"
-VERSION = 2
+VERSION = 3
 """The number of migrations; kept in the file as its user_version."""
 
 
@@ -40,6 +41,20 @@ def prepare(connection: sqlite3.Connection, path: Path, *, may_create: bool) -> 
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         raise log_error(error, path) from error
+
+
+def objects() -> dict[tuple[str, str], str]:
+    """Return what a log consists of: (type, name) and the SQL that makes it."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(_schema())
+        rows = connection.execute(
+            "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
+        )
+        return {(type_, name): text for type_, name, text in rows}
+
+
+def _schema() -> str:
+    return files("actorflow.log").joinpath("schema.sql").read_text()
 
 
 def _is_current(
@@ -81,7 +96,7 @@ def _migrations() -> Migrations:
 
     @migrations(name="0001_initial")
     def initial(db: Database) -> None:
-        db.executescript(files("actorflow.log").joinpath("schema.sql").read_text())
+        db.executescript(_schema())
 
     @migrations(name="0002_queue")
     def queue(db: Database) -> None:
@@ -89,6 +104,12 @@ def _migrations() -> Migrations:
             return  # a new file begins with the schema of today
         for statement in _QUEUE.split(";"):
             db.execute(statement)
+
+    @migrations(name="0003_inbox_checksum")
+    def inbox_checksum(db: Database) -> None:
+        # A new file begins with the schema of today.
+        if all(column.name != "checksum" for column in db["inbox"].columns):
+            db.execute("ALTER TABLE inbox ADD COLUMN checksum INTEGER")
 
     return migrations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import sqlite3
@@ -12,11 +13,12 @@ from typing import Any, Literal
 from attrs import evolve
 
 from actorflow.errors import LogUnavailableError, StreamNotFoundError
-from actorflow.log.batch import micros
+from actorflow.log import statements as sql
+from actorflow.log.batch import inbox_checksum, micros
 from actorflow.log.blobs import FileBlobs, blobs_beside, machine_time
 from actorflow.log.codec import Codec
 from actorflow.log.connection import Readers, Writer, connect, errors_of
-from actorflow.log.doctor import Doctor, Finding
+from actorflow.log.doctor import FORGOTTEN, Doctor, Finding
 from actorflow.log.ownership import Ownership
 from actorflow.log.port import (
     InboxRow,
@@ -32,6 +34,8 @@ from actorflow.log.schema import prepare
 from actorflow.log.taking import Search
 from actorflow.log.writing import Writing
 from actorflow.model.events import Recorded
+
+logger = logging.getLogger(__name__)
 
 _WAL_KEPT = 64 * 1024 * 1024  # what a burst made longer is given back
 _SYNCHRONOUS = {"full": "FULL", "process": "NORMAL"}
@@ -99,8 +103,14 @@ class SQLiteLog:
             raise
         self._writer = Writer(connection, self.path)
         with self._writer.transaction() as connection:
+            forgotten = self._ownership.forgotten(connection)
             self._ownership.bury(connection)
+            self._ownership.free_strays(connection)
             self._ownership.enter(connection)
+        self._ownership.note()
+        self._writer.guard()
+        if forgotten:
+            logger.error("%s: %s", self.path, FORGOTTEN)
         self._writing = Writing(
             self._writer, self.codec, self._ownership.id, self._clock
         )
@@ -168,6 +178,7 @@ class SQLiteLog:
         """See `EventLog.renew`."""
         with self._for_writing().transaction() as connection:
             self._ownership.renew(connection)
+        self._ownership.note()
 
     # -- the inbox --
 
@@ -193,11 +204,9 @@ class SQLiteLog:
             ).fetchone()
             if known is not None:
                 return None
-            return connection.execute(
-                "INSERT INTO inbox (stream, command, data, key, posted_at) "
-                "VALUES (?, ?, ?, ?, ?)",
-                (*stream, command, text, key, micros(self._clock())),
-            ).lastrowid
+            guard = inbox_checksum(command, text, key)
+            row = (*stream, command, text, key, micros(self._clock()), guard)
+            return connection.execute(sql.POST, row).lastrowid
 
     def inbox(self, *, after: int = 0, limit: int = 1000) -> list[InboxRow]:
         """See `EventLog.inbox`."""

@@ -109,6 +109,11 @@ WHERE id IN (SELECT value FROM json_each(?))
 
 TAIL = "SELECT id, head, epoch FROM stream WHERE id = ?"
 
+END = """
+SELECT name, head, (SELECT max(seq) FROM event WHERE stream = stream.id)
+FROM stream WHERE id = ?
+"""
+
 TAKEN = """
 SELECT json_group_array(json_array(stream.kind, stream.name))
 FROM json_each(?) AS wanted JOIN stream
@@ -117,6 +122,19 @@ AND stream.name = json_extract(wanted.value, '$[1]')
 """
 
 LAST_STREAM_ID = "SELECT max(seq) FROM sqlite_sequence WHERE name = 'stream'"
+
+# CROSS JOIN: the inbox is short, and it comes first, whatever the planner says.
+INBOX = """
+SELECT inbox.id, kind, name, command, data, key, posted_at, inbox.checksum
+FROM inbox CROSS JOIN stream ON stream.id = inbox.stream
+WHERE inbox.id > ? AND (owner IS NULL OR owner IN (SELECT value FROM json_each(?)))
+ORDER BY inbox.id LIMIT ?
+"""
+
+POST = """
+INSERT INTO inbox (stream, command, data, key, posted_at, checksum)
+VALUES (?, ?, ?, ?, ?, ?)
+"""
 
 DELETE_CONSUMED = "DELETE FROM inbox WHERE id IN (SELECT value FROM json_each(?))"
 

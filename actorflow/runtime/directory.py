@@ -20,6 +20,8 @@ from actorflow.errors import (
     ExecutionEndedError,
     ExecutionExistsError,
     ExecutionNotFoundError,
+    LogDamagedError,
+    LogError,
     OwnedError,
     RuntimeClosedError,
     StreamExistsError,
@@ -34,6 +36,7 @@ from actorflow.model.fold import apply
 from actorflow.model.rules import Fact
 from actorflow.model.state import ENDED, ExecutionState
 from actorflow.runtime.execution import ExecutionActor
+from actorflow.runtime.inbox import Inbox
 from actorflow.runtime.messages import Command
 from actorflow.runtime.run import Run
 from actorflow.runtime.services import Services
@@ -135,6 +138,11 @@ class Poll:
 
 
 @define(eq=False)
+class More:
+    """Read the next page of the inbox."""
+
+
+@define(eq=False)
 class Renew:
     """Extend the lease, and look for executions of processes that are gone."""
 
@@ -180,7 +188,8 @@ class Directory(PooledActor):
         self._loading: dict[str, list[Command]] = {}
         self._starting: dict[Stream, list[Start | Fork]] = {}
         self._resting: dict[str, float] = {}
-        self._inbox_seen: set[int] = set()
+        self._inbox = Inbox(log, KIND)
+        self._log_fails = False
         self._crashes: dict[str, int] = {}
         self._wake_timer: Any = None
         self._recover_after = 0.0
@@ -189,7 +198,7 @@ class Directory(PooledActor):
     def on_start(self) -> None:
         """Take over what dead processes left running; then keep watch."""
         self._recover()
-        self._read_inbox()
+        self._look(afresh=True)
         if self._shared:
             self._later(Renew(), self._renew_every)
             self._later(Poll(), POLL)
@@ -544,30 +553,60 @@ class Directory(PooledActor):
         self._services.timers.after(seconds, self.actor_ref.put, message)
 
     def _on_renew(self, _: Renew) -> None:
-        self._services.writer.call(self._log.renew, _log_error)
+        self._services.writer.call(self._log.renew, self._renewed)
         if self._services.clock.monotonic() >= self._recover_after:
             self._recover()
-        self._read_inbox()  # what came for executions whose process has died since
+        # Something may have come for executions whose process has died since.
+        self._look(afresh=True)
         self._later(Renew(), self._renew_every)
 
+    def _renewed(self, _: Any, error: Exception | None) -> None:
+        if isinstance(error, LogDamagedError):
+            self._services.writer.give_up(error)
+        elif error is not None:
+            logger.warning("cannot renew the lease: %s", error)
+
     def _on_poll(self, _: Poll) -> None:
-        try:
-            if self._log.changed():
-                self._read_inbox()
-                self._services.bells.ring_all()
-        except Exception:
-            logger.exception("cannot look at the inbox")
+        self._look()
         self._later(Poll(), POLL)
 
-    def _read_inbox(self) -> None:
-        rows = self._log.inbox()
-        self._inbox_seen &= {row.id for row in rows}
-        for row in rows:
-            if row.kind == KIND and row.id not in self._inbox_seen:
-                self._inbox_seen.add(row.id)
-                command = Command(row.command, dict(row.data), row.id)
-                self._on_route(Route(row.name, command))
+    def _look(self, *, afresh: bool = False) -> None:
+        """Take in what others have written; a log that fails is told once."""
+        try:
+            changed = self._log.changed()
+            if changed or afresh:
+                self._read_inbox(afresh=afresh)
+            if changed:
+                self._services.bells.ring_all()
+        except Exception as error:
+            if isinstance(error, LogDamagedError):
+                self._services.writer.give_up(error)
+            if not self._log_fails:
+                traced = not isinstance(error, LogError)
+                logger.log(
+                    logging.ERROR,
+                    "cannot look at the inbox: %s",
+                    error,
+                    exc_info=traced,
+                )
+            self._log_fails = True
+        else:
+            self._log_fails = False
+
+    def _read_inbox(self, *, afresh: bool = False) -> None:
+        if afresh:
+            self._inbox.restart()
+        for execution_id, command in self._inbox.page():
+            self._on_route(Route(execution_id, command))
         self._schedule_wake()
+        if self._inbox.more:
+            # The next page when these are durable: a flood waits in the log.
+            self._services.writer.call(
+                lambda: None, lambda *_: self.actor_ref.put(More())
+            )
+
+    def _on_more(self, _: More) -> None:
+        self._read_inbox()
 
 
 def fold(log: EventLog, stream: int, until: int | None = None) -> ExecutionState:
@@ -617,8 +656,3 @@ def _mismatch(
         f"{name!r} (fingerprint {fingerprint})",
         f"{given.name!r} (fingerprint {given.fingerprint})",
     )
-
-
-def _log_error(_: Any, error: Exception | None) -> None:
-    if error is not None:
-        logger.warning("cannot renew the lease: %s", error)

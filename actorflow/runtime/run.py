@@ -60,6 +60,7 @@ class Run:
         self._sealed = (0, 0, 0, 0)
         self._marked = False
         self._summary: tuple[Any, ...] = ()
+        self._described: Any = None
 
     @property
     def id(self) -> str:
@@ -180,23 +181,14 @@ class Run:
             yield (services.publish, self.id, write.events)
 
     def _changed_summary(self) -> Summary | None:
-        state = self.state
-        status = state.status
-        resting = status in ("suspended", "paused")
-        wake_at = state.wake_at if resting else None
-        shown = state.waits if resting else state.questions.values()
-        waits = tuple(islice(shown, WAITS_IN_SUMMARY))
-        if (status, wake_at, waits) == self._summary:
+        shown = shown_of(self.state)
+        if shown == self._summary:
             return None
-        first = not self._summary
-        self._summary = (status, wake_at, waits)
-        return Summary(
-            status,
-            wake_at,
-            [_wait_row(address, state.waits[address]) for address in waits],
-            attributes=state.attributes if first else None,
-            fingerprint=state.fingerprint if first else None,
-        )
+        self._summary = shown
+        # New with every beginning, a restart included.
+        first = self._described is not self.state.attributes
+        self._described = self.state.attributes
+        return summary_of(self.state, shown, first=first)
 
     # -- actors ------------------------------------------------------------------------
 
@@ -241,6 +233,32 @@ class Run:
         for ref in list(self.actors.values()):
             ref.put(Stop())
         self.actors.clear()
+
+
+def shown_of(state: ExecutionState) -> tuple[str, float | None, tuple[str, ...]]:
+    """Return the status, the next wake-up and the waits that lists show."""
+    status = state.status
+    resting = status in ("suspended", "paused")
+    waits = state.waits if resting else state.questions.values()
+    wake_at = state.wake_at if resting else None
+    return status, wake_at, tuple(islice(waits, WAITS_IN_SUMMARY))
+
+
+def summary_of(
+    state: ExecutionState,
+    shown: tuple[str, float | None, tuple[str, ...]] | None = None,
+    *,
+    first: bool = True,
+) -> Summary:
+    """Return what the stream's row says of an execution in *state*."""
+    status, wake_at, waits = shown or shown_of(state)
+    return Summary(
+        status,
+        wake_at,
+        [_wait_row(address, state.waits[address]) for address in waits],
+        attributes=state.attributes if first else None,
+        fingerprint=state.fingerprint if first else None,
+    )
 
 
 def _wait_row(address: str, wait: Wait) -> dict[str, Any]:

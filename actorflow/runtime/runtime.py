@@ -580,10 +580,15 @@ class Runtime:
             self._entity_system.stop()
         with suppress(TimeoutError):  # a simulated crash leaves nobody to answer
             self._system.stop()
-        self.log.close()
-        if self._notifier:
-            self._notifier.close()
-        self.bells.ring_all()
+        try:
+            self.log.close()
+        except LogError:
+            if self._failure is None:  # else everybody has been told already
+                raise
+        finally:
+            if self._notifier:
+                self._notifier.close()
+            self.bells.ring_all()
 
     def __enter__(self) -> Self:
         return self

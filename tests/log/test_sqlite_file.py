@@ -589,7 +589,7 @@ class TestCare:
             ("UPDATE snapshot SET seq = 99", ("error", "one", 99)),
             ("INSERT INTO retention VALUES (1, 'oops')", ("error", None, None)),
             (
-                "INSERT INTO inbox VALUES (9, 77, 'signal', '{}', NULL, 0)",
+                "INSERT INTO inbox VALUES (9, 77, 'signal', '{}', NULL, 0, NULL)",
                 ("error", None, None),
             ),
             ("UPDATE stream SET owner = 77", ("error", None, None)),

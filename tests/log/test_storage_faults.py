@@ -1,0 +1,324 @@
+"""What happens to a file under a log that uses it: noticed, named, never believed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from actorflow.errors import LogContradictionError, LogCorruptError, LogDamagedError
+from actorflow.log.ownership import SideFile
+from actorflow.log.sqlite import SQLiteLog
+from actorflow.testing.log_contract import Ticker, created, done, seqs, write
+
+FRAME = 24 + 4096
+"""Bytes of a page in the write-ahead log."""
+
+NEUTERED = "BEFORE UPDATE ON event BEGIN SELECT 1; END"
+
+
+@pytest.fixture(name="path")
+def _path(tmp_path: Path) -> Path:
+    return tmp_path / "log.db"
+
+
+@pytest.fixture(name="log")
+def _log(path: Path) -> Iterator[SQLiteLog]:
+    log = SQLiteLog(path, busy_timeout=0.05)
+    yield log
+    log.abandon()
+
+
+def tamper(path: Path, *statements: str) -> None:
+    """Change the file as no log would."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def found(log: SQLiteLog, severity: str = "error") -> list[str]:
+    """Return what the doctor says of that severity, each with what to do about it."""
+    findings = [each for each in log.diagnose() if each.severity == severity]
+
+    assert all(each.advice for each in findings)
+    return [each.message for each in findings]
+
+
+class TestGone:
+    """A file that is not there any more takes no more writes."""
+
+    @pytest.mark.parametrize("suffix", ["", "-wal"])
+    def test_deleted(self, path: Path, log: SQLiteLog, suffix: str) -> None:
+        """Into a deleted file SQLite would write on; the log refuses, and names it."""
+        stream = created(log)
+        Path(f"{path}{suffix}").unlink()
+
+        with pytest.raises(LogDamagedError, match=rf"log\.db{suffix} was deleted"):
+            log.write([write(stream, done())])
+
+    def test_replaced(self, path: Path, log: SQLiteLog, tmp_path: Path) -> None:
+        """A file that took the name of the open one is not written to, nor the old."""
+        stream = created(log)
+        SQLiteLog(tmp_path / "other.db").close()
+        (tmp_path / "other.db").replace(path)
+
+        with pytest.raises(LogDamagedError, match="replaced"):
+            log.write([write(stream, done())])
+        with pytest.raises(LogDamagedError, match="replaced"):
+            log.renew()
+
+    def test_put_back(self, path: Path, log: SQLiteLog) -> None:
+        """A file that comes back is opened anew, and has everything."""
+        stream = created(log)
+        moved = path.rename(path.with_name("moved"))
+        with pytest.raises(LogDamagedError):
+            log.write([write(stream, done())])
+        moved.rename(path)
+        with pytest.raises(LogDamagedError):
+            log.renew()
+        log.abandon()
+
+        with SQLiteLog(path) as again:
+            assert seqs(again, stream) == [1]
+            assert found(again) == []
+
+    def test_truncated(self, path: Path, log: SQLiteLog) -> None:
+        """A file cut short while it is open is damaged, and says so."""
+        stream = created(log)
+        log.write([write(stream, *(done("x" * 3000) for _ in range(100)))])
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        os.truncate(path, path.stat().st_size // 2)
+
+        with pytest.raises((LogCorruptError, LogDamagedError)):
+            seqs(log, stream)
+        assert found(log)
+
+
+class TestForgotten:
+    """What was durable and is not there any more is missed."""
+
+    @pytest.fixture(name="stream")
+    def _stream(self, log: SQLiteLog) -> object:
+        stream = created(log)
+        with closing(sqlite3.connect(log.path)) as other:
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        log.write([write(stream, done())])
+        return stream
+
+    @pytest.fixture(name="killed")
+    def _killed(
+        self, path: Path, log: SQLiteLog, stream: object, tmp_path: Path
+    ) -> Path:
+        """What a killed process left, its write-ahead log included."""
+        log.renew()
+        there = tmp_path / "killed"
+        there.mkdir()
+        for each in path.parent.glob("log.db*"):
+            if not each.name.endswith("-shm"):
+                shutil.copy(each, there)
+        return there / path.name
+
+    def test_sound(self, killed: Path) -> None:
+        """With its write-ahead log, nothing is missed."""
+        with SQLiteLog(killed) as log:
+            assert [row.head for row in log.rows("execution")] == [2]
+            assert found(log) == []
+
+    @pytest.mark.parametrize("how", ["removed", "torn"])
+    def test_lost(
+        self, killed: Path, how: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Without its write-ahead log, or a part of it, the log says what it lacks."""
+        wal = Path(f"{killed}-wal")
+        if how == "removed":
+            wal.unlink()
+        else:
+            content = bytearray(wal.read_bytes())
+            content[-FRAME + 100] ^= 1
+            wal.write_bytes(content)
+        with SQLiteLog(killed, read_only=True) as reader:
+            (missed,) = found(reader)
+        SQLiteLog(killed).close()
+
+        assert "recorded last is not in it" in missed
+        assert missed in caplog.text
+
+    def test_older_copy(self, path: Path, log: SQLiteLog, stream: object) -> None:
+        """A backup in the place of the log is noticed by what its last user knew."""
+        log.backup(path.with_name("backup.db"))
+        log.abandon()
+        for suffix in ("-wal", "-shm"):
+            Path(f"{path}{suffix}").unlink(missing_ok=True)
+        path.with_name("backup.db").replace(path)
+
+        with SQLiteLog(path, read_only=True) as reader:
+            assert "recorded last" in found(reader)[0]
+
+    def test_closed_cleanly(self, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        """Nothing is missed of an owner that left, was buried, or lives."""
+        SQLiteLog(path).close()
+        killed = SQLiteLog(path)
+        killed.renew()
+        killed.abandon()
+        with SQLiteLog(path) as log:
+            log.renew()
+            with SQLiteLog(path) as other:
+                assert found(other) == []
+
+        assert caplog.text == ""
+
+
+class TestRows:
+    """A row beside the events that does not fit them is not believed."""
+
+    def test_head_too_low(self, path: Path, log: SQLiteLog) -> None:
+        """Events behind the end of their stream are found before they are redone."""
+        stream = created(log)
+        log.write([write(stream, done(), done())])
+        tamper(path, "UPDATE stream SET head = 2")
+
+        with pytest.raises(LogCorruptError, match="event 3"):
+            seqs(log, stream)
+
+    def test_contradiction(self, path: Path, log: SQLiteLog) -> None:
+        """An append over existing events is refused, and hurts its own stream only."""
+        stream = created(log)
+        log.write([write(stream, done(), done())])
+        tamper(path, "UPDATE stream SET head = 2")
+        stream.head = 2
+
+        with pytest.raises(LogContradictionError, match="UNIQUE"):
+            log.write([write(stream, done())])
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "waits = '{'",
+            "waits = '{}'",
+            "attributes = '[]'",
+            "waits = CAST(x'ff' AS TEXT)",
+        ],
+    )
+    def test_unreadable_row(
+        self,
+        path: Path,
+        log: SQLiteLog,
+        change: str,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """A row that cannot be read is told, and does not hide the others."""
+        created(log, "one")
+        created(log, "two")
+        tamper(
+            path,
+            "PRAGMA ignore_check_constraints = ON",
+            f"UPDATE stream SET {change} WHERE name = 'one'",
+        )
+
+        assert [row.name for row in log.rows("execution")] == ["two", "one"]
+        assert "'one' is damaged" in caplog.text
+
+    def test_owner_that_is_not_there(self, path: Path, log: SQLiteLog) -> None:
+        """Streams of an owner nobody knows are freed by the next opening."""
+        created(log)
+        log.close()
+        tamper(path, "UPDATE stream SET owner = 77")
+
+        with SQLiteLog(path) as again:
+            assert [row.owner for row in again.rows("execution")] == [None]
+
+    def test_lease_that_never_ends(self, path: Path) -> None:
+        """An owner whose lease is implausible does not keep its streams for ever."""
+        clock = Ticker()
+        log = SQLiteLog(path, clock=clock)
+        created(log)
+        log.abandon()
+        tamper(path, f"UPDATE owner SET expires_at = {2**60}, host = 'elsewhere'")
+
+        with SQLiteLog(path, clock=clock) as again:
+            assert again.claim("execution", "one").epoch == 2
+
+
+class TestInbox:
+    """A command that is damaged is left alone, and holds up no other."""
+
+    @pytest.mark.parametrize(
+        "change",
+        ["data = '{\"n\":7}'", "command = 'cancel'", "key = 'x'", "data = '{\"n'"],
+    )
+    def test_damaged_command(
+        self,
+        path: Path,
+        log: SQLiteLog,
+        change: str,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """It is told once, stays where it is, and the doctor knows it."""
+        created(log)
+        for n in range(3):
+            log.post("execution", "one", "signal", {"n": n})
+        tamper(
+            path,
+            "PRAGMA ignore_check_constraints = ON",
+            f"UPDATE inbox SET {change} WHERE id = 1",
+        )
+
+        assert [row.data["n"] for row in log.inbox(limit=1)] == [1]
+        assert [row.data["n"] for row in log.inbox()] == [1, 2]
+        assert caplog.text.count("Command 1 for 'one' is damaged") == 1
+        assert len(found(log)) == 1
+
+    def test_older_row(self, path: Path, log: SQLiteLog) -> None:
+        """A row of an older version, which has no checksum, is taken in."""
+        created(log)
+        log.post("execution", "one", "signal", {"n": 1})
+        tamper(path, "UPDATE inbox SET checksum = NULL")
+
+        assert [row.data for row in log.inbox()] == [{"n": 1}]
+
+
+class TestGuards:
+    """The doctor knows the schema, and misses what is not as it should be."""
+
+    @pytest.mark.parametrize(
+        ("statements", "message"),
+        [
+            (["DROP TABLE snapshot"], "the table 'snapshot' is missing"),
+            (["DROP INDEX event_in_stream"], "the index 'event_in_stream' is missing"),
+            (
+                [
+                    "DROP TRIGGER event_is_never_updated",
+                    f"CREATE TRIGGER event_is_never_updated {NEUTERED}",
+                ],
+                "the trigger 'event_is_never_updated' is not the one it should be",
+            ),
+            (
+                [f"CREATE TRIGGER thief {NEUTERED}"],
+                "there is a trigger that is none of ours: 'thief'",
+            ),
+        ],
+    )
+    def test_schema(
+        self, path: Path, log: SQLiteLog, statements: list[str], message: str
+    ) -> None:
+        """What is missing, changed or added is named."""
+        log.close()
+        tamper(path, *statements)
+
+        with SQLiteLog(path, read_only=True) as reader:
+            assert message in found(reader)
+
+
+def test_side_files_are_recognised(path: Path) -> None:
+    """Only files that carry the number of an owner are side files of the log."""
+    for name in ("log.db-owner-7", "log.db-owner-x", "log.db-owner-", "x.db-owner-3"):
+        path.with_name(name).touch()
+
+    assert [side.owner for side in SideFile.all(path)] == [7]
+    assert SideFile(path, 7).noted() is None

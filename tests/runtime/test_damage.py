@@ -1,0 +1,164 @@
+"""A runtime on a log that is damaged: what is sound goes on, and nothing hangs."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import actorflow as af
+from actorflow.errors import LogCorruptError, LogDamagedError
+from actorflow.log.memory import MemoryLog
+from actorflow.log.sqlite import SQLiteLog
+from actorflow.model.events import Recorded
+from actorflow.testing import VirtualClock, runtime
+
+
+@af.activity(executor="inline")
+def greet(name: str) -> str:
+    """Return a greeting."""
+    return f"Hello, {name}"
+
+
+flow = (
+    af.Flow("hello", inputs=["name"])
+    .wait_signal("go")
+    .then(greet)
+    .output("greet")
+    .build()
+)
+sleeper = af.Flow("sleeper").sleep(60).build()
+
+
+class DamagedLog(MemoryLog):
+    """Finds every stream damaged."""
+
+    reads = 0
+
+    def read(
+        self, stream: int, *, after: int = 0, until: int | None = None
+    ) -> Iterator[Recorded]:
+        """Count, and raise."""
+        self.reads += 1
+        raise LogCorruptError("s", 1, "its checksum does not match")
+
+
+@pytest.fixture(name="path")
+def _path(tmp_path: Path) -> Path:
+    """A log with three executions that wait, closed."""
+    path = tmp_path / "log.db"
+    with af.Runtime(path, definitions=[flow]) as rt:
+        for name in ("a", "b", "c"):
+            rt.start(flow, name=name, execution_id=name).wait(timeout=10)
+    return path
+
+
+def tamper(path: Path, statement: str, *values: object) -> None:
+    """Change the file as no log would."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute(statement, values)
+
+
+@pytest.mark.parametrize("head", [2, 40])
+def test_one_stream_that_ends_elsewhere(path: Path, head: int) -> None:
+    """A stream whose row is wrong about its end fails alone; the others go on."""
+    tamper(path, "UPDATE stream SET head = ? WHERE name = 'b'", head)
+
+    with af.Runtime(path, definitions=[flow]) as rt:
+        with pytest.raises(LogCorruptError, match="of 'b' is damaged"):
+            rt.signal("b", "go")
+        for name in ("a", "c"):
+            rt.signal(name, "go")
+            assert rt.get(name).result(timeout=10) == f"Hello, {name}"
+
+
+@pytest.mark.parametrize(
+    ("command", "data"),
+    [
+        ("nonsense", {}),
+        ("handle", {}),
+        ("give_up", {"failure": {}}),
+        ("restart", {"started": [["", 5]]}),
+        ("wake", {}),
+        ("signal", {}),
+        ("signal", {"topic": 5}),
+        ("signal", {"topic": "go", "colour": "red"}),
+        ("signal", ["go"]),
+        ("signal", 7),
+        ("pause", {"branch": ["main"]}),
+        ("cancel", {"reason": 5}),
+        ("answer", {}),
+        ("answer", {"question": {}, "value": 1}),
+    ],
+)
+def test_commands_that_make_no_sense(
+    path: Path, command: str, data: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A row in the inbox that is no command is left there, and holds up nobody."""
+    post = (
+        "INSERT INTO inbox (stream, command, data, posted_at) "
+        "SELECT id, ?, ?, 0 FROM stream WHERE name = 'b'"
+    )
+    tamper(path, post, command, json.dumps(data))
+    tamper(path, post, "signal", json.dumps({"topic": "go"}))
+
+    with af.Runtime(path, definitions=[flow]) as rt:
+        assert rt.get("b").result(timeout=10) == "Hello, b"
+        assert [rt.get(name).status for name in "ac"] == ["suspended"] * 2
+    with closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("SELECT command FROM inbox").fetchall() == [(command,)]
+    assert "Command 1 for 'b'" in caplog.text
+
+
+def test_no_inbox(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A runtime opens and runs without an inbox, and says once what it misses."""
+    tamper(path, "DROP TABLE inbox")
+
+    with af.Runtime(path, definitions=[flow]) as rt:
+        rt.signal("a", "go")
+        assert rt.get("a").result(timeout=10) == "Hello, a"
+    assert caplog.text.count("cannot look at the inbox") == 1
+
+
+def test_deleted_while_open(path: Path) -> None:
+    """When the file is deleted under a runtime, it stops, and all waiters are told."""
+    with af.Runtime(path, definitions=[flow]) as rt:
+        run = rt.get("a")
+        path.unlink()
+
+        with pytest.raises(LogDamagedError, match="was deleted"):
+            run.result(timeout=20)
+        with pytest.raises(LogDamagedError, match="was deleted"):
+            rt.signal("b", "go")
+
+
+def test_full_disk(path: Path) -> None:
+    """While the disk is full, nothing is lost and nobody fails; then all goes on."""
+    with af.Runtime(path, definitions=[flow]) as rt:
+        assert isinstance(rt.log, SQLiteLog)
+        raw = rt.log._for_writing().connection()
+        (pages,) = raw.execute("PRAGMA page_count").fetchone()
+        raw.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(af.LogUnavailableError, match="full"):
+            rt.log.post("execution", "a", "signal", {"topic": "x" * 10_000_000})
+        rt.signal("a", "go", key="fits")
+        raw.execute("PRAGMA max_page_count = 1073741823")
+
+        assert rt.get("a").result(timeout=10) == "Hello, a"
+
+
+def test_damaged_sleeper_is_left_alone() -> None:
+    """One that cannot be read when it is to wake is tried once, not all the time."""
+    log = DamagedLog(clock=(clock := VirtualClock()).time)
+    with runtime(sleeper, log=log, clock=clock, passivate_after=1.0) as rt:
+        rt.start(sleeper, execution_id="s")
+        clock.advance(59)
+        assert log.reads == 0
+        clock.advance(50)
+
+        assert log.reads == 1
