@@ -446,16 +446,29 @@ class NonDeterminismError(ActorflowError):
         address: the call in question.
         expected: what the log says was done there.
         got: what today's code does there.
+        seq: the event that recorded what was done, if it is known.
+        place: the line of code that does otherwise, if it is known.
     """
 
-    def __init__(self, address: str, expected: str, got: str) -> None:
-        super().__init__(address, expected, got)
+    def __init__(
+        self,
+        address: str,
+        expected: str,
+        got: str,
+        seq: int | None = None,
+        place: str | None = None,
+    ) -> None:
+        super().__init__(address, expected, got, seq, place)
         self.address, self.expected, self.got = address, expected, got
+        self.seq, self.place = seq, place
 
     def __str__(self) -> str:
+        event = "" if self.seq is None else f" (event {self.seq})"
+        place = "" if self.place is None else f" at {self.place}"
         return (
-            f"replay diverges at {self.address}: the log has {self.expected}, the code "
-            f"does {self.got}; guard the change with `ctx.patched(...)`"
+            f"replay diverges at {self.address}{event}: the log has {self.expected}, "
+            f"the code does {self.got}{place}; guard the change with "
+            "`ctx.patched(...)`"
         )
 
 

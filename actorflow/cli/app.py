@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from actorflow import __version__
-from actorflow.cli import demo, reading, running, steering, tending
+from actorflow.cli import demo, reading, replaying, running, steering, tending
 from actorflow.cli.failures import (
     EXIT_CODES,
     INTERRUPTED,
@@ -68,6 +68,7 @@ def main(ctx: click.Context) -> None:
 for command in (
     *running.COMMANDS,
     *reading.COMMANDS,
+    *replaying.COMMANDS,
     *steering.COMMANDS,
     *tending.COMMANDS,
     demo.demo,

@@ -17,7 +17,8 @@ INTERRUPTED = 130
 EXIT_CODES = """\b
 Exit codes:
   0    done; of `run` and `watch`: the execution has completed
-  1    it went wrong; of `run` and `watch`: it failed or was cancelled
+  1    it went wrong; of `run` and `watch`: it failed or was cancelled;
+       of `replay`: a history differs
   2    the command line, a definition or its inputs are wrong
   3    of `run`: the execution is suspended or paused
   4    there is no such execution, branch or event

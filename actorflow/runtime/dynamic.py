@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from actorflow.errors import NotDurableError, UnrecordableError
+from actorflow.errors import NonDeterminismError, NotDurableError, UnrecordableError
 from actorflow.model import events as ev
 from actorflow.model.events import Data, Failure
 from actorflow.model.policy import next_try
@@ -27,6 +27,7 @@ from actorflow.runtime.nodecontext import Context
 from actorflow.runtime.nodefailure import diverged, failure_in
 from actorflow.runtime.nodehost import NodeHost
 from actorflow.runtime.nodeloop import Gone, NodeLoop, NodeTimer
+from actorflow.runtime.nodeplace import defined
 from actorflow.runtime.nodethread import NodeThread, Wanted
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work
@@ -318,12 +319,17 @@ class DynamicActor(RunActor):
 
     def _fail_execution(self, calls: Calls) -> None:
         """Stop everything as it is: with the right code, a retry goes on from here."""
-        assert calls.diverged is not None
         name = self._bound.activity.name
-        failure = diverged(calls.diverged, self.address, name)
+        failure = diverged(self.divergence(calls), self.address, name)
         self.run.record_one("", ev.ExecutionFailed(failure))
         self.run.settle_all()
         self.leave()
+
+    def divergence(self, calls: Calls) -> NonDeterminismError:
+        """Return the difference that was found, with the line of code that differs."""
+        assert calls.diverged is not None
+        calls.diverged.place = calls.diverged.place or self.place()
+        return calls.diverged
 
     def on_stop(self) -> None:
         """Leave nothing behind: no timer, no emitter, no coroutine."""
@@ -338,6 +344,11 @@ class DynamicActor(RunActor):
     def is_blocking(self) -> bool:
         """Whether the node is a ``def``, on a thread."""
         return self._thread is not None
+
+    def place(self) -> str | None:
+        """Return the line of its code at which the node is, or begins."""
+        place = self._thread.place() if self._thread is not None else self._loop.place()
+        return place or defined(self._bound.activity.fn)
 
     async def call(self, function: Callable[[], Any]) -> Any:
         """Call *function* where the node's own code runs; await what it returns."""

@@ -226,7 +226,10 @@ class Calls:
     def _diverge(self, called: Called, got: str) -> None:
         if self.diverged is None:
             expected = _shown(called.node, called.input)
-            self.diverged = NonDeterminismError(called.address, expected, got)
+            place = self._loop.place()
+            self.diverged = NonDeterminismError(
+                called.address, expected, got, called.seq, place
+            )
 
     # -- ending ------------------------------------------------------------------------
 

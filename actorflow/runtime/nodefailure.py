@@ -34,6 +34,8 @@ def diverged(error: NonDeterminismError, address: str, node: str) -> Failure:
         "address": error.address,
         "expected": error.expected,
         "got": error.got,
+        "seq": error.seq,
+        "place": error.place,
     }
     return evolve(failure, type="fatal", details=details)
 

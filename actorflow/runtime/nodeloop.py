@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import Any, NoReturn, Protocol
 
 from actorflow.errors import NotDurableError
+from actorflow.runtime.nodeplace import awaiting, calling
 
 logger = logging.getLogger(__name__)
 
@@ -167,6 +168,13 @@ class NodeLoop(asyncio.AbstractEventLoop):
     def next_call(self) -> str:
         """Return the number of the running task's next call."""
         return self._path().next_call()
+
+    def place(self) -> str | None:
+        """Return the line of code that is being run, or at which the node waits."""
+        here = calling(NodeLoop.run_ready.__code__) if self._running else None
+        if here is not None:
+            return here
+        return None if self._main is None else awaiting(self._main.get_coro())
 
     def _path(self) -> Path:
         task = asyncio.current_task(self)

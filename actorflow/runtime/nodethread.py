@@ -22,6 +22,7 @@ from actorflow.runtime.jobs import Job, Raised, Returned
 from actorflow.runtime.nodecontext import Context, Question
 from actorflow.runtime.nodehost import NodeHost
 from actorflow.runtime.nodeloop import Gone, NodeLoop
+from actorflow.runtime.nodeplace import working
 from actorflow.runtime.run import Run
 
 
@@ -36,10 +37,12 @@ class Wanted(NamedTuple):
 class NodeJob(Job):
     """The run of a node's function, from its top."""
 
-    __slots__ = ()
+    __slots__ = ("thread",)
+    thread: int
 
     def run(self) -> None:
         """Run the function, and tell how it ended."""
+        self.thread = threading.get_ident()
         try:
             ended: Returned | Raised = Returned(self, self._value())
         except BaseException as error:  # noqa: BLE001 - user code may raise anything
@@ -146,6 +149,11 @@ class NodeThread:
                 raise
         else:
             wanted.reply.set(value)
+
+    def place(self) -> str | None:
+        """Return the line of code at which the thread made its last call."""
+        threads = [getattr(job, "thread", None) for job in self._jobs]
+        return working(threads[-1]) if threads else None
 
     def take_end(self, ended: Returned | Raised) -> None:
         """Take in how a thread ended, if it is one of these."""

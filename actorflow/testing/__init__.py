@@ -5,7 +5,7 @@ from actorflow.actors.manual import ManualDispatcher
 from actorflow.testing.blob_contract import BlobStoreContract
 from actorflow.testing.faults import Crash, CrashingLog
 from actorflow.testing.log_contract import EventLogContract
-from actorflow.testing.replayer import Divergence, Replayer, ReplayError
+from actorflow.testing.replayer import Divergence, Replayed, Replayer, ReplayError
 from actorflow.testing.runtimes import runtime
 from actorflow.testing.simulation import CrashReport, End, Simulation, SimulationError
 
@@ -19,6 +19,7 @@ __all__ = [
     "EventLogContract",
     "ManualDispatcher",
     "ReplayError",
+    "Replayed",
     "Replayer",
     "Simulation",
     "SimulationError",

@@ -8,6 +8,7 @@ history, in its order, and what the code decides must be what the history has.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from attrs import frozen
 
 from actorflow.errors import NonDeterminismError
 from actorflow.log.codec import Codec
-from actorflow.log.port import EventLog
+from actorflow.log.port import EventLog, StreamRow
 from actorflow.log.sqlite import SQLiteLog
+from actorflow.model.definition import Workflow
 from actorflow.model.events import Recorded
+from actorflow.model.state import ENDED
 from actorflow.runtime.registry import as_workflow
 from actorflow.testing.replaying import Replay
 from actorflow.testing.runtimes import runtime
@@ -35,6 +38,7 @@ class Divergence:
         address: where it was recorded.
         expected: what the history has there.
         got: what the code does instead.
+        place: the line of a dynamic node's code that does it, if it is one's.
     """
 
     execution_id: str
@@ -42,13 +46,47 @@ class Divergence:
     address: str
     expected: str
     got: str
+    place: str | None = None
 
     def __str__(self) -> str:
         where = f" at {self.address}" if self.address else ""
+        place = f" at {self.place}" if self.place else ""
         return (
             f"{self.execution_id}: event {self.seq}{where}: expected {self.expected}, "
-            f"got {self.got}"
+            f"got {self.got}{place}"
         )
+
+
+@frozen
+class Replayed:
+    """What became of one execution's history.
+
+    Attributes:
+        status: how far the execution had come.
+        events: how many it has.
+        divergence: the first event that today's code does not lead to, if there is one.
+        refused: the definition has another fingerprint than the one it was recorded
+            with, and does not name that as compatible; so a runtime with this code
+            would not go on with the execution.
+    """
+
+    execution_id: str
+    workflow: str
+    status: str
+    events: int
+    fingerprint: str | None
+    divergence: Divergence | None = None
+    refused: bool = False
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the execution is over, so that nobody will go on with it."""
+        return self.status in ENDED
+
+    @property
+    def fits(self) -> bool:
+        """Whether today's code leads to the history, and may go on with it."""
+        return self.divergence is None and not (self.refused and not self.has_ended)
 
 
 class ReplayError(AssertionError):
@@ -88,54 +126,81 @@ class Replayer:
         Raises:
             ReplayError: with the first divergence of every execution that has one.
         """
-        name = as_workflow(definition).name
-        log = self._opened()
-        checked, found = 0, list[Any]()
-        try:
-            for name_, history in _histories(log, name, execution_id):
-                checked += 1
-                found += self._compare(definition, name_, history)
-        finally:
-            if log is not self._log:
-                log.close()
+        replayed = list(self.replay(definition, execution_id=execution_id))
+        found = [each.divergence for each in replayed if each.divergence is not None]
         if found:
             raise ReplayError(found)
-        return checked
+        return len(replayed)
 
-    def _opened(self) -> EventLog:
-        if isinstance(self._log, str | Path):
-            return SQLiteLog(self._log, codec=Codec(), read_only=True)
-        return self._log
+    def replay(
+        self, definition: Any, *, execution_id: str | None = None
+    ) -> Iterator[Replayed]:
+        """Yield what becomes of every execution of *definition*, or of one.
+
+        Executions that were recorded with another version of it are replayed as well.
+        """
+        workflow = as_workflow(definition)
+        with self._opened() as log:
+            for row in _rows(log, workflow.name, execution_id):
+                history = list(log.read(row.id))
+                yield Replayed(
+                    row.name,
+                    row.type,
+                    row.status,
+                    len(history),
+                    row.fingerprint,
+                    self._compare(definition, workflow, row.name, history),
+                    row.fingerprint
+                    not in (workflow.fingerprint, *workflow.compatible_with),
+                )
+
+    @contextmanager
+    def _opened(self) -> Iterator[EventLog]:
+        if not isinstance(self._log, str | Path):
+            yield self._log
+            return
+        with SQLiteLog(self._log, codec=Codec(), read_only=True) as log:
+            yield log
 
     def _compare(
-        self, definition: Any, execution_id: str, history: list[Recorded]
-    ) -> Iterator[Divergence]:
+        self,
+        definition: Any,
+        workflow: Workflow,
+        execution_id: str,
+        history: list[Recorded],
+    ) -> Divergence | None:
         with runtime(definition, activities=self._activities) as rt:
-            replay = Replay(rt, as_workflow(definition), execution_id, history)
+            replay = Replay(rt, workflow, execution_id, history)
             try:
                 difference = replay.run()
+                if difference is None:
+                    return None
+                recorded, got = difference
+                place = getattr(got, "place", None) or replay.place(recorded.address)
             finally:
                 replay.close()
-        if difference is not None:
-            recorded, got = difference
-            yield Divergence(
-                execution_id,
-                recorded.seq,
-                recorded.address,
-                described(recorded.event),
-                got if isinstance(got, str) else described(got),
-            )
+        return Divergence(
+            execution_id,
+            recorded.seq,
+            recorded.address,
+            described(recorded.event),
+            got if isinstance(got, str) else described(got),
+            place,
+        )
 
 
-def _histories(
+def _rows(
     log: EventLog, workflow: str, execution_id: str | None
-) -> Iterator[tuple[str, list[Recorded]]]:
+) -> Iterator[StreamRow]:
+    if execution_id is not None:
+        row = log.find(KIND, execution_id)
+        if row is not None and row.type == workflow:
+            yield row
+        return
     before = None
     while True:
         rows = log.rows(KIND, type=workflow, before=before, limit=PAGE)
-        for row in rows:
-            if execution_id in (None, row.name):
-                yield row.name, list(log.read(row.id))
+        yield from rows
         if len(rows) < PAGE:
             return
         before = (rows[-1].created_at, rows[-1].id)

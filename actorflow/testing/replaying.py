@@ -23,6 +23,8 @@ from actorflow.runtime.fanout import FanActor
 from actorflow.runtime.messages import Ended, Settle
 from actorflow.runtime.nodecalls import Calls
 from actorflow.runtime.nodehost import NodeHost
+from actorflow.runtime.nodeloop import NodeLoop
+from actorflow.runtime.nodeplace import calling
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.runtime import Runtime
 
@@ -118,11 +120,9 @@ class _Node(DynamicActor):
         return 0.0 if run.expects(self.address, failed) else None
 
     def _fail_execution(self, calls: Calls) -> None:
-        error = calls.diverged
-        assert error is not None
         run = self.run
         assert isinstance(run, ReplayedRun)
-        run.differs(error)
+        run.differs(self.divergence(calls))
 
 
 class _Wake(Settle):
@@ -147,6 +147,7 @@ class ReplayedRun(Run):
 
     Attributes:
         difference: the first event that was not led to, and what was instead.
+        place: the line of code that led to something else, if one did.
     """
 
     def __init__(
@@ -163,6 +164,7 @@ class ReplayedRun(Run):
         self._extra: list[Recorded] = []
         self._latest: Recorded | None = None
         self.difference: Difference | None = None
+        self.place: str | None = None
 
     # -- what the engine records -------------------------------------------------------
 
@@ -233,6 +235,7 @@ class ReplayedRun(Run):
         self._skip_matched()
         if self.difference is None and self._left:
             self.difference = (self._left[0], got)
+            self.place = calling(NodeLoop.run_ready.__code__)
 
     def _skip_matched(self) -> None:
         while self._left and self._left[0].seq in self._matched:
@@ -425,6 +428,17 @@ class Replay:
         if self._defect is not None:
             run.differs(f"{type(self._defect).__name__}: {self._defect}")
         return run.difference
+
+    def place(self, address: str) -> str | None:
+        """Return the line of code of the node that looks after *address*, if any."""
+        if self._run.place is not None:
+            return self._run.place
+        while address:
+            ref = self._run.actors.get(address)
+            if ref is not None and isinstance(ref.actor, DynamicActor):
+                return ref.actor.place()
+            address = parent_of(address)
+        return None
 
     def _react(self) -> bool:
         """Let the engine react; return whether all is well."""

@@ -128,6 +128,10 @@ def test_a_difference_is_reported(
         error = rt.get("n").wait().error
     assert error is not None
     assert "actorflow.errors:NonDeterminismError" in error.exceptions
+    place = error.details.pop("place")
+    assert f"{Path(__file__).name}:" in place
+    assert place.endswith((f" in {version.__name__}", " in inner"))
+    assert error.details.pop("seq") >= 4
     assert error.details == {
         "address": f"main/node/{address}",
         "expected": expected,
