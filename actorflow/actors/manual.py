@@ -24,10 +24,13 @@ class ManualDispatcher:
     Args:
         clock: the virtual time of its timers; `clock.advance` runs this dispatcher.
         seed: shuffles who is next, reproducibly; without one, first come first served.
+
+    Attributes:
+        before_turn: called with whoever gets the next turn, if set.
     """
 
     def __init__(
-        self, clock: VirtualClock | None = None, *, seed: int | None = None
+        self, clock: VirtualClock | None = None, *, seed: int | str | None = None
     ) -> None:
         self.clock = clock or VirtualClock()
         self.clock.drive_by(self.advance)
@@ -41,6 +44,7 @@ class ManualDispatcher:
         self._throughput = THROUGHPUT if seed is None else 1
         self._running = threading.RLock()
         self.stopped = False
+        self.before_turn: Callable[[Runnable], object] | None = None
 
     def wake_when_idle(self, runnable: Runnable) -> None:
         """Give the runnable a turn when nobody else wants one."""
@@ -61,6 +65,8 @@ class ManualDispatcher:
             runnable = None if self.stopped else self._next()
             if runnable is None:
                 return False
+            if self.before_turn is not None:
+                self.before_turn(runnable)
             before, current.waiter = current.waiter, self
             try:
                 runnable.turn(self._throughput)

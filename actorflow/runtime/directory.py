@@ -291,6 +291,9 @@ class Directory(PooledActor):
 
     def _enter(self, run: Run) -> None:
         """Give a run its actor."""
+        stale = self._runs.get(run.id)
+        if stale is not None:  # other processes have had it since, and are gone
+            self._leave(stale[0])
         self._services.writer.watch(run.stream, self._tell_lost)
         run.spawn(ExecutionActor, "")
         self._runs[run.id] = (run, run.actors[""])
@@ -484,7 +487,8 @@ class Directory(PooledActor):
         self._abandoned.clear()
 
     def _take_over(self, row: StreamRow) -> None:
-        if row.name in self._runs or row.name in self._loading:
+        known = self._runs.get(row.name)
+        if row.name in self._loading or (known and known[0].stream.epoch > row.epoch):
             return  # a command has brought it here already
         try:
             workflow = self._definition_of(row)
@@ -558,7 +562,8 @@ class Directory(PooledActor):
             self._recover()
         # Something may have come for executions whose process has died since.
         self._look(afresh=True)
-        self._later(Renew(), self._renew_every)
+        if self._shared:
+            self._later(Renew(), self._renew_every)
 
     def _renewed(self, _: Any, error: Exception | None) -> None:
         if isinstance(error, LogDamagedError):
@@ -568,7 +573,8 @@ class Directory(PooledActor):
 
     def _on_poll(self, _: Poll) -> None:
         self._look()
-        self._later(Poll(), POLL)
+        if self._shared:
+            self._later(Poll(), POLL)
 
     def _look(self, *, afresh: bool = False) -> None:
         """Take in what others have written; a log that fails is told once."""

@@ -74,6 +74,10 @@ class ExecutionActor(ScopeActor):
                 self._answer_question(message)
             else:
                 self._do(message)
+            if self.run.state.outcome is not None:
+                # It was brought back, or kept, for this command alone.
+                run = self.run
+                run.after_durable(run.services.changed, run, run.state.status)
         super().handle(message)
         if self.run.state.compensating is not None:
             self._compensate(self.run.state.compensating)

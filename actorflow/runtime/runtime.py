@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
+from random import Random
 from threading import Thread
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -126,6 +127,7 @@ class Runtime:
         dispatcher: Any = None,
         executors: Executors | None = None,
         codec: Codec | None = None,
+        seed: int | str | None = None,
     ) -> None:
         _check_settings(
             {
@@ -180,6 +182,7 @@ class Runtime:
             crashed=self._crashed,
             publish=self._notifier.publish if self._notifier else None,
             bells=self.bells,
+            random=Random(seed),
         )
         # Their own dispatcher: commands of entities are users' code, and may be slow.
         self._entity_system = (
@@ -198,7 +201,11 @@ class Runtime:
             renew_every=LEASE / 3,
             shared=not self.is_virtual,
         )
-        self._ask(Ready)
+        try:
+            self._ask(Ready)
+        except BaseException:  # nobody has it yet, so nobody else would close it
+            self.close()
+            raise
 
     def _open(self, log: str | Path | EventLog, durability: Durability) -> EventLog:
         if not isinstance(log, str | Path):

@@ -1,39 +1,27 @@
 """`Simulation`: the whole runtime in one thread, in virtual time, from a seed.
 
-The same seed gives the same run, to the last event. A simulation can be crashed at
-every write to its log; whatever happens, the execution must end as it would have.
+The same seed gives the same run, to the last event and the last turn. A simulation can
+be crashed at every write to its log, and plagued by whatever else `Faults` has; the
+execution must end as it would have ended.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import evolve, field, frozen
 
-from actorflow.actors.clock import VirtualClock
-from actorflow.actors.manual import ManualDispatcher
 from actorflow.log.codec import Codec
-from actorflow.log.memory import MemoryLog
-from actorflow.log.memory_store import MemoryStore
-from actorflow.model import events as ev
 from actorflow.model.events import Recorded
-from actorflow.model.fold import apply
-from actorflow.model.state import ENDED, ExecutionState
-from actorflow.runtime.handle import ExecutionHandle
-from actorflow.runtime.jobs import Job
-from actorflow.runtime.runtime import Runtime
-from actorflow.testing.faults import Crash, CrashingLog
-from actorflow.testing.lockstep import LockstepExecutors
-from actorflow.testing.runtimes import runtime
+from actorflow.testing.drive import EXECUTION, Driver, Outside
+from actorflow.testing.faults import Fate, Faults
+from actorflow.testing.laws import SimulationError, check_history
+from actorflow.testing.outside import Action
+from actorflow.testing.world import Setup, World
 
-EXECUTION = "simulated"
-_TURNS = 10_000
-
-
-class SimulationError(AssertionError):
-    """A promise was broken; the message says which, where, and how to see it again."""
+__all__ = ["CrashReport", "End", "FaultReport", "Simulation", "SimulationError"]
 
 
 @frozen
@@ -43,6 +31,9 @@ class End:
     Attributes:
         attempts: how often an activity was begun, by (address, visit).
         writes: how many writes the log took, crashes included.
+        faults: what went wrong, in order; `Simulation.run` takes it as ``faults=``.
+        trace: every turn, write, fault and jump of time.
+        compared: how often the state in memory was compared with the log's.
     """
 
     status: str
@@ -51,10 +42,13 @@ class End:
     events: tuple[Recorded, ...]
     attempts: Mapping[tuple[str, int], int]
     writes: int
+    faults: tuple[str, ...] = ()
+    trace: tuple[str, ...] = field(default=(), repr=False)
+    compared: int = 0
 
     @property
     def outcome(self) -> tuple[Any, ...]:
-        """What must be the same however often the process died."""
+        """What must be the same whatever went wrong."""
         return (self.status, self.output, self.error)
 
 
@@ -66,44 +60,19 @@ class CrashReport:
     end: End
 
 
-@define
-class _Witness:
-    """Sees every attempt begin, and checks that it was allowed to."""
+@frozen
+class FaultReport:
+    """What `Simulation.survive` has tried: every run ended the same.
 
-    log: MemoryLog
-    attempts: dict[tuple[str, int], int] = field(factory=dict)
+    Attributes:
+        runs: how many.
+        faults: how often what went wrong, by kind.
+        end: of the run without faults.
+    """
 
-    broken: SimulationError | None = None
-
-    def saw(self, job: Job) -> None:
-        """Count an attempt; note it if it may not begin."""
-        if not job.attempt:
-            return  # a handler, which is part of a node's attempt
-        row = self.log.find("execution", EXECUTION)
-        state = _replayed(self.log, row.id) if row else ExecutionState()
-        activation = state.activations.get(job.address)
-        if activation is None:
-            msg = (
-                f"{job.address} runs although the log says it has ended, or has not "
-                f"yet begun (event {state.version})"
-            )
-            self.broken = SimulationError(msg)
-            return
-        key = (job.address, activation.visit)
-        self.attempts[key] = self.attempts.get(key, 0) + 1
-
-
-class _Witnessed(LockstepExecutors):
-    """Executors that let a witness see every job."""
-
-    def __init__(self, dispatcher: ManualDispatcher, witness: _Witness) -> None:
-        super().__init__(dispatcher)
-        self._witness = witness
-
-    def submit(self, job: Job) -> None:
-        """Begin *job*, unless that breaks a promise."""
-        self._witness.saw(job)
-        super().submit(job)
+    runs: int
+    faults: Mapping[str, int]
+    end: End
 
 
 class Simulation:
@@ -113,9 +82,12 @@ class Simulation:
         definition: what is executed.
         inputs: its inputs by name.
         activities: for graphs that name their activities.
-        seed: who is next, whenever several could be.
+        seed: who is next, whenever several could be, and what chance has.
         signals: what the outside sends when the execution waits for nothing else: one
             payload, or a list of them, by topic.
+        answers: what people answer, by the id of the question.
+        script: what else the outside does, and when: see `Action`.
+        codec: makes the codec of every process, for classes of your own.
         settings: anything else that `Runtime` takes.
 
     Waits for a time are over when nothing else can happen; pauses are resumed.
@@ -129,145 +101,147 @@ class Simulation:
         activities: Iterable[Any] = (),
         seed: int = 0,
         signals: Mapping[str, Any] | None = None,
+        answers: Mapping[str, Any] | None = None,
+        script: Iterable[Action] = (),
+        codec: Callable[[], Codec] = Codec,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        self._definition = definition
-        self._inputs = dict(inputs or {})
-        self._activities = list(activities)
-        self._seed = seed
-        self._signals = dict(signals or {})
-        self._settings = dict(settings or {})
+        given = dict(settings or {})
+        self._setup = Setup([definition], list(activities), seed, codec, given)
+        self._outside = Outside(
+            definition,
+            dict(inputs or {}),
+            dict(signals or {}),
+            dict(answers or {}),
+            tuple(script),
+        )
 
-    def run(self) -> End:
-        """Run to the end without a fault."""
-        return self._run(None, after=False)
+    def run(self, *, faults: Faults | Iterable[str] = ()) -> End:
+        """Run to the end.
 
-    def crash_everywhere(self) -> CrashReport:
+        Args:
+            faults: chances of what may go wrong; or what shall, as `End.faults` has it.
+
+        Raises:
+            SimulationError: an invariant was broken, or nothing leads to an end.
+        """
+        return self._run(self._setup.seed, faults)
+
+    def crash_everywhere(self, *, turns: bool = False) -> CrashReport:
         """Die before and after every write, each time resume, and compare the ends.
+
+        Args:
+            turns: die after every turn of every actor and activity as well.
 
         Raises:
             SimulationError: an execution ended in another way than without the crash,
                 something recorded ran again, or live and replayed state differ.
         """
         expected = self.run()
+        kinds = [("crash before write", expected.writes)]
+        kinds += [("crash after write", expected.writes)]
+        if turns:
+            count = sum(" p1 " in line for line in expected.trace)
+            kinds += [("crash after turn", count)]
         points = 0
-        for at in range(1, expected.writes + 1):
-            for after in (False, True):
+        for kind, count in kinds:
+            for number in range(1, count + 1):
                 points += 1
-                self._compare(expected, self._run(at, after=after), at, after=after)
+                plan = (f"{kind} {number}",)
+                self._compare(expected, self._run(self._setup.seed, plan))
         return CrashReport(points, expected)
 
-    def _compare(self, expected: End, end: End, at: int, *, after: bool) -> None:
-        where = f"crash {'after' if after else 'before'} write {at}, seed {self._seed}"
-        if end.outcome != expected.outcome:
-            msg = f"{where}: ended as {end.outcome}, not as {expected.outcome}"
-            raise SimulationError(msg)
-        repeated = {
-            key: count - expected.attempts.get(key, 0)
-            for key, count in end.attempts.items()
-            if count > max(expected.attempts.get(key, 0), 1) + 1
-        }
-        if repeated:
-            msg = f"{where}: one crash repeated attempts more than once: {repeated}"
-            raise SimulationError(msg)
+    def survive(self, runs: int = 100, *, faults: Faults | None = None) -> FaultReport:
+        """Run again and again, each time with other faults and in another order.
 
-    def _run(self, crash_at: int | None, *, after: bool) -> End:
-        store, clock = MemoryStore(), VirtualClock()
-        log = self._log(store, clock, crash_at, after=after)
-        attempts: dict[tuple[str, int], int] = {}
+        Args:
+            runs: how often.
+            faults: chances of what may go wrong.
+
+        Raises:
+            SimulationError: a run ended in another way than without faults, or broke an
+                invariant; with the fewest of its faults that suffice for that.
+        """
+        expected, faults = self.run(), faults or Faults()
+        happened: Counter[str] = Counter()
+        for seed in range(self._setup.seed, self._setup.seed + runs):
+            fate = Fate(seed, faults)
+            try:
+                self._compare(expected, self._meet(seed, fate))
+            except SimulationError as error:
+                raise self._shortest(expected, seed, fate, error) from error
+            happened.update(name.rpartition(" ")[0] for name in fate.struck)
+        return FaultReport(runs, happened, expected)
+
+    # -- a run -------------------------------------------------------------------------
+
+    def _run(self, seed: int, faults: Faults | Iterable[str]) -> End:
+        fate = Fate(seed, faults)
         try:
-            self._live(log, clock, attempts)
-        except Crash:
-            log.abandon()
-            self._live(self._log(store, clock, None, after=after), clock, attempts)
-        return _end(MemoryLog(store=store, clock=clock.time), attempts, log.writes)
+            return self._meet(seed, fate)
+        except SimulationError as error:
+            raise SimulationError(self._how_to_see(error, seed, fate.struck)) from error
 
-    def _log(
-        self, store: MemoryStore, clock: VirtualClock, at: int | None, *, after: bool
-    ) -> CrashingLog:
-        return CrashingLog(
-            at=at, after=after, store=store, codec=Codec(), clock=clock.time
+    def _meet(self, seed: int, fate: Fate) -> End:
+        """Let *fate* have its way with a run."""
+        world = World(evolve(self._setup, seed=seed), fate)
+        driver = Driver(world, self._outside)
+        with world.closing():
+            try:
+                driver.drive()
+            except SimulationError as error:
+                last = "\n  ".join(world.trace[-12:])
+                raise SimulationError(f"{error}\nthe last turns:\n  {last}") from error
+            return _end(world, fate)
+
+    def _compare(self, expected: End, end: End) -> None:
+        if end.outcome != expected.outcome:
+            raise SimulationError(
+                self._how_to_see(
+                    f"ended as {end.outcome}, not as {expected.outcome}",
+                    self._setup.seed,
+                    end.faults,
+                )
+            )
+
+    def _shortest(
+        self, expected: End, seed: int, fate: Fate, error: SimulationError
+    ) -> SimulationError:
+        """Leave out one fault after the other, as long as the run goes wrong."""
+        plan = list(fate.struck)
+        for name in list(plan):
+            fewer = [other for other in plan if other != name]
+            try:
+                self._compare(expected, self._meet(seed, Fate(seed, fewer)))
+            except SimulationError as still:
+                plan, error = fewer, still
+        return SimulationError(self._how_to_see(error, seed, plan))
+
+    def _how_to_see(self, what: Any, seed: int, plan: Sequence[str]) -> str:
+        text = str(what).partition("\nto see it again")[0]
+        return (
+            f"{text}\nto see it again: Simulation(..., seed={seed})"
+            f".run(faults={list(plan)!r})"
         )
 
-    def _live(
-        self, log: CrashingLog, clock: VirtualClock, attempts: dict[Any, int]
-    ) -> None:
-        """Be a process: open the log, drive the execution to its end, leave."""
-        witness = _Witness(log, attempts)
-        definitions = [self._definition]
-        with runtime(
-            *definitions,
-            activities=self._activities,
-            log=log,
-            clock=clock,
-            seed=self._seed,
-            executors=lambda dispatcher: _Witnessed(dispatcher, witness),
-            **self._settings,
-        ) as rt:
-            run = rt.start(self._definition, execution_id=EXECUTION, **self._inputs)
-            self._drive(rt, run)
-            if witness.broken is not None:
-                raise witness.broken
-            _check_folds(rt, log)
 
-    def _drive(self, rt: Runtime, run: ExecutionHandle) -> None:
-        """Be the outside world, until there is nothing left to wait for."""
-        pending = {
-            topic: deque(_listed(value)) for topic, value in self._signals.items()
-        }
-        consumed = [e.event.topic for e in run.history() if _is_signal(e)]
-        for topic in consumed:
-            pending[topic].popleft()
-        for _ in range(_TURNS):
-            result = run.wait()
-            if result.status in ENDED:
-                return
-            rest = result.suspension
-            assert rest is not None
-            topic = next((t for t in rest.topics if pending.get(t)), None)
-            if rest.reason == "paused":
-                rt.resume(run.id)
-            elif topic is not None:
-                rt.signal(run.id, topic, pending[topic].popleft())
-            elif rest.wake_at is not None:
-                rt.clock.advance(max(0.0, rest.wake_at - rt.clock.time()))
-            else:
-                msg = f"nothing can move the execution: it waits for {rest.topics}"
-                raise SimulationError(msg)
-        msg = f"no end in sight after {_TURNS} turns, seed {self._seed}"
-        raise SimulationError(msg)
-
-
-def _end(log: MemoryLog, attempts: Mapping[Any, int], writes: int) -> End:
-    row = log.find("execution", EXECUTION)
-    assert row is not None
-    events = tuple(log.read(row.id))
-    state = _replayed(log, row.id)
+def _end(world: World, fate: Fate) -> End:
+    account = world.ledger.of(world.processes[0].log, EXECUTION)
+    assert account is not None
+    for each in world.ledger.accounts.values():
+        check_history(each.events)
+    state = account.state
     error = (
         None if state.error is None else f"{state.error.type}: {state.error.message}"
     )
-    return End(state.status, state.output, error, events, attempts, writes)
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _is_signal(recorded: Recorded) -> bool:
-    return isinstance(recorded.event, ev.SignalReceived)
-
-
-def _replayed(log: MemoryLog, stream: int) -> ExecutionState:
-    state = ExecutionState()
-    for recorded in log.read(stream):
-        apply(state, recorded)
-    return state
-
-
-def _check_folds(rt: Runtime, log: MemoryLog) -> None:
-    """Compare the status that was kept beside the events with what they say."""
-    row = rt.row(EXECUTION)
-    state = _replayed(log, row.id)
-    if row.status != state.status:
-        msg = f"the log lists {row.status!r}, but its events say {state.status!r}"
-        raise SimulationError(msg)
+    return End(
+        state.status,
+        state.output,
+        error,
+        tuple(account.events),
+        world.ledger.attempts,
+        world.ledger.writes,
+        tuple(fate.struck),
+        tuple(world.trace),
+        world.ledger.compared,
+    )

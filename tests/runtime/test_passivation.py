@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 import actorflow as af
 from actorflow.actors.clock import VirtualClock
 from actorflow.log.memory import MemoryLog
@@ -98,3 +100,19 @@ def test_a_sleeper_whose_time_came_while_nobody_ran_is_awaited() -> None:
     log = MemoryLog(store=store, clock=clock.time)
     with runtime(SLEEPING, clock=clock, log=log) as rt:
         assert rt.get("a").wait().status == "completed"
+
+
+def test_an_ended_execution_leaves_again_when_a_command_was_refused() -> None:
+    """It is looked at to refuse the command, and is not kept for that."""
+    flow = af.Flow("f").wait_signal("go")
+    with runtime(flow) as rt:
+        done, gone = rt.start(flow), rt.start(flow)
+        done.signal("go")
+        gone.cancel()
+        done.result()
+        with pytest.raises(af.ExecutionError):
+            done.retry()
+        gone.cancel()
+        rt.clock.advance(1)
+
+        assert in_memory(rt) == set()

@@ -1,0 +1,67 @@
+"""Executions that pass from process to process, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+
+import actorflow as af
+from actorflow.actors.clock import VirtualClock
+from actorflow.log.memory import MemoryLog
+from actorflow.log.memory_store import MemoryStore
+from actorflow.runtime.directory import Renew
+from actorflow.testing import runtime
+
+
+@af.activity(retry=af.Retry(max_attempts=2, initial=60, jitter=0))
+def second_time(ctx: af.ActivityContext) -> int:
+    """Fail once."""
+    if ctx.attempt == 1:
+        raise ConnectionError("not yet")
+    return ctx.attempt
+
+
+BUSY = af.Flow("busy").then(second_time, into="r").output("r").build()
+RESTING = af.Flow("resting").sleep(60).wait_signal("go").output("go").build()
+
+
+@contextmanager
+def robbed(flow: Any) -> Iterator[tuple[af.Runtime, af.ExecutionHandle]]:
+    """Give a process that was thought dead; its successor is dead by now."""
+    store, clock = MemoryStore(), VirtualClock()
+    log = MemoryLog(store=store, clock=clock.time)
+    with runtime(flow, log=log, clock=clock) as rt:
+        run = rt.start(flow, execution_id="x")
+        rt.clock.advance(1)
+        thief = MemoryLog(store=store, clock=lambda: clock.time() + 3600)
+        thief.claim("execution", "x")
+        thief.abandon()
+        yield rt, run
+
+
+def test_an_execution_comes_back_to_the_process_that_had_lost_it() -> None:
+    """It takes it up from the log, although it still has it in memory."""
+    with robbed(BUSY) as (rt, run):
+        rt._directory.put(Renew())
+        rt.clock.advance(120)
+
+        assert run.result() == 2
+
+
+@pytest.mark.parametrize("looks_first", [True, False])
+def test_a_rest_is_gone_on_with_by_the_process_that_had_lost_it(
+    looks_first: bool,  # noqa: FBT001
+) -> None:
+    """Its time comes, and its signal."""
+    with robbed(RESTING) as (rt, run):
+        if looks_first:
+            rt._directory.put(Renew())
+        rt.clock.advance(120)
+        for _ in range(2):  # by the first it may learn that it is stale
+            with suppress(af.ActorflowError):
+                run.signal("go", "now", key="k")
+
+        assert run.result() == "now"
