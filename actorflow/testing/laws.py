@@ -9,7 +9,7 @@ import attrs
 
 from actorflow.model import events as ev
 from actorflow.model.events import Recorded
-from actorflow.model.state import ENDED, ExecutionState, lies_in
+from actorflow.model.state import ENDED, ExecutionState
 
 _ENDS = (ev.ExecutionCompleted, ev.ExecutionFailed, ev.ExecutionCancelled)
 _RESTING = ("suspended", "paused")
@@ -51,7 +51,7 @@ def _check_completions(events: Sequence[Recorded]) -> None:
         if isinstance(event, ev.ExecutionStarted):
             done.clear()
         elif isinstance(event, ev.ActivationStarted):
-            for other in [a for a in done if lies_in(a, address)]:
+            for other in [a for a in done if _lies_in(a, address)]:
                 del done[other]
         elif isinstance(event, ev.ActivationCompleted):
             if address in done:
@@ -59,6 +59,10 @@ def _check_completions(events: Sequence[Recorded]) -> None:
             done[address] = recorded.seq
         elif isinstance(event, ev.AttemptStarted) and address in done:
             _broken(recorded, f"had completed, at event {done[address]}")
+
+
+def _lies_in(address: str, root: str) -> bool:
+    return address == root or address.startswith((f"{root}/", f"{root}[", f"{root}@"))
 
 
 def _check_signals(events: Sequence[Recorded]) -> None:
