@@ -33,6 +33,7 @@ from actorflow.errors import (
     LogUnavailableError,
     LogVersionError,
     LoopLimitError,
+    MissingTagsError,
     NodeFailed,
     NonDeterminismError,
     NotALogError,
@@ -76,6 +77,7 @@ from actorflow.runtime.handle import (
 )
 from actorflow.runtime.nodecontext import Context
 from actorflow.runtime.runtime import Runtime
+from actorflow.runtime.worker import Worker
 
 __all__ = [
     "Activity",
@@ -126,6 +128,7 @@ __all__ = [
     "LoopLimitError",
     "Map",
     "MemoryBlobs",
+    "MissingTagsError",
     "NodeFailed",
     "NonDeterminismError",
     "NotALogError",
@@ -150,6 +153,7 @@ __all__ = [
     "UnreadableError",
     "UnrecordableError",
     "WaitSignal",
+    "Worker",
     "Workflow",
     "activity",
     "dynamic",

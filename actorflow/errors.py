@@ -65,6 +65,20 @@ class UnknownDefinitionError(ActorflowError):
         )
 
 
+class MissingTagsError(ActorflowError):
+    """An execution has tags that this runtime does not have, so it runs elsewhere."""
+
+    def __init__(self, execution_id: str, tags: Sequence[str]) -> None:
+        super().__init__(execution_id, tuple(tags))
+        self.execution_id, self.tags = execution_id, tuple(tags)
+
+    def __str__(self) -> str:
+        return (
+            f"execution {self.execution_id!r} runs where the tags {list(self.tags)} "
+            "are; give them to the worker"
+        )
+
+
 class InputError(ActorflowError, ValueError):
     """The inputs given do not fit the definition; all problems are listed."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from actorflow import __version__
-from actorflow.cli import demo, reading, replaying, running, steering, tending
+from actorflow.cli import demo, reading, replaying, running, steering, tending, working
 from actorflow.cli.failures import (
     EXIT_CODES,
     INTERRUPTED,
@@ -67,6 +67,7 @@ def main(ctx: click.Context) -> None:
 
 for command in (
     *running.COMMANDS,
+    *working.COMMANDS,
     *reading.COMMANDS,
     *replaying.COMMANDS,
     *steering.COMMANDS,

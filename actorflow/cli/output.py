@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 COLOURS = {
+    "queued": "blue",
     "completed": "green",
     "failed": "red",
     "cancelled": "bright_black",

@@ -32,7 +32,15 @@ from actorflow.model.events import Recorded
 from actorflow.runtime.checkpoint import Checkpoint, checkpoint_of
 from actorflow.runtime.directory import fold
 
-STATUSES = ("running", "suspended", "paused", "completed", "failed", "cancelled")
+STATUSES = (
+    "queued",
+    "running",
+    "suspended",
+    "paused",
+    "completed",
+    "failed",
+    "cancelled",
+)
 WAITS = 3
 
 

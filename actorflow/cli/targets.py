@@ -65,6 +65,21 @@ def load_target(text: str, activities: Iterable[str] = ()) -> Target:
     return Target(text, options, definition, workflow, tuple(given))
 
 
+def load_targets(text: str, activities: Iterable[str] = ()) -> list[Target]:
+    """Return what TARGET names, or, where it names none, all workflows it has.
+
+    Raises:
+        Refusal: it cannot be found or imported, or has no workflow.
+        DefinitionError: it is nothing that can be executed.
+    """
+    if _has_name(text) or Path(text).suffix in GRAPHS:
+        return [load_target(text, activities)]
+    names = _workflows(_import(text))
+    if not names:
+        return [load_target(text, activities)]  # which says that there is none
+    return [load_target(f"{text}:{name}", activities) for name in names]
+
+
 def _has_name(text: str) -> bool:
     name = text.rpartition(":")[2]
     return ":" in text and all(part.isidentifier() for part in name.split("."))

@@ -104,6 +104,24 @@ def failure_data(failure: Failure) -> Data:
 
 
 @frozen
+class ExecutionQueued:
+    """It was put into the queue, for a process that has the definition to start it.
+
+    Attributes:
+        inputs: as the caller gave them, who may not have had the definition.
+        priority: every level above 0 is a head start of so many seconds, every one
+            below a handicap: see `HEAD_START`.
+        tags: what a process must have to run it.
+    """
+
+    workflow: str
+    inputs: dict[str, Data] = field(factory=dict)
+    attributes: dict[str, Data] = field(factory=dict)
+    priority: int = 0
+    tags: list[str] = field(factory=list)
+
+
+@frozen
 class ExecutionStarted:
     """The execution came to be, with everything it will ever need from its caller."""
 
@@ -174,6 +192,14 @@ class ExecutionRecovered:
 
     owner: str
     epoch: int
+
+
+@frozen
+class ExecutionReleased:
+    """Its process stopped in good order; attempts in flight are made once more.
+
+    Unlike those that a process took along when it died, they are held against nobody.
+    """
 
 
 @frozen
@@ -382,7 +408,8 @@ class ValueEmitted:
 
 
 Event = (
-    ExecutionStarted
+    ExecutionQueued
+    | ExecutionStarted
     | ExecutionCompleted
     | ExecutionFailed
     | ExecutionCancelled
@@ -391,6 +418,7 @@ Event = (
     | CompensationStarted
     | ExecutionRetried
     | ExecutionRecovered
+    | ExecutionReleased
     | SignalReceived
     | BranchStarted
     | BranchMoved
@@ -415,6 +443,7 @@ Event = (
 
 # On the wire for ever: a tag is never reused, a field never changes its meaning.
 TAGS: dict[str, type] = {
+    "execution.queued": ExecutionQueued,
     "execution.started": ExecutionStarted,
     "execution.completed": ExecutionCompleted,
     "execution.failed": ExecutionFailed,
@@ -424,6 +453,7 @@ TAGS: dict[str, type] = {
     "compensation.started": CompensationStarted,
     "execution.retried": ExecutionRetried,
     "execution.recovered": ExecutionRecovered,
+    "execution.released": ExecutionReleased,
     "signal.received": SignalReceived,
     "branch.started": BranchStarted,
     "branch.moved": BranchMoved,

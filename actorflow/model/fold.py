@@ -32,6 +32,7 @@ from actorflow.model.state import (
     item_key,
     lookup,
     parent_of,
+    rank_of,
     with_path,
 )
 
@@ -45,10 +46,26 @@ def apply(state: ExecutionState, recorded: Recorded) -> None:
 # -- the execution ---------------------------------------------------------------------
 
 
+def _execution_queued(state: ExecutionState, recorded: Recorded) -> None:
+    event: ev.ExecutionQueued = recorded.event
+    state.workflow, state.attributes = event.workflow, event.attributes
+    state.started_at = recorded.time
+    state.scope = Scope(event.inputs, {})
+    state.queued, state.tags = event, tuple(event.tags)
+    state.rank = rank_of(event, recorded.time)
+
+
 def _execution_started(state: ExecutionState, recorded: Recorded) -> None:
-    """Begin, or begin anew: a restarted execution keeps nothing but its log."""
+    """Begin, or begin anew: a restarted execution keeps nothing but its log.
+
+    What came while it was in the queue was meant for what begins now.
+    """
     event: ev.ExecutionStarted = recorded.event
+    was_queued = state.queued is not None
     fresh = ExecutionState(
+        tags=state.tags,
+        signals=state.signals if was_queued else {},
+        signal_keys=state.signal_keys if was_queued else set(),
         version=recorded.seq,
         workflow=event.workflow,
         fingerprint=event.fingerprint,
@@ -217,6 +234,13 @@ def _execution_recovered(state: ExecutionState, _: Recorded) -> None:
         if activation.phase == "running" and activation.kind == "activity":
             activation.phase = "interrupted"
             activation.interruptions += 1
+            state.weigh(activation)
+
+
+def _execution_released(state: ExecutionState, _: Recorded) -> None:
+    for activation in state.activations.values():
+        if activation.phase == "running" and activation.kind == "activity":
+            activation.phase = "interrupted"
             state.weigh(activation)
 
 
@@ -724,6 +748,7 @@ def _node_settled(state: ExecutionState, recorded: Recorded) -> None:
 
 
 _APPLY: dict[type, Callable[[ExecutionState, Recorded], None]] = {
+    ev.ExecutionQueued: _execution_queued,
     ev.ExecutionStarted: _execution_started,
     ev.ExecutionCompleted: _execution_completed,
     ev.ExecutionFailed: _execution_failed,
@@ -733,6 +758,7 @@ _APPLY: dict[type, Callable[[ExecutionState, Recorded], None]] = {
     ev.CompensationStarted: _compensation_started,
     ev.ExecutionRetried: _execution_retried,
     ev.ExecutionRecovered: _execution_recovered,
+    ev.ExecutionReleased: _execution_released,
     ev.SignalReceived: _signal_received,
     ev.BranchStarted: _branch_started,
     ev.BranchMoved: _branch_moved,

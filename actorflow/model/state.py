@@ -23,6 +23,17 @@ WINDOW = 1024
 
 ENDED = ("completed", "failed", "cancelled")
 
+HEAD_START = 300.0
+"""Seconds of waiting that one level of priority is worth, so that nobody starves."""
+
+
+def rank_of(queued: ev.ExecutionQueued, at: float) -> float:
+    """Return the place in the queue of what was *queued* *at* a time; lowest first.
+
+    It never changes, because everybody's waiting grows alike.
+    """
+    return at - queued.priority * HEAD_START
+
 
 @define
 class Pause:
@@ -353,6 +364,9 @@ class ExecutionState(Part):
 
     Attributes:
         version: seq of the last event.
+        queued: what was put into the queue, until it is started.
+        rank: its place there.
+        tags: what a process must have to run it.
         outcome: how it ended, or None.
         signals: received and not yet consumed, per topic, oldest first: (seq, payload).
         questions: addresses of open questions, by id.
@@ -373,6 +387,9 @@ class ExecutionState(Part):
     attributes: dict[str, Data] = field(factory=dict)
     started_at: float = 0.0
     finished_at: float | None = None
+    queued: ev.ExecutionQueued | None = None
+    rank: float | None = None
+    tags: tuple[str, ...] = ()
     outcome: str | None = None
     output: Data = None
     error: Failure | None = None
@@ -404,9 +421,11 @@ class ExecutionState(Part):
 
     @property
     def status(self) -> str:
-        """The first that applies: how it ended, running, paused, suspended."""
+        """The first that applies: how it ended, queued, running, paused, suspended."""
         if self.outcome:
             return self.outcome
+        if self.queued is not None:
+            return "paused" if self.paused else "queued"
         if self.busy_children or self.scope.failing or self.compensating:
             return "running"
         if self.paused or self.pauses or self._is_stopped():

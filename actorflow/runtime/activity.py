@@ -22,9 +22,6 @@ from actorflow.runtime.messages import Ended, Rang, Reported, Requested, TimedOu
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work
 
-MAX_INTERRUPTIONS = 5
-"""How often a process may die while an activity runs until that is given up."""
-
 
 class Passed:
     """A value that the activity has yielded is durable."""
@@ -105,7 +102,7 @@ class ActivityActor(RunActor):
 
     def _start_again(self, activation: Activation) -> None:
         """Run what was running when a process died; not what kills every process."""
-        if activation.interruptions < MAX_INTERRUPTIONS:
+        if activation.interruptions < self.run.services.max_interruptions:
             self._start_attempt(activation)
             return
         failure = Failure(

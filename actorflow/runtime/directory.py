@@ -22,35 +22,42 @@ from actorflow.errors import (
     ExecutionNotFoundError,
     LogDamagedError,
     LogError,
+    MissingTagsError,
     OwnedError,
     RuntimeClosedError,
     StreamExistsError,
     UnknownDefinitionError,
     UnrecordableError,
 )
-from actorflow.log.port import EventLog, Reach, Stream, StreamRow, Write
+from actorflow.log.port import EventLog, Stream, StreamRow, Write
 from actorflow.model import events as ev
 from actorflow.model.definition import Workflow
-from actorflow.model.events import Data, Failure
+from actorflow.model.events import Data, Failure, Recorded
 from actorflow.model.fold import apply
 from actorflow.model.rules import Fact
 from actorflow.model.state import ENDED, ExecutionState
 from actorflow.runtime.execution import ExecutionActor
 from actorflow.runtime.inbox import Inbox
+from actorflow.runtime.intake import KIND, Claimed, Intake, Look, Recovered, Wake
 from actorflow.runtime.messages import Command
 from actorflow.runtime.run import Run
 from actorflow.runtime.services import Services
+from actorflow.runtime.starting import (
+    is_compatible,
+    mismatch,
+    queue_summary,
+    start_facts,
+)
+from actorflow.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
 
-KIND = "execution"
 POLL = 0.04
 """Seconds between looks at what other processes may have written."""
-PAGE = 500
-BROKEN = 60.0
-"""Seconds until executions that could not be resumed here are looked at again."""
+BREATH = 0.001
+"""Seconds after which something is looked at again that is about to change."""
 MAX_CRASHES = 3
-RESTING = ("suspended", "paused")
+RESTING = ("suspended", "paused", "queued")
 
 
 @define(eq=False)
@@ -62,6 +69,16 @@ class Start:
     inputs: Mapping[str, Data]
     variables: Mapping[str, Data]
     attributes: Mapping[str, Data]
+    on_conflict: str
+    reply: Any
+
+
+@define(eq=False)
+class Submit:
+    """Put an execution into the queue, or find the one that has its id."""
+
+    id: str
+    queued: ev.ExecutionQueued
     on_conflict: str
     reply: Any
 
@@ -90,14 +107,6 @@ class Loaded:
 
     id: str
     result: Any
-    error: Exception | None
-
-
-@define(eq=False)
-class Recovered:
-    """These streams were left running by processes that are gone."""
-
-    rows: list[StreamRow] | None
     error: Exception | None
 
 
@@ -153,8 +162,24 @@ class Sweep:
 
 
 @define(eq=False)
-class Wake:
-    """Load what is due."""
+class Unload:
+    """Let go of an execution of the queue that was here only to take a command."""
+
+    run: Run
+
+
+@define(eq=False)
+class Hold:
+    """Take nothing further, and begin nothing."""
+
+    reply: Any
+
+
+@define(eq=False)
+class Drain:
+    """Hand over what is in flight."""
+
+    reply: Any
 
 
 class Directory(PooledActor):
@@ -162,6 +187,7 @@ class Directory(PooledActor):
 
     Args:
         shared: other processes may use the log, so it must be watched.
+        worker: how to take from the queue; None if nothing is.
     """
 
     def __init__(
@@ -174,6 +200,7 @@ class Directory(PooledActor):
         max_resting: int,
         renew_every: float,
         shared: bool,
+        worker: Worker | None = None,
     ) -> None:
         super().__init__()
         self._services = services
@@ -191,14 +218,21 @@ class Directory(PooledActor):
         self._inbox = Inbox(log, KIND)
         self._log_fails = False
         self._crashes: dict[str, int] = {}
-        self._wake_timer: Any = None
-        self._recover_after = 0.0
-        self._abandoned: list[StreamRow] = []
+        self._intake = Intake(
+            services,
+            log,
+            definitions,
+            tell=self._tell_later,
+            running=self._count_running,
+            worker=worker,
+        )
 
     def on_start(self) -> None:
         """Take over what dead processes left running; then keep watch."""
-        self._recover()
+        self._intake.tell_of_changed()
+        self._intake.recover()
         self._look(afresh=True)
+        self._intake.look()
         if self._shared:
             self._later(Renew(), self._renew_every)
             self._later(Poll(), POLL)
@@ -217,7 +251,7 @@ class Directory(PooledActor):
     def _on_ready(self, message: Ready) -> None:
         busy = self._loading or any(run.inbound for run, _ in self._runs.values())
         if busy:
-            self._later(message, 0.001)
+            self._later(message, BREATH)
         else:
             self._services.collector.flush()
             self._services.writer.then((message.reply.set, None))
@@ -227,7 +261,8 @@ class Directory(PooledActor):
     def _on_start(self, start: Start) -> None:
         known = self._runs.get(start.id)
         if known is not None:
-            self._found(start, known[0].workflow.name, known[0].state.fingerprint)
+            state = known[0].state
+            self._found(start, known[0].workflow.name, state.fingerprint or None)
             return
         if start.id in self._loading:
             self._find(start)
@@ -239,6 +274,46 @@ class Directory(PooledActor):
         run.after_durable(self._created, start)
         run.commit()
         self._enter(run)
+
+    def _on_submit(self, submit: Submit) -> None:
+        if submit.id in self._runs or submit.id in self._loading:
+            self._find_submitted(submit)
+            return
+        stream, now = Stream(KIND, submit.id, submit.queued.workflow), self._now()
+        stream.head = 1
+        write = Write(
+            stream,
+            [Recorded(1, now, "", submit.queued)],
+            queue_summary(submit.queued, now),
+            create=True,
+            release=True,
+        )
+
+        def refused(_: Stream | None, error: Exception) -> None:
+            if isinstance(error, StreamExistsError):
+                self._find_submitted(submit)
+            else:
+                submit.reply.set_exception(error)
+
+        self._services.writer.append(
+            write,
+            (submit.reply.set, submit.id),
+            (self.actor_ref.put, Look()),
+            on_lost=refused,
+        )
+
+    def _find_submitted(self, submit: Submit) -> None:
+        row = self._log.find(KIND, submit.id)
+        name = submit.queued.workflow
+        known = self._runs.get(submit.id)
+        there = known[0].workflow.name if known else row and row.type
+        if submit.on_conflict == "fail":
+            submit.reply.set_exception(ExecutionExistsError(submit.id))
+        elif there != name:
+            error = DefinitionMismatch(submit.id, repr(there), repr(name))
+            submit.reply.set_exception(error)
+        else:
+            self._services.writer.then((submit.reply.set, submit.id))
 
     def _on_fork(self, fork: Fork) -> None:
         row = self._log.find(KIND, fork.source)
@@ -269,14 +344,14 @@ class Directory(PooledActor):
         if row is None:
             start.reply.set_exception(ExecutionNotFoundError(start.id))
         else:
-            self._found(start, row.type, row.fingerprint or "")
+            self._found(start, row.type, row.fingerprint)
 
-    def _found(self, start: Start, workflow: str, fingerprint: str) -> None:
+    def _found(self, start: Start, workflow: str, fingerprint: str | None) -> None:
         """Do what the caller wants if the id is taken."""
-        if start.on_conflict != "fail" and not _compatible(
+        if start.on_conflict != "fail" and not is_compatible(
             start.workflow, workflow, fingerprint
         ):
-            error = _mismatch(start.id, start.workflow, workflow, fingerprint)
+            error = mismatch(start.id, start.workflow, workflow, fingerprint)
             start.reply.set_exception(error)
         elif start.on_conflict == "restart":
             facts = _start_facts(start)
@@ -343,6 +418,8 @@ class Directory(PooledActor):
                 self._passivate(next(iter(self._resting)))
         else:
             self._resting.pop(run.id, None)
+            return
+        self._intake.look()
 
     def _passivate(self, execution_id: str) -> None:
         """Let a resting execution leave memory; its stream brings it back."""
@@ -354,13 +431,13 @@ class Directory(PooledActor):
         if run.inbound or run.state.status not in RESTING:
             return
         self._leave(run)
-        self._release(run.stream)
+        self._release(run.stream, (self.actor_ref.put, Look()))
         wake_at = run.state.wake_at
         if wake_at is not None:
-            self._set_wake(wake_at)
+            self._intake.set_wake(wake_at)
 
-    def _release(self, stream: Stream) -> None:
-        self._services.writer.append(Write(stream, release=True))
+    def _release(self, stream: Stream, *effects: tuple[Any, ...]) -> None:
+        self._services.writer.append(Write(stream, release=True), *effects)
 
     def _sweep_later(self) -> None:
         if self._resting and not self._sweeping:
@@ -412,6 +489,8 @@ class Directory(PooledActor):
         if row.status in ENDED and not again:
             raise ExecutionEndedError(execution_id, row.status)
         workflow = self._definition_of(row)
+        if not self._intake.reach().has(row.tags):
+            raise MissingTagsError(execution_id, row.tags)
         stream = self._log.claim(KIND, execution_id)
         return stream, workflow, fold(self._log, row.id)
 
@@ -419,8 +498,8 @@ class Directory(PooledActor):
         workflow = self._definitions.get(row.type)
         if workflow is None:
             raise UnknownDefinitionError(row.name, row.type)
-        if not _compatible(workflow, row.type, row.fingerprint or ""):
-            raise _mismatch(row.name, workflow, row.type, row.fingerprint or "")
+        if not is_compatible(workflow, row.type, row.fingerprint):
+            raise mismatch(row.name, workflow, row.type, row.fingerprint)
         return workflow
 
     def _on_loaded(self, message: Loaded) -> None:
@@ -434,10 +513,23 @@ class Directory(PooledActor):
         self._enter(run)
         for command in commands:
             self._on_route(Route(run.id, command))
+        if state.queued is not None:
+            self._later(Unload(run), BREATH)
+
+    def _on_unload(self, message: Unload) -> None:
+        run = message.run
+        if self._runs.get(run.id, (None,))[0] is not run or run.state.queued is None:
+            return
+        if run.inbound:
+            self._later(message, BREATH)
+        else:
+            self._passivate(run.id)
 
     def _could_not(self, execution_id: str, command: Command, error: Exception) -> None:
         """Leave the command to whoever can run the execution, or refuse it."""
-        elsewhere = isinstance(error, OwnedError | UnknownDefinitionError)
+        elsewhere = isinstance(
+            error, OwnedError | UnknownDefinitionError | MissingTagsError
+        )
         if elsewhere and command.inbox is None and command.name != "restart":
             try:
                 self._log.post(KIND, execution_id, command.name, command.data)
@@ -461,43 +553,51 @@ class Directory(PooledActor):
 
     # -- recovery ----------------------------------------------------------------------
 
-    def _recover(self) -> None:
-        self._services.writer.call(
-            lambda: self._log.claim_abandoned(
-                KIND, self._reach(), status="running", limit=PAGE
-            ),
-            lambda rows, error: self.actor_ref.put(Recovered(rows, error)),
-        )
-
     def _on_recovered(self, message: Recovered) -> None:
-        if message.error is not None:
-            logger.error("cannot look for unfinished executions: %s", message.error)
-            return
-        rows = message.rows or []
-        for row in rows:
+        for row in message.rows or []:
             self._take_over(row)
-        if len(rows) == PAGE:
-            self._recover()
-            return
-        if self._abandoned:
-            self._recover_after = self._services.clock.monotonic() + BROKEN
-        # Kept until now, so that no page shows them again.
-        for row in self._abandoned:
+        for row in self._intake.recovered(message):
             self._release(_stream_of(row))
-        self._abandoned.clear()
 
-    def _take_over(self, row: StreamRow) -> None:
+    def _take_over(self, row: StreamRow) -> Run | None:
         known = self._runs.get(row.name)
         if row.name in self._loading or (known and known[0].stream.epoch > row.epoch):
-            return  # a command has brought it here already
+            return None  # a command has brought it here already
         try:
             workflow = self._definition_of(row)
             state = fold(self._log, row.id)
         except Exception as error:  # noqa: BLE001 - one broken stream stops nobody else
-            logger.warning("execution %s is not resumed: %s", row.name, error)
-            self._abandoned.append(row)
-            return
-        self._enter(Run(self._services, _stream_of(row), workflow, state))
+            self._intake.cannot_resume(row, error)
+            return None
+        run = Run(self._services, _stream_of(row), workflow, state)
+        self._enter(run)
+        return run
+
+    def _on_look(self, _: Look) -> None:
+        self._intake.look()
+
+    def _on_claimed(self, message: Claimed) -> None:
+        """Start what came out of the queue."""
+        for row in self._intake.claimed(message):
+            if self._take_over(row) is not None:
+                self._on_route(Route(row.name, Command("begin", {})))
+
+    def _count_running(self) -> int:
+        """Return how many executions run here, or are about to."""
+        return len(self._loading) + sum(
+            run.state.status == "running"
+            for name, (run, _) in self._runs.items()
+            if name not in self._resting
+        )
+
+    def _on_hold(self, message: Hold) -> None:
+        self._intake.closed = self._services.holding = True
+        message.reply.set(None)
+
+    def _on_drain(self, message: Drain) -> None:
+        for name in list(self._runs):
+            self._on_route(Route(name, Command("release", {})))
+        self._on_ready(Ready(message.reply))
 
     def _on_crashed(self, message: Crashed) -> None:
         """Throw away what ran ahead and rebuild it from the log; not for ever."""
@@ -515,51 +615,24 @@ class Directory(PooledActor):
 
     # -- time and other processes ------------------------------------------------------
 
-    def _reach(self) -> Reach:
-        """Return what can be run here: what there are definitions of, unchanged."""
-        return Reach(
-            {
-                name: (workflow.fingerprint, *workflow.compatible_with)
-                for name, workflow in self._definitions.items()
-            }
-        )
-
-    def _schedule_wake(self) -> None:
-        wake_at = self._log.next_wake(KIND, self._reach())
-        if wake_at is not None:
-            self._set_wake(wake_at)
-
-    def _set_wake(self, wake_at: float) -> None:
-        if self._wake_timer is not None and self._wake_timer[0] <= wake_at:
-            return
-        if self._wake_timer is not None:
-            self._wake_timer[1].cancel()
-        timer = self._services.timers.at(wake_at, self.actor_ref.put, Wake())
-        self._wake_timer = (wake_at, timer)
-
     def _on_wake(self, _: Wake) -> None:
-        self._wake_timer = None
-        now, reach = self._services.clock.time(), self._reach()
-        rows = self._log.due(KIND, reach, now=now, limit=PAGE)
-        for row in rows:
+        for row in self._intake.due():
             if row.name not in self._loading:
                 self._load(row.name, [Command("wake", {})])
-        upcoming = self._log.next_wake(KIND, reach)
-        if upcoming is not None and upcoming > now:
-            self._set_wake(upcoming)
-        elif rows:
-            # Others are due as well: look again when these have been claimed.
-            self._services.writer.call(
-                lambda: None, lambda *_: self._later(Wake(), 0.01)
-            )
+
+    def _tell_later(self, message: Any) -> None:
+        self.actor_ref.put(message)
+
+    def _now(self) -> float:
+        return self._services.clock.time()
 
     def _later(self, message: Any, seconds: float) -> None:
         self._services.timers.after(seconds, self.actor_ref.put, message)
 
     def _on_renew(self, _: Renew) -> None:
         self._services.writer.call(self._log.renew, self._renewed)
-        if self._services.clock.monotonic() >= self._recover_after:
-            self._recover()
+        self._intake.recover()
+        self._intake.look()
         # Something may have come for executions whose process has died since.
         self._look(afresh=True)
         if self._shared:
@@ -583,6 +656,7 @@ class Directory(PooledActor):
             if changed or afresh:
                 self._read_inbox(afresh=afresh)
             if changed:
+                self._intake.look()
                 self._services.bells.ring_all()
         except Exception as error:
             if isinstance(error, LogDamagedError):
@@ -604,7 +678,7 @@ class Directory(PooledActor):
             self._inbox.restart()
         for execution_id, command in self._inbox.page():
             self._on_route(Route(execution_id, command))
-        self._schedule_wake()
+        self._intake.schedule_wake()
         if self._inbox.more:
             # The next page when these are durable: a flood waits in the log.
             self._services.writer.call(
@@ -637,28 +711,4 @@ def _stream_of(row: StreamRow) -> Stream:
 
 
 def _start_facts(start: Start) -> list[Fact]:
-    workflow = start.workflow
-    started = ev.ExecutionStarted(
-        workflow.name,
-        workflow.fingerprint,
-        dict(start.inputs),
-        dict(start.variables),
-        dict(start.attributes),
-    )
-    return [("", started), ("main", ev.BranchStarted(workflow.start.name))]
-
-
-def _compatible(workflow: Workflow, name: str, fingerprint: str) -> bool:
-    return workflow.name == name and (
-        fingerprint == workflow.fingerprint or fingerprint in workflow.compatible_with
-    )
-
-
-def _mismatch(
-    execution_id: str, given: Workflow, name: str, fingerprint: str
-) -> DefinitionMismatch:
-    return DefinitionMismatch(
-        execution_id,
-        f"{name!r} (fingerprint {fingerprint})",
-        f"{given.name!r} (fingerprint {given.fingerprint})",
-    )
+    return start_facts(start.workflow, start.inputs, start.variables, start.attributes)

@@ -15,6 +15,7 @@ from actorflow.errors import (
     AnswerError,
     BranchNotFoundError,
     ExecutionEndedError,
+    InputError,
     NotRetryableError,
 )
 from actorflow.model import events as ev
@@ -28,6 +29,7 @@ from actorflow.runtime.binding import call_of
 from actorflow.runtime.messages import Answered, Command
 from actorflow.runtime.run import Run
 from actorflow.runtime.scope import ScopeActor
+from actorflow.runtime.starting import begin_facts
 from actorflow.runtime.work import Work
 
 logger = logging.getLogger(__name__)
@@ -78,6 +80,8 @@ class ExecutionActor(ScopeActor):
                 # It was brought back, or kept, for this command alone.
                 run = self.run
                 run.after_durable(run.services.changed, run, run.state.status)
+        if self.run.state.queued is not None:
+            return  # only commands concern it
         super().handle(message)
         if self.run.state.compensating is not None:
             self._compensate(self.run.state.compensating)
@@ -268,6 +272,24 @@ class ExecutionActor(ScopeActor):
 
     def do_wake(self) -> None:
         """Do what is owed; being in memory is enough for that."""
+
+    def do_begin(self) -> None:
+        """Start what came out of the queue."""
+        state, services = self.run.state, self.run.services
+        if state.queued is None or state.status != "queued":
+            return
+        try:
+            facts = begin_facts(self.run.workflow, state.queued, services.codec)
+        except InputError as error:
+            self.ended(Failure("invalid_input", str(error)))
+            return
+        self.run.record(*facts)
+        self.wake_branches()
+
+    def do_release(self) -> None:
+        """Hand over attempts that are in flight; they are not made here any more."""
+        if self._was_interrupted():
+            self.run.record_one("", ev.ExecutionReleased())
 
     def do_give_up(self, failure: Failure) -> None:
         """End with a failure of the engine's own."""

@@ -25,6 +25,11 @@ class Executor(Protocol):
         """Nobody waits for *job* any more: stop it if possible, else replace it."""
         ...
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything runs now."""
+        ...
+
     def close(self) -> None:
         """Start nothing further; do not wait for what runs."""
         ...
@@ -32,6 +37,8 @@ class Executor(Protocol):
 
 class InlineExecutor:
     """Runs jobs on the caller's thread: for tests, and for what takes no time."""
+
+    busy = False
 
     def submit(self, job: Job) -> None:
         """Run *job* to its end."""

@@ -30,6 +30,11 @@ class AsyncExecutor:
         """Cancel the job's task."""
         self._post(lambda: self._cancel(job))
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything runs now."""
+        return bool(self._tasks or self._queue)
+
     def close(self) -> None:
         """Cancel every task and end the loop."""
         with self._lock:

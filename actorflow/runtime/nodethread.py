@@ -71,6 +71,9 @@ class HandlerJob(NodeJob):
 class NodeThreads:
     """Gives every job a thread: nodes wait, and must not keep each other waiting."""
 
+    busy = False
+    """What a node does is in the log; nobody need wait for it to end."""
+
     def submit(self, job: Job) -> None:
         """Run *job* on a new thread."""
         name = f"actorflow-node {job.address}"

@@ -54,6 +54,11 @@ class ProcessExecutor:
         if future is not None:
             future.cancel()
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything runs now."""
+        return bool(self._jobs)
+
     def close(self) -> None:
         """Start nothing further."""
         with self._lock:

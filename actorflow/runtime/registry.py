@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
-from actorflow.errors import DefinitionError, InputError
+from actorflow.errors import DefinitionError, InputError, UnreadableError
 from actorflow.log.codec import Codec
 from actorflow.model.activities import Activity, Dynamic, as_activity, node_name
 from actorflow.model.definition import Workflow, node_kind
@@ -235,6 +235,26 @@ def input_data(
         )
         for item in workflow.inputs
     }
+
+
+def queued_inputs(
+    workflow: Workflow, given: Mapping[str, Data], codec: Codec
+) -> dict[str, Data]:
+    """Check the inputs that came by the queue, and add the defaults.
+
+    Raises:
+        InputError: with every input that is missing, unknown or of the wrong type.
+    """
+    values, problems = {}, []
+    for name, data in given.items():
+        try:
+            values[name] = codec.from_data(data, path=f"inputs.{name}")
+        except UnreadableError as error:
+            problems.append(f"input {name!r}: {error}")
+    if problems:
+        raise InputError(workflow.name, problems)
+    checked = input_data(workflow, (), values, codec)
+    return {**checked, **given}
 
 
 def flow_inputs(workflow: Workflow, call: Call, codec: Codec) -> dict[str, Data]:

@@ -86,6 +86,8 @@ class Run:
 
     def wants(self, address: str) -> bool:
         """Whether the outcome of that activation still matters; from any thread."""
+        if self.services.holding:
+            return False
         return self.state.outcome is None and address in self.state.activations
 
     def adopt(self, past: list[Recorded]) -> None:
@@ -257,7 +259,9 @@ def summary_of(
         wake_at,
         [_wait_row(address, state.waits[address]) for address in waits],
         attributes=state.attributes if first else None,
-        fingerprint=state.fingerprint if first else None,
+        fingerprint=(state.fingerprint or None) if first else None,
+        rank=state.rank if status == "queued" else None,
+        tags=state.tags if first else None,
     )
 
 

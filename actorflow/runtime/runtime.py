@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from random import Random
-from threading import Thread
+from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
@@ -23,6 +23,7 @@ from actorflow.actors.writer import LogWriter, WriterThread
 from actorflow.errors import (
     EventNotFoundError,
     ExecutionNotFoundError,
+    InputError,
     LogError,
     RuntimeClosedError,
     SettingError,
@@ -47,10 +48,13 @@ from actorflow.runtime.directory import (
     Changed,
     Crashed,
     Directory,
+    Drain,
     Fork,
+    Hold,
     Ready,
     Route,
     Start,
+    Submit,
     fold,
 )
 from actorflow.runtime.handle import (
@@ -62,6 +66,7 @@ from actorflow.runtime.handle import (
 from actorflow.runtime.messages import Command
 from actorflow.runtime.run import Run
 from actorflow.runtime.services import Executors, Services
+from actorflow.runtime.worker import Worker, tag_set
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +80,7 @@ LARGE = 256 * 1024
 SMALLEST_CLAIM = 256
 """Bytes; what is shorter is hardly longer than a reference."""
 
+MAX_PRIORITY = 1_000_000
 E = TypeVar("E", bound=EventSourcedActor)
 
 
@@ -103,6 +109,8 @@ class Runtime:
         claim_check_over: bytes of JSON over which a value is large; the log has only a
             reference to it then. A quarter of a megabyte where *blobs* is given, else
             no value is large.
+        worker: take executions from the queue of the log, as many at once as it says;
+            None takes none.
 
     Raises:
         DefinitionError: a definition has problems, or two have one name.
@@ -124,6 +132,7 @@ class Runtime:
         writer_thread: bool = False,
         blobs: BlobStore | str | Path | None = None,
         claim_check_over: int | None = None,
+        worker: Worker | None = None,
         dispatcher: Any = None,
         executors: Executors | None = None,
         codec: Codec | None = None,
@@ -184,6 +193,8 @@ class Runtime:
             bells=self.bells,
             random=Random(seed),
         )
+        if worker is not None:
+            self._services.max_interruptions = worker.max_attempts
         # Their own dispatcher: commands of entities are users' code, and may be slow.
         self._entity_system = (
             self._system
@@ -200,6 +211,7 @@ class Runtime:
             max_resting=max_resting,
             renew_every=LEASE / 3,
             shared=not self.is_virtual,
+            worker=worker,
         )
         try:
             self._ask(Ready)
@@ -275,6 +287,96 @@ class Runtime:
             )
         )
         return ExecutionHandle(self, execution_id)
+
+    def submit(
+        self,
+        definition: Any,
+        /,
+        *args: Any,
+        execution_id: str | None = None,
+        on_conflict: Literal["use_existing", "fail"] = "use_existing",
+        attributes: Mapping[str, Any] | None = None,
+        priority: int = 0,
+        tags: Iterable[str] = (),
+        **inputs: Any,
+    ) -> ExecutionHandle:
+        """Put an execution into the queue of the log; return when it is durable.
+
+        A worker that has the definition starts it: this runtime if it is one, or any
+        other process that has the log open. Idempotent, as `start` is.
+
+        Args:
+            definition: as for `start`; or the name of one that this runtime does not
+                have. Then the inputs are given by name, and the worker checks them.
+            args: inputs by position.
+            execution_id: who it is; made up if not given.
+            on_conflict: if the id is taken: ``use_existing`` or ``fail``.
+            attributes: searched by `list`.
+            priority: the higher, the sooner. One level is worth five minutes of
+                waiting, so nobody waits for ever.
+            tags: it runs only in workers that have all of them.
+            inputs: inputs by name.
+
+        Raises:
+            InputError: the inputs do not fit.
+            DefinitionMismatch: the id belongs to another definition.
+            ExecutionExistsError: the id is taken, and *on_conflict* is ``fail``.
+        """
+        name, given = self._queueable(definition, args, inputs)
+        return self.enqueue(
+            name,
+            given,
+            execution_id=execution_id,
+            on_conflict=on_conflict,
+            attributes=attributes,
+            priority=priority,
+            tags=tags,
+        )
+
+    def enqueue(
+        self,
+        name: str,
+        inputs: Mapping[str, Any],
+        *,
+        execution_id: str | None = None,
+        on_conflict: Literal["use_existing", "fail"] = "use_existing",
+        attributes: Mapping[str, Any] | None = None,
+        priority: int = 0,
+        tags: Iterable[str] = (),
+    ) -> ExecutionHandle:
+        """Do as `submit`, by the name of the definition, and check no inputs."""
+        known = on_conflict in ("use_existing", "fail")
+        fine = type(priority) is int and abs(priority) <= MAX_PRIORITY
+        _check_settings(
+            {
+                "on_conflict": (on_conflict, known, "use_existing or fail"),
+                "priority": (priority, fine, f"a number up to {MAX_PRIORITY}"),
+            }
+        )
+        queued = ev.ExecutionQueued(
+            name,
+            self.codec.to_data(dict(inputs), path="inputs"),
+            self.codec.to_data(dict(attributes or {}), path="attributes"),
+            priority,
+            sorted(tag_set(tags)),
+        )
+        execution_id = execution_id or self._new_id(name)
+        self._ask(lambda reply: Submit(execution_id, queued, on_conflict, reply))
+        return ExecutionHandle(self, execution_id)
+
+    def _queueable(
+        self, definition: Any, args: tuple[Any, ...], inputs: dict[str, Any]
+    ) -> tuple[str, dict[str, Any]]:
+        """Return the name of a definition, and inputs by name, checked if possible."""
+        if isinstance(definition, str) and definition not in self.definitions:
+            if args:
+                problem = f"{definition!r} is not known here: give its inputs by name"
+                raise InputError(definition, [problem])
+            return definition, inputs
+        workflow = self._workflow(definition)
+        registry.input_data(workflow, args, inputs, self.codec)
+        names = [item.name for item in workflow.inputs]
+        return workflow.name, {**dict(zip(names, args, strict=False)), **inputs}
 
     def _workflow(self, definition: Any) -> Workflow:
         if isinstance(definition, str):
@@ -576,6 +678,18 @@ class Runtime:
             return 0
         before = self.clock.time() - older_than
         return self.codec.blobs.sweep(live_keys(self.log, [KIND]), before=before)
+
+    def drain(self, grace: float = 30.0) -> None:
+        """Take nothing further and begin nothing, so that `close` interrupts nothing.
+
+        Activities that run may end, for up to *grace* seconds; those that still run
+        then are handed over, to run again elsewhere. `close` is next.
+        """
+        self._ask(Hold)
+        end, pause = self.clock.monotonic() + grace, Event()
+        while self._executors.busy and self.clock.monotonic() < end:
+            pause.wait(0.02)
+        self._ask(Drain)
 
     def close(self) -> None:
         """Stop cleanly; what was running goes on when the log is opened again."""

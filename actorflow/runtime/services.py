@@ -72,6 +72,11 @@ class Executors:
                 job.context.cancel()
             self._executor_of(job).abandon(job)
 
+    @property
+    def busy(self) -> bool:
+        """Whether any activity runs now."""
+        return any(executor.busy for executor in self._by_name.values())
+
     def _executor_of(self, job: Job) -> Executor:
         name = job.bound.runs_on
         if name == "inline" and job.context is not None:
@@ -96,6 +101,9 @@ class Services:
         publish: called with an execution's id and its events when they are durable.
         random: the one source of chance (jitter).
         owner: the id under which this process owns streams.
+        max_interruptions: how often a process may die while an activity runs until
+            that is given up.
+        holding: no attempt begins any more; what runs may end.
         closing: the runtime is about to end; nothing further is begun.
     """
 
@@ -111,6 +119,8 @@ class Services:
     crashed: Callable[[Any, Exception], None]
     publish: Callable[[str, Any], None] | None = None
     bells: Bells = field(factory=Bells)
+    max_interruptions: int = 5
+    holding: bool = False
     closing: bool = False
     random: Random = field(factory=Random)
     expressions: Evaluation = field(init=False)

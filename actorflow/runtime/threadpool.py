@@ -84,6 +84,11 @@ class ThreadExecutor:
         )
         self._start_thread()
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything runs now."""
+        return any(job is not None for job in list(self._running.values()))
+
     def close(self) -> None:
         """End idle threads; those that run a job end after it."""
         self._closed = True

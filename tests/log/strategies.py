@@ -192,6 +192,7 @@ _FIELDS: dict[Any, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
     types.NoneType: st.none(),
     Failure: failures,
+    list[str]: st.lists(st.text(), max_size=3),
     dict[str, Any]: st.dictionaries(st.text(), json, max_size=3),
 }
 

@@ -34,6 +34,9 @@ FAILURE = Failure(
     (Failure("activity_failed", "lost"),),
 )
 EXAMPLES = [
+    model.ExecutionQueued("orders"),
+    model.ExecutionQueued("orders", {"id": 1}, {"customer": "a"}, 2, ["eu", "gpu"]),
+    model.ExecutionReleased(),
     model.ExecutionStarted("orders", "f1"),
     model.ExecutionStarted("orders", "f1", {"id": 1}, {"n": None}, {"customer": "a"}),
     model.ExecutionCompleted(),

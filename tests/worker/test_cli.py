@@ -1,0 +1,60 @@
+"""The command line around the queue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.conftest import Command, _actorflow, _db
+
+__all__ = ["_actorflow", "_db"]
+
+FLOWS = Path(__file__).with_name("flows.py")
+
+
+def test_start_by_name(actorflow: Command) -> None:
+    """By its name, a workflow is put into the queue without being imported."""
+    outcome = actorflow(
+        "start", "greeting", "-i", "name=Ada", "--id", "g", "-a", "customer=7"
+    )
+    (row,) = actorflow(
+        "list", "--status", "queued", "--where", "customer=7", "--json"
+    ).json
+
+    assert (outcome.code, outcome.out) == (0, "g\n")
+    assert (row["id"], row["workflow"], row["status"]) == ("g", "greeting", "queued")
+
+
+def test_start_twice(actorflow: Command) -> None:
+    """An id is submitted once, however often it is typed."""
+    actorflow("start", "greeting", "--id", "g")
+    outcome = actorflow("start", "greeting", "--id", "g", "--json")
+
+    assert outcome.json == {"id": "g", "workflow": "greeting", "status": "queued"}
+    assert len(actorflow("list", "--json").json) == 1
+
+
+def test_start_of_a_target_checks_the_inputs(actorflow: Command) -> None:
+    """With a target, what is wrong with the inputs is said at once."""
+    outcome = actorflow("start", f"{FLOWS}:greeting", "-i", "nome=Ada")
+
+    assert outcome.code == 2
+    assert "unknown input 'nome'" in outcome.err
+    assert actorflow("list").code == 5  # there is not even a log
+
+
+def test_show_of_what_is_queued(actorflow: Command) -> None:
+    """Whoever looks at a queued execution is told that it is."""
+    actorflow("start", "greeting", "-i", "name=Ada", "--id", "g", "--tag", "gpu")
+
+    assert "queued" in actorflow("show", "g").out
+    assert actorflow("state", "g").code == 0
+
+
+def test_worker_without_workflows(actorflow: Command, tmp_path: Path) -> None:
+    """A worker that would have nothing to do says so."""
+    empty = tmp_path / "empty.py"
+    empty.touch()
+    outcome = actorflow("worker", str(empty))
+
+    assert outcome.code == 2
+    assert "no workflow" in outcome.err
