@@ -18,7 +18,8 @@ from actorflow.actors.clock import VirtualClock
 from actorflow.actors.future import PooledFuture
 from actorflow.log.codec import Codec
 from actorflow.log.memory_store import MemoryStore
-from actorflow.runtime.directory import Poll, Renew, Wake
+from actorflow.runtime.directory import Poll, Renew
+from actorflow.runtime.intake import Wake
 from actorflow.runtime.messages import Settle
 from actorflow.testing.faults import Crash, Fate
 from actorflow.testing.laws import SimulationError
