@@ -174,6 +174,22 @@ class LogContradictionError(LogError):
     """A write contradicts what the file holds of that stream; only that one is hurt."""
 
 
+class TransferError(LogError):
+    """What is to be imported is damaged, or no export of a log.
+
+    Attributes:
+        line: which line of the file, from 1.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(line, reason)
+        self.line, self.reason = line, reason
+
+    def __str__(self) -> str:
+        return f"line {self.line} cannot be imported: {self.reason}"
+
+
 class NotALogError(LogError):
     """The file is not an actorflow log."""
 

@@ -9,7 +9,16 @@ from typing import Any
 import click
 
 from actorflow import __version__
-from actorflow.cli import demo, reading, replaying, running, steering, tending, working
+from actorflow.cli import (
+    demo,
+    reading,
+    replaying,
+    running,
+    steering,
+    tending,
+    transferring,
+    working,
+)
 from actorflow.cli.failures import (
     EXIT_CODES,
     INTERRUPTED,
@@ -72,6 +81,7 @@ for command in (
     *replaying.COMMANDS,
     *steering.COMMANDS,
     *tending.COMMANDS,
+    *transferring.COMMANDS,
     demo.demo,
 ):
     main.add_command(command)

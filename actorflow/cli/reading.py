@@ -1,9 +1,8 @@
-"""Commands that look into the log: list, show, events, watch, state, export."""
+"""Commands that look into the log: list, show, events, watch, state."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -27,7 +26,6 @@ from actorflow.cli.settings import Settings, common, pass_settings
 from actorflow.cli.showing import show_document, show_text
 from actorflow.cli.watching import watch
 from actorflow.log.port import StreamRow
-from actorflow.log.sqlite import SQLiteLog
 from actorflow.model.events import Recorded
 from actorflow.runtime.checkpoint import Checkpoint, checkpoint_of
 from actorflow.runtime.directory import fold
@@ -190,29 +188,4 @@ def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
     return tree
 
 
-@click.command()
-@click.argument("execution_id", metavar="ID")
-@common
-@pass_settings
-def export(settings: Settings, execution_id: str) -> None:
-    """Write the whole stream of an execution as JSON lines."""
-    with log_to_read(settings) as log:
-        for entry in _exported(log, row_of(log, execution_id)):
-            output.line(entry)
-
-
-def _exported(log: SQLiteLog, row: StreamRow) -> Iterator[dict[str, Any]]:
-    yield {
-        "actorflow": "stream",
-        "format": 1,
-        "kind": row.kind,
-        "name": row.name,
-        "type": row.type,
-        "fingerprint": row.fingerprint,
-        "head": row.head,
-    }
-    for recorded in log.read(row.id, until=row.head):
-        yield event_document(recorded, log.codec)
-
-
-COMMANDS = (list_, show, events, watch, state, export)
+COMMANDS = (list_, show, events, watch, state)

@@ -6,10 +6,11 @@ import click
 
 from actorflow.cli import output
 from actorflow.cli.checkup import examine
-from actorflow.cli.failures import GENERAL, Refusal
+from actorflow.cli.failures import GENERAL, NO_LOG, Refusal
 from actorflow.cli.opening import existing, log_to_read
 from actorflow.cli.settings import Settings, common, pass_settings
-from actorflow.log.doctor import Finding
+from actorflow.errors import LogDamagedError, NotALogError
+from actorflow.log.doctor import LOST, Finding
 
 
 @click.command()
@@ -21,8 +22,11 @@ def doctor(settings: Settings, ctx: click.Context) -> None:
 
     Everything is read and nothing changed. Exit code 1 if something is damaged.
     """
-    with log_to_read(settings) as log:
-        report = examine(log)
+    try:
+        with log_to_read(settings) as log:
+            report = examine(log)
+    except (LogDamagedError, NotALogError) as error:
+        raise Refusal(f"{error}; {LOST}", NO_LOG) from error
     if settings.json:
         output.document(report.document())
     else:

@@ -60,13 +60,24 @@ def event_row(recorded: Recorded, codec: Codec) -> EventRow:
     return seq, address, tag, time, data, checksum(seq, address, tag, time, data)
 
 
-def recorded(row: Sequence[Any], expected: int, codec: Codec, stream: str) -> Recorded:
-    """Return the stored event *row*, which must be number *expected*, verified."""
+def verify(row: Sequence[Any], expected: int, stream: str) -> None:
+    """Raise unless *row* is event number *expected*, as it was written.
+
+    Raises:
+        LogCorruptError: it is not.
+    """
     seq, address, tag, time, data, crc = row
     if seq != expected:
         raise LogCorruptError(stream, expected, f"it is missing; {seq} follows")
     if checksum(seq, address, tag, time, data) != crc:
         raise LogCorruptError(stream, seq, "its checksum does not match")
+
+
+def recorded(row: Sequence[Any], expected: int, codec: Codec, stream: str) -> Recorded:
+    """Return the stored event *row*, which must be number *expected*, verified."""
+    seq, address, tag, time, data, crc = row
+    if seq != expected or checksum(seq, address, tag, time, data) != crc:
+        verify(row, expected, stream)  # says which; the test is made here, for speed
     try:
         return Recorded(seq, seconds(time), address, codec.decode(tag, data))
     except UnreadableError as error:
@@ -144,7 +155,7 @@ def _drafted(write: Write, codec: Codec) -> Draft:
         if write.create:
             write.stream.name.encode()
         rows = [event_row(each, codec) for each in write.events]
-        summary = None if write.summary is None else _summary_row(write.summary)
+        summary = None if write.summary is None else summary_row(write.summary)
     except LogUnavailableError:
         raise
     except Exception as error:  # noqa: BLE001 - one writer's mistake stays its own
@@ -157,7 +168,8 @@ def _drafted(write: Write, codec: Codec) -> Draft:
     return Draft(write, rows, summary)
 
 
-def _summary_row(summary: Summary) -> SummaryRow:
+def summary_row(summary: Summary) -> SummaryRow:
+    """Return a summary as it is stored."""
     attributes = summary.attributes
     return SummaryRow(
         status=summary.status,

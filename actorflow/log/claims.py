@@ -81,15 +81,23 @@ class Claims:
         key = check_key(reference.get("sha256"))
         if self.store is None:
             raise LogError(f"blob {key} is needed, and no store of blobs is known")
-        text = self._opened(key, self.store.get(key))
-        if hashlib.sha256(text).hexdigest() != key:
-            raise BlobCorruptError(key, "its SHA-256 is another")
-        data = orjson.loads(text)
+        data = orjson.loads(self.check(key, self.store.get(key)))
         for path in reference.get("at", ()):
             found, data = lookup(data, path)
             if not found:
                 raise KeyError(path)
         return data
+
+    def check(self, key: str, content: bytes) -> bytes:
+        """Return the JSON text that is stored as *content*, which *key* must name.
+
+        Raises:
+            BlobCorruptError: it does not.
+        """
+        text = self._opened(key, content)
+        if hashlib.sha256(text).hexdigest() != key:
+            raise BlobCorruptError(key, "its SHA-256 is another")
+        return text
 
     def _opened(self, key: str, content: bytes) -> bytes:
         try:

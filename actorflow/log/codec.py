@@ -130,6 +130,18 @@ class Codec:
         """Where large values are kept, if that is known."""
         return self._claims.store
 
+    def check_blob(self, key: str, content: bytes) -> None:
+        """Raise unless *content* is what is stored under *key*.
+
+        What another payload codec has encrypted cannot be looked into, and is believed.
+
+        Raises:
+            BlobCorruptError: it is not.
+        """
+        mine = self._payload is not None or not content.startswith(_ENCRYPTED.encode())
+        if mine:
+            self._claims.check(key, content)
+
     def from_data(self, data: Data, hint: Any = Any, *, path: str = "value") -> Any:
         """Return what *data* was made from, as *hint* asks for it.
 

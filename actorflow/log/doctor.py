@@ -24,6 +24,10 @@ FORGOTTEN = (
     "durability was 'process'"
 )
 
+LOST = (
+    "it cannot even be opened: go back to a backup; `sqlite3 FILE .recover` may still "
+    "save some of it"
+)
 RESCUE = (
     "save what is whole with `actorflow export --all`, and read that into a new log "
     "with `actorflow import`; or go back to a backup"

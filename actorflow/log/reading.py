@@ -12,7 +12,14 @@ import orjson
 
 from actorflow.errors import LogCorruptError, LogDamagedError, UnreadableError
 from actorflow.log import statements as sql
-from actorflow.log.batch import EventRow, inbox_checksum, micros, recorded, seconds
+from actorflow.log.batch import (
+    EventRow,
+    inbox_checksum,
+    micros,
+    recorded,
+    seconds,
+    verify,
+)
 from actorflow.log.codec import Codec
 from actorflow.log.connection import Readers, is_no_text
 from actorflow.log.port import InboxRow, Snapshot, StreamRow
@@ -24,6 +31,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PAGE = 1000
+_NO_END = 2**63 - 1
 _COLUMNS = (
     "id, kind, name, type, head, epoch, owner, status, wake_at, waits, attributes, "
     "fingerprint, created_at, updated_at, tags, rank"
@@ -89,6 +97,28 @@ class Reading:
                 raise LogCorruptError(name, after + 1, "it is missing")
             if len(page) < PAGE and after >= min(last, head):
                 return
+
+    def raw_events(self, stream: int) -> Iterator[EventRow]:
+        """Yield a stream's events as they are stored, verified, wherever it ends."""
+        name, seq = self._name(stream), 0
+        while page := self._page(stream, name, seq, _NO_END):
+            for row in page:
+                seq += 1
+                verify(row, seq, name)
+                yield row
+
+    def raw_inbox(self, stream: int) -> Iterator[tuple[str, str, str | None, int]]:
+        """Yield the sound commands for a stream: command, data, key, time."""
+        with self._readers.connection() as connection:
+            rows = connection.execute(sql.INBOX_OF, (stream,)).fetchall()
+        for command, data, key, posted_at, crc in rows:
+            if crc is None or crc == inbox_checksum(command, data, key):
+                yield command, data, key, posted_at
+
+    def _name(self, stream: int) -> str:
+        with self._readers.connection() as connection:
+            row = connection.execute(sql.NAME, (stream,)).fetchone()
+        return str(row[0]) if row else ""
 
     def _page(self, stream: int, name: str, after: int, last: int) -> list[EventRow]:
         try:

@@ -14,11 +14,12 @@ from attrs import evolve
 
 from actorflow.errors import LogUnavailableError, StreamNotFoundError
 from actorflow.log import statements as sql
-from actorflow.log.batch import inbox_checksum, micros
+from actorflow.log.batch import EventRow, inbox_checksum, micros
 from actorflow.log.blobs import FileBlobs, blobs_beside, machine_time
 from actorflow.log.codec import Codec
-from actorflow.log.connection import Readers, Writer, connect, errors_of
+from actorflow.log.connection import Readers, Transaction, Writer, connect, errors_of
 from actorflow.log.doctor import FORGOTTEN, Doctor, Finding
+from actorflow.log.lines import Posted
 from actorflow.log.ownership import Ownership
 from actorflow.log.port import (
     InboxRow,
@@ -271,7 +272,20 @@ class SQLiteLog:
         with self._readers.connection() as connection:
             return self._search(connection, kind, reach).next_wake()
 
+    def raw_events(self, stream: int) -> Iterator[EventRow]:
+        """Yield all events of a stream as they are stored, verified, undecoded."""
+        return self._reading.raw_events(stream)
+
+    def raw_inbox(self, stream: int) -> Iterator[Posted]:
+        """Yield the sound commands that wait for a stream, as they are stored."""
+        for row in self._reading.raw_inbox(stream):
+            yield Posted(*row)
+
     # -- care --
+
+    def transaction(self) -> Transaction:
+        """Begin a transaction that may write, for a `with` block."""
+        return self._for_writing().transaction()
 
     def diagnose(self) -> Iterator[Finding]:
         """Yield everything that is wrong with the log; nothing if all is well."""

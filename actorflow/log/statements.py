@@ -131,6 +131,22 @@ WHERE inbox.id > ? AND (owner IS NULL OR owner IN (SELECT value FROM json_each(?
 ORDER BY inbox.id LIMIT ?
 """
 
+INBOX_OF = """
+SELECT command, data, key, posted_at, checksum FROM inbox WHERE stream = ? ORDER BY id
+"""
+
+FIND = "SELECT id FROM stream WHERE kind = ? AND name = ?"
+
+IMPORT_STREAM = """
+INSERT INTO stream (kind, name, type, head, epoch, owner, status, wake_at, waits,
+    attributes, fingerprint, created_at, updated_at, rank, tags)
+VALUES (:kind, :name, :type, :head, 1, NULL, :status, :wake_at, :waits,
+    :attributes, :fingerprint, :created_at, :updated_at, :rank, :tags)
+RETURNING id
+"""
+
+NAME = "SELECT name FROM stream WHERE id = ?"
+
 POST = """
 INSERT INTO inbox (stream, command, data, key, posted_at, checksum)
 VALUES (?, ?, ?, ?, ?, ?)

@@ -214,10 +214,10 @@ def test_watch_ends_with_the_execution(actorflow: Command, failed: Path) -> None
 
 def test_export_is_complete(actorflow: Command, waiting: str) -> None:
     """`export` says what the stream is, and then has every event."""
-    head, *events = actorflow("export", waiting).lines
+    head, *events, end = actorflow("export", waiting).lines
 
     assert head["name"] == waiting
-    assert len(events) == head["head"]
+    assert len(events) == end["events"]
 
 
 def test_sql_queries_the_log(actorflow: Command, waiting: str) -> None:
