@@ -53,6 +53,7 @@ from actorflow.model.activities import Activity, Dynamic, activity, dynamic
 from actorflow.model.builder import Flow
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure, Outcome, Recorded
+from actorflow.model.journal import Occurrence
 from actorflow.model.policy import Catch, ConcurrencyLimit, RateLimit, Retry
 from actorflow.model.steps import (
     Ask,
@@ -67,6 +68,7 @@ from actorflow.model.steps import (
     Step,
     WaitSignal,
 )
+from actorflow.model.timeline import Timeline
 from actorflow.runtime.checkpoint import Checkpoint
 from actorflow.runtime.context import ActivityContext
 from actorflow.runtime.handle import (
@@ -75,8 +77,10 @@ from actorflow.runtime.handle import (
     OpenQuestion,
     Suspension,
 )
+from actorflow.runtime.lifecycle import Lifecycle
 from actorflow.runtime.nodecontext import Context
 from actorflow.runtime.runtime import Runtime
+from actorflow.runtime.subscriptions import Subscription
 from actorflow.runtime.worker import Worker
 
 __all__ = [
@@ -120,6 +124,7 @@ __all__ = [
     "Input",
     "InputError",
     "Join",
+    "Lifecycle",
     "LogCorruptError",
     "LogError",
     "LogUnavailableError",
@@ -134,6 +139,7 @@ __all__ = [
     "NotALogError",
     "NotDurableError",
     "NotRetryableError",
+    "Occurrence",
     "OpenQuestion",
     "Outcome",
     "Output",
@@ -148,7 +154,9 @@ __all__ = [
     "SettingError",
     "StaleAttemptError",
     "Step",
+    "Subscription",
     "Suspension",
+    "Timeline",
     "UnknownDefinitionError",
     "UnreadableError",
     "UnrecordableError",

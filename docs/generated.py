@@ -113,7 +113,11 @@ GROUPS = {
     "Write definitions": ("actorflow.model",),
     "Run them": ("actorflow.runtime",),
     "Write actors of your own": ("actorflow.actors",),
-    "Look at what was recorded": ("actorflow.model.events", "actorflow.log"),
+    "Look at what was recorded": (
+        *("actorflow.model.events", "actorflow.model.journal", "actorflow.log"),
+        *("actorflow.model.timeline", "actorflow.runtime.lifecycle"),
+        "actorflow.runtime.subscriptions",
+    ),
     "Errors": ("actorflow.errors",),
 }
 

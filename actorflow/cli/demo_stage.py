@@ -15,11 +15,11 @@ from attrs import define, field, frozen
 
 from actorflow.cli.failures import Refusal
 from actorflow.cli.opening import KIND, PATIENCE, clock
-from actorflow.cli.timeline import FANS, Timeline
 from actorflow.errors import LogError
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model import events as ev
 from actorflow.model.events import Data, Recorded
+from actorflow.model.timeline import FANS, Timeline
 
 TARGET = "actorflow.cli.demo_workflow:analysis"
 ID = "demo"

@@ -9,9 +9,9 @@ from actorflow.cli import output
 from actorflow.cli.opening import clock
 from actorflow.cli.plain import lasting
 from actorflow.cli.showing import details, error_name
-from actorflow.cli.timeline import Entry, Timeline
 from actorflow.model import events as ev
 from actorflow.model.events import Recorded
+from actorflow.model.timeline import Entry, Timeline
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

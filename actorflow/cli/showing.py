@@ -19,12 +19,12 @@ from actorflow.cli.plain import (
     when,
 )
 from actorflow.cli.settings import Settings
-from actorflow.cli.timeline import Entry, Timeline
 from actorflow.log.port import StreamRow
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model.events import Failure
 from actorflow.model.fold import apply
 from actorflow.model.state import ExecutionState
+from actorflow.model.timeline import Entry, Timeline
 
 STEPS = 40
 WAITS = 20

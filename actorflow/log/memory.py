@@ -24,6 +24,7 @@ from actorflow.log.blobs import MemoryBlobs, machine_time
 from actorflow.log.codec import Codec
 from actorflow.log.memory_store import MemoryStore, Opening, Posted, Stored, matches
 from actorflow.log.port import (
+    Followed,
     InboxRow,
     Owner,
     Reach,
@@ -251,6 +252,29 @@ class MemoryLog:
             for row in page:
                 after += 1
                 yield recorded(row, after, self.codec, name)
+
+    def follow(self, kind: str, *, after: int = 0, limit: int = 1000) -> list[Followed]:
+        """See `EventLog.follow`."""
+        found = []
+        with self._open().lock:
+            order, streams = self.store.order, self.store.streams
+            for position in range(after, len(order)):
+                id_, seq = order[position]
+                stored = streams.get(id_)
+                if stored is not None and stored.row.kind == kind:
+                    row = stored.events[seq - 1]
+                    found.append((position + 1, stored.row.name, seq, row))
+                if len(found) == limit:
+                    break
+        return [
+            Followed(position, kind, name, recorded(row, seq, self.codec, name))
+            for position, name, seq, row in found
+        ]
+
+    def end(self) -> int:
+        """See `EventLog.end`."""
+        with self._open().lock:
+            return len(self.store.order)
 
     def snapshot(self, stream: int, *, until: int | None = None) -> Snapshot | None:
         """See `EventLog.snapshot`."""

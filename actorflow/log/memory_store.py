@@ -85,7 +85,11 @@ class Posted:
 
 @define(eq=False)
 class MemoryStore:
-    """What several `MemoryLog`s share, as processes share a file."""
+    """What several `MemoryLog`s share, as processes share a file.
+
+    Attributes:
+        order: stream and seq of every event, as they were committed.
+    """
 
     lock: threading.RLock = field(factory=threading.RLock)
     streams: dict[int, Stored] = field(factory=dict)
@@ -94,6 +98,7 @@ class MemoryStore:
     owners: dict[int, Opening] = field(factory=dict)
     commits: dict[int, int] = field(factory=dict)
     blobs: MemoryBlobs = field(factory=MemoryBlobs)
+    order: list[tuple[int, int]] = field(factory=list)
     last_stream: int = 0
     last_posted: int = 0
     last_owner: int = 0
@@ -136,6 +141,7 @@ class MemoryStore:
             self._create(change, owner, now)
         stored = self.streams[change.tail.id]
         stored.events += change.rows
+        self.order += [(change.tail.id, row[0]) for row in change.rows]
         stored.row = evolve(stored.row, head=change.tail.head, updated_at=now)
         if change.summary is not None:
             stored.summarise(change.summary)

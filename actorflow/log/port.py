@@ -171,6 +171,20 @@ class InboxRow:
 
 
 @frozen
+class Followed:
+    """An event with its place among those of all streams.
+
+    Attributes:
+        position: ascending in the order of commit; not without gaps.
+    """
+
+    position: int
+    kind: str
+    name: str
+    recorded: Recorded
+
+
+@frozen
 class Owner:
     """A process that holds streams.  `id` is unique per opening of the log."""
 
@@ -287,6 +301,18 @@ class EventLog(Protocol):
         self, stream: int, *, after: int = 0, until: int | None = None
     ) -> Iterator[Recorded]:
         """Yield a stream's events with after < seq <= until, verified, in order."""
+        ...
+
+    def follow(self, kind: str, *, after: int = 0, limit: int = 1000) -> list[Followed]:
+        """Return events of all streams of *kind* behind position *after*, verified.
+
+        They come in the order of commit, and nothing is ever committed before what has
+        been returned: who goes on behind the last position misses nothing.
+        """
+        ...
+
+    def end(self) -> int:
+        """Return the position of the last event; 0 if there is none."""
         ...
 
     def snapshot(self, stream: int, *, until: int | None = None) -> Snapshot | None:

@@ -22,7 +22,7 @@ from actorflow.log.batch import (
 )
 from actorflow.log.codec import Codec
 from actorflow.log.connection import Readers, is_no_text
-from actorflow.log.port import InboxRow, Snapshot, StreamRow
+from actorflow.log.port import Followed, InboxRow, Snapshot, StreamRow
 from actorflow.log.writing import snapshot_checksum
 from actorflow.model.events import Recorded
 
@@ -141,6 +141,26 @@ class Reading:
             # Whoever went on from the head would do again what is recorded behind it.
             raise LogCorruptError(name, head + 1, "by its row, the stream ends before")
         return name, head
+
+    def follow(self, kind: str, after: int, limit: int) -> list[Followed]:
+        """Return events of all streams of *kind*, in the order of commit, verified."""
+        with self._readers.connection() as connection:
+            rows = connection.execute(
+                "SELECT position, kind, name, seq, address, event.type, time, data, "
+                "checksum FROM event CROSS JOIN stream ON stream.id = event.stream "
+                "WHERE position > ? AND kind = ? ORDER BY position LIMIT ?",
+                (after, kind, limit),
+            ).fetchall()
+        return [
+            Followed(place, kind, name, recorded(row, row[0], self._codec, name))
+            for place, kind, name, *row in rows
+        ]
+
+    def end(self) -> int:
+        """Return the position of the last event."""
+        with self._readers.connection() as connection:
+            row = connection.execute("SELECT max(position) FROM event").fetchone()
+        return int(row[0] or 0)
 
     def snapshot(self, stream: int, until: int | None) -> Snapshot | None:
         """Return the newest sound snapshot at or before *until*."""

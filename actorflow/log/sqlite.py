@@ -22,6 +22,7 @@ from actorflow.log.doctor import FORGOTTEN, Doctor, Finding
 from actorflow.log.lines import Posted
 from actorflow.log.ownership import Ownership
 from actorflow.log.port import (
+    Followed,
     InboxRow,
     Owner,
     Reach,
@@ -240,6 +241,14 @@ class SQLiteLog:
     ) -> Iterator[Recorded]:
         """See `EventLog.read`."""
         return self._reading.events(stream, after, until)
+
+    def follow(self, kind: str, *, after: int = 0, limit: int = 1000) -> list[Followed]:
+        """See `EventLog.follow`."""
+        return self._reading.follow(kind, after, limit)
+
+    def end(self) -> int:
+        """See `EventLog.end`."""
+        return self._reading.end()
 
     def snapshot(self, stream: int, *, until: int | None = None) -> Snapshot | None:
         """See `EventLog.snapshot`."""

@@ -7,7 +7,7 @@ slow listener costs no memory, and nobody is told what is not yet durable.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,11 +38,23 @@ class Bells:
     def __init__(self) -> None:
         self._status: dict[str, list[Bell]] = {}
         self._events: dict[str, list[Bell]] = {}
+        self._followers: tuple[Callable[[], object], ...] = ()
         self._lock = threading.Lock()
+
+    def follow(self, ring: Callable[[], object]) -> Callable[[], None]:
+        """Call *ring* whenever any execution has new events; return how to stop."""
+        with self._lock:
+            self._followers = (*self._followers, ring)
+
+        def stop() -> None:
+            with self._lock:
+                self._followers = tuple(f for f in self._followers if f is not ring)
+
+        return stop
 
     def listened(self, execution_id: str) -> bool:
         """Whether somebody wants to know of every event."""
-        return execution_id in self._events
+        return bool(self._followers) or execution_id in self._events
 
     @contextmanager
     def status(self, execution_id: str) -> Iterator[Bell]:
@@ -76,6 +88,8 @@ class Bells:
     def ring_events(self, execution_id: str) -> None:
         """The execution has new events."""
         self._ring(self._events.get(execution_id, ()))
+        for ring in self._followers:
+            ring()
 
     def ring_all(self) -> None:
         """Anything may have changed: another process wrote, or this runtime ends."""
@@ -84,6 +98,8 @@ class Bells:
                 b for d in (self._status, self._events) for bs in d.values() for b in bs
             ]
         self._ring(bells)
+        for ring in self._followers:
+            ring()
 
     def _ring(self, bells: Any) -> None:
         for bell in list(bells):

@@ -19,7 +19,9 @@ from actorflow.errors import ExecutionCancelled, ExecutionFailed
 from actorflow.log.port import StreamRow
 from actorflow.model import events as ev
 from actorflow.model.events import Failure, Recorded
+from actorflow.model.journal import Occurrence
 from actorflow.model.state import ENDED
+from actorflow.model.timeline import Timeline
 
 if TYPE_CHECKING:
     from actorflow.actors.future import PooledFuture
@@ -183,6 +185,15 @@ class ExecutionHandle:
     def history(self) -> list[Recorded]:
         """Return every durable event so far."""
         return list(self._runtime.history(self.id))
+
+    def timeline(self) -> Timeline:
+        """See `Runtime.timeline`."""
+        timeline: Timeline = self._runtime.timeline(self.id)
+        return timeline
+
+    def activity_log(self) -> Iterator[Occurrence]:
+        """See `Runtime.activity_log`."""
+        return iter(self._runtime.activity_log(self.id))
 
     def state(self, at: int | None = None) -> Any:
         """Return the checkpoint after event *at*, by default after the last."""

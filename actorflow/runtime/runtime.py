@@ -12,6 +12,8 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
+from attrs import evolve
+
 from actorflow.actors.clock import Clock
 from actorflow.actors.dispatcher import ThreadDispatcher
 from actorflow.actors.entities import Entities, EntityRef
@@ -37,7 +39,9 @@ from actorflow.log.sweeping import live_keys
 from actorflow.model import events as ev
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure, Outcome, Recorded
+from actorflow.model.journal import Journal, Occurrence
 from actorflow.model.state import ENDED, ExecutionState
+from actorflow.model.timeline import Timeline
 from actorflow.runtime import registry
 from actorflow.runtime.actors import ACTORS
 from actorflow.runtime.bells import Bell, Bells
@@ -63,9 +67,12 @@ from actorflow.runtime.handle import (
     OpenQuestion,
     Suspension,
 )
+from actorflow.runtime.lifecycle import Lifecycle
 from actorflow.runtime.messages import Command
 from actorflow.runtime.run import Run
 from actorflow.runtime.services import Executors, Services
+from actorflow.runtime.subscriptions import Start as StartAt
+from actorflow.runtime.subscriptions import Subscriber, Subscription, Subscriptions
 from actorflow.runtime.worker import Worker, tag_set
 
 logger = logging.getLogger(__name__)
@@ -167,7 +174,7 @@ class Runtime:
         self._system = ActorSystem(dispatcher, clock=clock)
         self.clock: Any = self._system.clock
         self.bells = Bells()
-        self._notifier = _Notifier(on_event) if on_event else None
+        self._notifier = _Notifier(self._attach(on_event)) if on_event else None
         self.log = self._open(log, durability)
         self._keep_large(blobs, claim_check_over)
         self._writer = LogWriter(
@@ -195,13 +202,7 @@ class Runtime:
         )
         if worker is not None:
             self._services.max_interruptions = worker.max_attempts
-        # Their own dispatcher: commands of entities are users' code, and may be slow.
-        self._entity_system = (
-            self._system
-            if self.is_virtual
-            else ActorSystem(name="actorflow-entities", clock=clock)
-        )
-        self._entities = Entities(self._entity_system, self.log, self._writer)
+        self._host_users_code(clock)
         self._directory = self._system.spawn(
             Directory,
             self._services,
@@ -231,6 +232,15 @@ class Runtime:
             lease=LEASE,
             clock=self.clock.time,
         )
+
+    def _host_users_code(self, clock: Clock | None) -> None:
+        """Give it a dispatcher of its own: it may be slow, and may ask us."""
+        users = self._system
+        if not self.is_virtual:
+            users = ActorSystem(name="actorflow-entities", clock=clock)
+        self._entity_system = users
+        self._entities = Entities(users, self.log, self._writer)
+        self._subscriptions = Subscriptions(users, self.log, self._writer, self.bells)
 
     def _keep_large(
         self, blobs: BlobStore | str | Path | None, over: int | None
@@ -549,7 +559,53 @@ class Runtime:
         self.check()
         return self._entities.ref(actor_class, key)
 
+    # -- following ---------------------------------------------------------------------
+
+    def subscribe(
+        self, name: str, call: Subscriber, *, start: StartAt = "now"
+    ) -> Subscription:
+        """Call *call* with every event of every execution, in the order of the log.
+
+        How far it has come is kept in the log under *name*: whoever subscribes under
+        that name later goes on from there, so that nothing is left out, and nothing is
+        told again because an execution is resumed. If the process dies while it is
+        called, the last few events may come once more, with the same (id, seq).
+
+        Args:
+            name: whose position it is; one process at a time is called under it.
+            call: given an execution's id and a `Recorded` event, or a `Lifecycle`. It
+                may block, and what it raises is logged.
+            start: where a new name begins: ``now``, or at the ``beginning``.
+        """
+        self.check()
+        self._attach(call)
+        return self._subscriptions.add(name, call, KIND, start)
+
+    def _attach(self, call: Any) -> Any:
+        """Let callbacks read what came before; return them."""
+        if isinstance(call, Lifecycle):
+            call.attach(self.history, self.codec)
+        return call
+
     # -- reading -----------------------------------------------------------------------
+
+    def timeline(self, execution_id: str) -> Timeline:
+        """Return how far each step is, as the log tells it, in the order they began."""
+        timeline = Timeline()
+        for recorded in self.history(execution_id):
+            timeline.take(recorded)
+        return timeline
+
+    def activity_log(self, execution_id: str) -> Iterator[Occurrence]:
+        """Yield every try of an activity that has ended, in the order of the log."""
+        journal = Journal(execution_id)
+        bring = self.codec.from_data
+        for recorded in self.history(execution_id):
+            for what, of in journal.take(recorded):
+                if of.kind == "activity" and what != "started":
+                    given, result = bring(of.input), bring(of.result)
+                    status = "failed" if what == "retries" else of.status
+                    yield evolve(of, input=given, result=result, status=status)
 
     def history(
         self, execution_id: str, *, after: int = 0, until: int | None = None

@@ -886,6 +886,45 @@ class ReadingContract(_Fixtures):
         assert list(log.read(10**9)) == []
         assert log.find("execution", "nobody") is None
 
+    def test_follow(self, log: EventLog, other: EventLog) -> None:
+        """Events of all streams of a kind come in the order of commit, page by page."""
+        one, actor = created(log, "one"), created(log, "an actor", kind="actor")
+        two = created(other, "two")
+        log.write([write(one, done(1)), write(actor, done(2))])
+        other.write([write(two, done(3))])
+        pages, after = [], 0
+        while page := log.follow("execution", after=after, limit=2):
+            pages += [(each.name, each.recorded.seq) for each in page]
+            after = page[-1].position
+
+        assert pages == [("one", 1), ("two", 1), ("one", 2), ("two", 2)]
+        assert {each.kind for each in log.follow("actor")} == {"actor"}
+
+    def test_follow_from_the_end(self, log: EventLog) -> None:
+        """Who begins at the end is told what comes after, and nothing else."""
+        assert log.end() == 0
+        stream = created(log)
+        end = log.end()
+        assert log.follow("execution", after=end) == []
+        log.write([write(stream, done("late"))])
+        (followed,) = log.follow("execution", after=end)
+
+        assert followed.recorded.event == done("late")
+        assert followed.position == log.end() > end
+
+    def test_stream_without_events(self, log: EventLog) -> None:
+        """A stream may be nothing but its row, which is kept and claimed like any."""
+        stream = hold("cursor", kind="subscriber")
+        for position in (3, 5):
+            summary = Summary("active", attributes={"position": position})
+            log.write([Write(stream, summary=summary, create=position == 3)])
+        row = log.find("subscriber", "cursor")
+
+        assert stream.lost is None
+        assert row is not None
+        assert (row.head, row.attributes) == (0, {"position": 5})
+        assert log.claim("subscriber", "cursor").head == log.end() == 0
+
     def test_long_stream(self, log: EventLog) -> None:
         """A long stream is read whole and in order."""
         stream = created(log)
