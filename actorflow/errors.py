@@ -433,6 +433,74 @@ class AnswerError(ActorflowError, ValueError):
         return f"cannot answer {self.question!r}: {self.reason}"
 
 
+class HandlerNotFoundError(ExecutionError, LookupError):
+    """Nothing in the execution answers that, now.
+
+    Attributes:
+        handler: what was asked for: an update, or a query, and its name.
+        there: names of those that are there.
+    """
+
+    def __init__(self, execution_id: str, handler: str, there: Sequence[str]) -> None:
+        super().__init__(execution_id)
+        self.handler, self.there = handler, tuple(there)
+
+    def __str__(self) -> str:
+        there = ", ".join(repr(name) for name in self.there) or "none"
+        return (
+            f"nothing in execution {self.execution_id!r} answers {self.handler} now; "
+            f"there are: {there}"
+        )
+
+
+class UpdateRejected(ExecutionError, ValueError):  # noqa: N818 - it is a decision
+    """An update was refused, before anything of it was recorded.
+
+    Attributes:
+        name: of the update.
+        reason: what the node's validator says, or why the value cannot be read.
+    """
+
+    def __init__(self, execution_id: str, name: str, reason: str) -> None:
+        super().__init__(execution_id)
+        self.name, self.reason = name, reason
+
+    def __str__(self) -> str:
+        return f"execution {self.execution_id!r} refuses {self.name!r}: {self.reason}"
+
+
+class UpdateFailed(ExecutionError):  # noqa: N818 - like `NodeFailed`
+    """An update was accepted, and then its handler failed; the execution goes on.
+
+    Attributes:
+        name: of the update.
+        cause: the recorded failure (an `actorflow.Failure`).
+    """
+
+    def __init__(self, execution_id: str, name: str, cause: Any) -> None:
+        super().__init__(execution_id)
+        self.name, self.cause = name, cause
+
+    def __str__(self) -> str:
+        return f"{self.name!r} failed in {self.execution_id!r}: {self.cause.message}"
+
+
+class QueryFailed(ExecutionError):  # noqa: N818 - like `NodeFailed`
+    """A query raised an exception, or gave what cannot be written down.
+
+    Attributes:
+        name: of the query.
+        reason: what it raised.
+    """
+
+    def __init__(self, execution_id: str, name: str, reason: str) -> None:
+        super().__init__(execution_id)
+        self.name, self.reason = name, reason
+
+    def __str__(self) -> str:
+        return f"{self.name!r} failed in {self.execution_id!r}: {self.reason}"
+
+
 class StaleAttemptError(ActorflowError):
     """The attempt that asks has been given up; its outcome no longer matters."""
 
@@ -467,6 +535,13 @@ class HandlerError(ActorflowError, ValueError):
 
     def __str__(self) -> str:
         return f"handler of {self.handler}: {self.reason}"
+
+
+class ReadOnlyError(ActorflowError):
+    """A query, or the validator of an update, tried to change something."""
+
+    def __str__(self) -> str:
+        return "queries and validators only look; change things in a handler"
 
 
 class NonDeterminismError(ActorflowError):

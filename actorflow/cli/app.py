@@ -10,6 +10,7 @@ import click
 
 from actorflow import __version__
 from actorflow.cli import (
+    asking,
     demo,
     reading,
     replaying,
@@ -80,6 +81,7 @@ for command in (
     *reading.COMMANDS,
     *replaying.COMMANDS,
     *steering.COMMANDS,
+    *asking.COMMANDS,
     *tending.COMMANDS,
     *transferring.COMMANDS,
     demo.demo,

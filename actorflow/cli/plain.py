@@ -160,6 +160,9 @@ def wait_texts(
     if wait["kind"] == "signal":
         how = settings.command("signal", execution_id, wait["topic"], "null")
         return f"{wait['address']} waits for signal {wait['topic']}{until}", how
+    if wait["kind"] == "update":
+        how = settings.command("ask", execution_id, wait["topic"], "null")
+        return f"{wait['address']} takes the update {wait['topic']}", how
     if wait["kind"] == "pause":
         why = f": {wait['reason']}" if wait["reason"] else ""
         how = settings.command("resume", execution_id)

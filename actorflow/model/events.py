@@ -347,8 +347,8 @@ class WaitStarted:
 
     Attributes:
         wait: the ordinal of this wait within its activation.
-        kind: ``signal``, ``time``, ``pause`` or ``question``.
-        topic: the signal's topic, or the question's id.
+        kind: ``signal``, ``time``, ``pause``, ``question`` or ``update``.
+        topic: the signal's topic, the question's id, or the update's name.
         deadline: when the wait ends by itself, in seconds since the epoch.
         reason: what a person should know; the question itself.
         schema: what an answer must look like, for programs to read.
@@ -368,7 +368,9 @@ class WaitEnded:
 
     Attributes:
         signal: seq of the event that recorded the signal.
-        answer: what was answered to a question, as ``{"value", "by"}``.
+        answer: what was answered to a question, as ``{"value", "by"}``; or the update
+            that was accepted, as ``{"value", "key", "keyed"}`` (whether the key is the
+            caller's own).
     """
 
     wait: int
@@ -389,6 +391,34 @@ class NodeSettled:
 
     taken: int | None = None
     emitted: int = 0
+
+
+@frozen
+class UpdateAnswered:
+    """The node is done with an update it had accepted; *error* if it failed.
+
+    Attributes:
+        name: of the update; with *key* it names this one.
+        key: the caller's, or made up for it.
+    """
+
+    name: str
+    key: str
+    result: Data = None
+    error: Failure | None = None
+
+
+@frozen
+class UpdateRejected:
+    """An update that another process had left was refused; nothing changed by it.
+
+    It is recorded because its caller reads the reason here; a caller in the same
+    process is told.
+    """
+
+    name: str
+    key: str
+    reason: str
 
 
 @frozen
@@ -437,6 +467,8 @@ Event = (
     | WaitStarted
     | WaitEnded
     | NodeSettled
+    | UpdateAnswered
+    | UpdateRejected
     | ProgressReported
     | ValueEmitted
 )
@@ -472,6 +504,8 @@ TAGS: dict[str, type] = {
     "wait.started": WaitStarted,
     "wait.ended": WaitEnded,
     "node.settled": NodeSettled,
+    "update.answered": UpdateAnswered,
+    "update.rejected": UpdateRejected,
     "progress.reported": ProgressReported,
     "value.emitted": ValueEmitted,
 }

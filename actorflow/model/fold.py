@@ -27,6 +27,7 @@ from actorflow.model.state import (
     Pause,
     Result,
     Scope,
+    Update,
     Wait,
     call_number,
     item_key,
@@ -691,7 +692,8 @@ def _wait_started(state: ExecutionState, recorded: Recorded) -> None:
     if event.kind == "question":
         state.questions[event.topic or ""] = recorded.address
     elif event.topic is not None:
-        state.topics.setdefault(event.topic, {})[recorded.address] = None
+        waiting = state.waiting_for(event.kind)
+        waiting.setdefault(event.topic, {})[recorded.address] = None
     state.set_clock(activation, event.deadline, recorded.time)
     state.weigh(activation)
 
@@ -699,9 +701,13 @@ def _wait_started(state: ExecutionState, recorded: Recorded) -> None:
 def _wait_ended(state: ExecutionState, recorded: Recorded) -> None:
     event: ev.WaitEnded = recorded.event
     activation = state.activations[recorded.address]
-    topic = activation.wait.topic if activation.wait else None
+    wait = activation.wait
+    topic = wait.topic if wait else None
     state.stop_waiting(activation)
     payload = event.answer
+    if wait is not None and wait.kind == "update" and payload is not None:
+        node = parent_of(recorded.address)
+        state.updates[topic or "", payload["key"]] = Update(node, payload["keyed"])
     if event.signal is not None:
         payload = _take(state, topic or "", event.signal)
     if activation.answers is None:
@@ -719,6 +725,22 @@ def _take(state: ExecutionState, topic: str, seq: int) -> Data:
     if not queue:
         del state.signals[topic]
     return found[1]
+
+
+def _update_answered(state: ExecutionState, recorded: Recorded) -> None:
+    event: ev.UpdateAnswered = recorded.event
+    activation = state.activations[recorded.address]
+    update = state.updates[event.name, event.key]
+    if update.keyed:
+        update.answered, update.result, update.error = True, event.result, event.error
+    else:
+        del state.updates[event.name, event.key]
+    _acted(activation)
+    state.weigh(activation)
+
+
+def _update_rejected(_: ExecutionState, __: Recorded) -> None:
+    """Change nothing: it is there to be read."""
 
 
 def _progress_reported(state: ExecutionState, recorded: Recorded) -> None:
@@ -777,6 +799,8 @@ _APPLY: dict[type, Callable[[ExecutionState, Recorded], None]] = {
     ev.WaitStarted: _wait_started,
     ev.WaitEnded: _wait_ended,
     ev.NodeSettled: _node_settled,
+    ev.UpdateAnswered: _update_answered,
+    ev.UpdateRejected: _update_rejected,
     ev.ProgressReported: _progress_reported,
     ev.ValueEmitted: _value_emitted,
 }

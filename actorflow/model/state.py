@@ -49,7 +49,7 @@ class Wait:
 
     Attributes:
         ordinal: which wait of its activation this is, from 0.
-        kind: ``signal``, ``time``, ``pause`` or ``question``.
+        kind: ``signal``, ``time``, ``pause``, ``question`` or ``update``.
         schema: what an answer must look like.
         since: when it began, seconds since the epoch.
     """
@@ -69,6 +69,22 @@ class Answer:
     payload: Data
     timed_out: bool
     at: float = 0.0
+
+
+@define
+class Update:
+    """An update that was accepted, and what came of it.
+
+    Attributes:
+        node: address of the node that accepted it.
+        keyed: the key is the caller's, who may ask again; so the answer is kept.
+    """
+
+    node: str
+    keyed: bool
+    answered: bool = False
+    result: Data = None
+    error: Failure | None = None
 
 
 @define
@@ -371,6 +387,9 @@ class ExecutionState(Part):
         signals: received and not yet consumed, per topic, oldest first: (seq, payload).
         questions: addresses of open questions, by id.
         topics: addresses that wait for a signal, per topic, first come first served.
+        listening: addresses that wait for an update, per name, likewise.
+        updates: accepted ones by (name, key), but for those answered that nobody can
+            ask for again.
         compensations: how to undo what has completed, oldest first.
         compensating: that this is being done, and why.
         forks: the counter that names branches.
@@ -400,6 +419,8 @@ class ExecutionState(Part):
     waits: dict[str, Wait] = field(factory=dict)
     questions: dict[str, str] = field(factory=dict)
     topics: dict[str, dict[str, None]] = field(factory=dict)
+    listening: dict[str, dict[str, None]] = field(factory=dict)
+    updates: dict[tuple[str, str], Update] = field(factory=dict)
     signals: dict[str, deque[tuple[int, Data]]] = field(factory=dict)
     compensations: list[Compensation] = field(factory=list)
     compensating: ev.CompensationStarted | None = None
@@ -689,10 +710,14 @@ class ExecutionState(Part):
         if wait.kind == "question":
             self.questions.pop(wait.topic or "", None)
         elif wait.topic is not None:
-            waiting = self.topics[wait.topic]
-            del waiting[activation.address]
-            if not waiting:
-                del self.topics[wait.topic]
+            waiting = self.waiting_for(wait.kind)
+            del waiting[wait.topic][activation.address]
+            if not waiting[wait.topic]:
+                del waiting[wait.topic]
+
+    def waiting_for(self, kind: str) -> dict[str, dict[str, None]]:
+        """Return who waits for signals, by topic, or for updates, by name."""
+        return self.listening if kind == "update" else self.topics
 
 
 BLOB = "blob"

@@ -165,6 +165,8 @@ def waited_for(event: ev.WaitStarted) -> str:
     """Return what a wait is for, in a few words."""
     if event.kind == "signal":
         return f"signal {event.topic}"
+    if event.kind == "update":
+        return f"update {event.topic}"
     if event.kind == "pause":
         return f"resume ({event.reason})" if event.reason else "resume"
     return "time"

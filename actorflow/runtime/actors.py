@@ -22,6 +22,7 @@ ACTORS: dict[str, type[Any]] = {
     "route": RouteActor,
     "wait_signal": WaitActor,
     "ask": QuestionActor,
+    "update": WaitActor,
     "sleep": WaitActor,
     "pause": WaitActor,
 }

@@ -63,6 +63,7 @@ def _commands() -> Mapping[str, Callable[..., Any]]:
     }
     return {
         "answer": _answer,
+        "update": _update,
         **{name: method for name, method in there.items() if name not in _OURS},
     }
 
@@ -74,3 +75,13 @@ def _answer(
     by: str | None = None,
 ) -> None:
     """An answer has no method of its own: its question replies."""
+
+
+def _update(
+    self: Any,
+    name: str,
+    key: str,
+    value: Any = None,
+    keyed: bool = False,  # noqa: FBT001, FBT002 - as it is in the row
+) -> None:
+    """An update has no method of its own: it waits for its node."""

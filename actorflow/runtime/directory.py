@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from attrs import define
@@ -42,6 +43,7 @@ from actorflow.runtime.intake import KIND, Claimed, Intake, Look, Recovered, Wak
 from actorflow.runtime.messages import Command
 from actorflow.runtime.run import Run
 from actorflow.runtime.services import Services
+from actorflow.runtime.serving import Posted
 from actorflow.runtime.starting import (
     is_compatible,
     mismatch,
@@ -414,8 +416,9 @@ class Directory(PooledActor):
         elif status in RESTING and run.state.status in RESTING:
             self._resting[run.id] = self._services.clock.monotonic()
             self._sweep_later()
-            while len(self._resting) > self._max_resting:
-                self._passivate(next(iter(self._resting)))
+            surplus = max(0, len(self._resting) - self._max_resting)
+            for each in list(islice(self._resting, surplus)):
+                self._passivate(each)
         else:
             self._resting.pop(run.id, None)
             return
@@ -429,6 +432,9 @@ class Directory(PooledActor):
             return
         run = known[0]
         if run.inbound or run.state.status not in RESTING:
+            return
+        if run.serving.awaited:
+            self._resting[run.id] = self._services.clock.monotonic()
             return
         self._leave(run)
         self._release(run.stream, (self.actor_ref.put, Look()))
@@ -527,17 +533,18 @@ class Directory(PooledActor):
 
     def _could_not(self, execution_id: str, command: Command, error: Exception) -> None:
         """Leave the command to whoever can run the execution, or refuse it."""
+        kept_here = command.name in ("restart", "query")
         elsewhere = isinstance(
             error, OwnedError | UnknownDefinitionError | MissingTagsError
         )
-        if elsewhere and command.inbox is None and command.name != "restart":
+        if elsewhere and command.inbox is None and not kept_here:
             try:
-                self._log.post(KIND, execution_id, command.name, command.data)
+                posted = self._post(execution_id, command)
             except Exception as refused:  # noqa: BLE001
                 error = refused
             else:
                 if command.reply is not None:
-                    command.reply.set(None)
+                    command.reply.set(posted)
                 return
         if command.reply is not None:
             command.reply.set_exception(error)
@@ -545,6 +552,12 @@ class Directory(PooledActor):
             self._drop_from_inbox(execution_id, command.inbox)
         elif not elsewhere and command.name != "wake":
             logger.warning("%s to %s: %s", command.name, execution_id, error)
+
+    def _post(self, execution_id: str, command: Command) -> Posted | None:
+        """Leave a command to another process; what it answers is in its log."""
+        row = self._log.find(KIND, execution_id)
+        self._log.post(KIND, execution_id, command.name, command.data)
+        return Posted(row.head) if row and command.name == "update" else None
 
     def _drop_from_inbox(self, execution_id: str, inbox: int) -> None:
         logger.warning("command %d came after the end of %s", inbox, execution_id)

@@ -191,6 +191,7 @@ class DynamicActor(RunActor):
     def _leave_memory(self) -> None:
         """Take the coroutine off the stack."""
         self._calls.gone = True
+        self.run.serving.leave(self.address)
         if self._thread is not None:
             self._thread.stop()
         self._loop.abandon()
@@ -230,13 +231,13 @@ class DynamicActor(RunActor):
         if self._loop.held is not None:
             return False
         if main.done() and not self._cancelled:
-            handlers = self._host.handlers
-            if handlers is None or not _returned(main) or not handlers.busy:
+            handlers = self._host.handlers if _returned(main) else None
+            if handlers is not None and handlers.close():
+                return True
+            if handlers is None or not handlers.busy:
                 # As `asyncio.run` does: what the node has left running is cancelled.
                 self._cancelled = True
                 return self._loop.cancel_tasks()
-            if handlers.close():
-                return True
         return self._may_take(activation, main) and self._calls.take_next()
 
     def _may_take(self, activation: Activation, main: asyncio.Task[Any]) -> bool:
@@ -250,6 +251,7 @@ class DynamicActor(RunActor):
     def _rest(self, activation: Activation) -> None:
         """The node waits for something; see that it is something that can come."""
         ended = activation.ended or ()
+        self.run.serving.rested.add(self.address)
         if self._calls.taken < len(ended):
             return  # it is halted
         if not self._caught_up:
@@ -306,6 +308,7 @@ class DynamicActor(RunActor):
             self._abandon_attempt()
             self._tell_parent()
             return
+        self.run.serving.drop(self.address, failure)
         at = round(self.run.services.clock.time() + delay, 6)
         failed = ev.AttemptFailed(activation.attempt, failure, at)
         self.run.record_one(self.address, failed)

@@ -74,6 +74,9 @@ class ExecutionActor(ScopeActor):
         if isinstance(message, Command):
             if message.name == "answer":
                 self._answer_question(message)
+            elif message.name in ("update", "query"):
+                self.run.inbound -= 1
+                self.run.serving.take(message)
             else:
                 self._do(message)
             if self.run.state.outcome is not None:
@@ -85,6 +88,11 @@ class ExecutionActor(ScopeActor):
         super().handle(message)
         if self.run.state.compensating is not None:
             self._compensate(self.run.state.compensating)
+        self.run.serving.settle()
+
+    def on_stop(self) -> None:
+        """Leave nobody waiting."""
+        self.run.serving.give_up()
 
     def too_late(self, message: Any) -> None:
         """Answer whoever commands an execution that has just left memory."""
@@ -299,6 +307,7 @@ class ExecutionActor(ScopeActor):
         """Begin anew under the same id."""
         if self.run.state.outcome is None:
             self.run.record(("", ev.ExecutionCancelled("restarted")))
+            self.run.serving.settle()
         self.run.stop_children()
         self.run.record(*started)
         self.wake_branches()

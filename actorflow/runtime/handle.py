@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 KIND = "execution"
 PAGE = 500
+PATIENCE = 60.0
+"""Seconds to wait for the answer to an update, unless the caller says otherwise."""
 RESTING = ("suspended", "paused")
 
 
@@ -39,6 +41,7 @@ class Suspension:
         reason: ``paused``, ``sleeping`` or ``waiting``: the first that applies.
         wake_at: when its earliest clock rings, seconds since the epoch.
         topics: of the signals it waits for.
+        updates: names of the updates it takes.
         questions: ids of the questions it waits for.
         branches: what each resting branch waits for, by address.
     """
@@ -48,6 +51,7 @@ class Suspension:
     topics: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     branches: Mapping[str, str] = field(factory=dict)
+    updates: tuple[str, ...] = ()
 
 
 @frozen
@@ -206,6 +210,21 @@ class ExecutionHandle:
     ) -> None:
         """See `Runtime.signal`."""
         self._runtime.signal(self.id, topic, payload, key=key)
+
+    def ask(
+        self,
+        name: str,
+        value: Any = None,
+        *,
+        key: str | None = None,
+        timeout: float | None = PATIENCE,
+    ) -> Any:
+        """See `Runtime.ask`."""
+        return self._runtime.ask(self.id, name, value, key=key, timeout=timeout)
+
+    def query(self, name: str, *args: Any, address: str | None = None) -> Any:
+        """See `Runtime.query`."""
+        return self._runtime.query(self.id, name, *args, address=address)
 
     def answer(self, question: str, value: Any, *, by: str | None = None) -> None:
         """See `Runtime.answer`."""

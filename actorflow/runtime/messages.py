@@ -64,13 +64,15 @@ class Reported:
 class Command:
     """Somebody outside wants the execution to do something.
 
-    *inbox* is the id of the inbox row it came by; *reply* a future, or None.
+    *inbox* is the id of the inbox row it came by; *reply* a future, or None; who has
+    *withdrawn* does not wait for the reply any more.
     """
 
     name: str
     data: dict[str, Any]
     inbox: int | None = None
     reply: Any = None
+    withdrawn: bool = False
 
 
 @define(eq=False)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _NONE: frozenset[str] = frozenset()
 SINGLE = ("activity", "sleep", "wait_signal", "ask")
 """Kinds of calls that call nothing themselves."""
+AS_RECORDED: Any = object()
+"""The hint of those who turn a result into a value themselves."""
 SHOWN = 200
 """Characters of a call that an error shows."""
 
@@ -131,9 +133,11 @@ class Calls:
 
         Raises:
             Gone: the node cannot call any more.
+            ReadOnlyError: it is answering a query.
         """
         if self.gone:
             raise Gone
+        self._loop.must_not_look()
         if key is None:
             return self._loop.next_call()
         number = f":{quote(key, safe='').replace('~', '%7E')}"
@@ -157,7 +161,10 @@ class Calls:
         return f"{self._address}/{ask.name}{mark}{number}"
 
     async def result(self, number: str, ask: Ask | None, hint: Any) -> Any:
-        """Return what the call gives, as *hint* wants it; it begins here."""
+        """Return what the call gives, as *hint* wants it; it begins here.
+
+        With `AS_RECORDED` that is the data itself.
+        """
         pending = self._pending.get(number)
         assert ask is not None
         if pending is None:
@@ -175,6 +182,8 @@ class Calls:
             if not pending.waiters:
                 self.leave(pending)
             raise
+        if hint is AS_RECORDED:
+            return data
         return self._run.services.codec.from_data(data, hint, path=pending.address)
 
     def start_timer(self, handle: NodeTimer, ask: Ask) -> None:
@@ -283,6 +292,14 @@ class Calls:
         """The node has ended, and with it all that it has not waited for."""
         for pending in list(self._pending.values()):
             self.leave(pending)
+
+    def is_told(self, number: str) -> bool:
+        """Whether what the call waits for has come, though the node does not know."""
+        called = (self._activation.calls or {}).get(number)
+        if called is None or called.left is not None:
+            return False
+        activation = self._run.state.activations.get(called.address)
+        return activation is None or activation.wait is None
 
     # -- the end of the replay ---------------------------------------------------------
 

@@ -70,6 +70,23 @@ class Host(Protocol):
         """Handle the signals of a topic."""
         ...
 
+    def on_update(
+        self,
+        name: str,
+        handler: Callable[[Any], Any],
+        validator: Callable[[Any], Any] | None,
+    ) -> None:
+        """Handle the updates of a name."""
+        ...
+
+    def on_query(self, name: str, function: Callable[..., Any]) -> None:
+        """Answer the queries of a name."""
+        ...
+
+    def must_not_look(self) -> None:
+        """Refuse to change anything while a query is being answered."""
+        ...
+
     def ask_person(self, asked: Question) -> Any:
         """Wait for an answer."""
         ...
@@ -140,6 +157,7 @@ class Context:
     @property
     def random(self) -> Random:
         """A random source that gives the same numbers in every replay."""
+        self._host.must_not_look()
         if self._random is None:
             seed = f"{self.execution_id}:{self.address}"
             self._random = Random(seed)
@@ -216,6 +234,43 @@ class Context:
             HandlerError: the topic has a handler here, or it does not take a payload.
         """
         self._host.on_signal(topic, handler)
+
+    def on_update(
+        self,
+        name: str,
+        handler: Callable[[Any], Any],
+        validator: Callable[[Any], Any] | None = None,
+    ) -> None:
+        """Call *handler* with every update of that name; what it returns is the answer.
+
+        Callers send updates by `Runtime.ask`. Like signals, those of one name are
+        handled one after the other, while the node does the rest.
+
+        An update is recorded when it is accepted: when its value can be read as what
+        the handler's parameter is annotated with, and *validator* has not raised. What
+        the handler raises fails the update, not the node.
+
+        Args:
+            name: of the update.
+            handler: takes the value; like that of `on_signal`.
+            validator: takes the value and raises if it is to be refused, with the
+                reason. It only looks: it is not called again on replay.
+
+        Raises:
+            HandlerError: the name has a handler here, or it does not take a value.
+        """
+        self._host.on_update(name, handler, validator)
+
+    def on_query(self, name: str, function: Callable[..., Any]) -> None:
+        """Let *function* answer every query of that name, by `Runtime.query`.
+
+        It is called between two steps of the node, returns at once, and only looks:
+        nothing of it is recorded.
+
+        Raises:
+            HandlerError: the name is taken here, or it is not a plain function.
+        """
+        self._host.on_query(name, function)
 
     def ask(
         self,

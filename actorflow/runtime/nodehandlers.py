@@ -8,31 +8,39 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from actorflow.errors import HandlerError
+from actorflow.model import events as ev
+from actorflow.model.events import Data, Failure
 from actorflow.runtime.binding import hints_of
+from actorflow.runtime.nodecalls import AS_RECORDED
+from actorflow.runtime.nodefailure import failure_in
 
 if TYPE_CHECKING:
+    from actorflow.runtime.dynamic import DynamicActor
+    from actorflow.runtime.nodecalls import Ask, Calls
     from actorflow.runtime.nodeloop import NodeLoop
 
-Caller = Callable[[Callable[[], Any]], Awaitable[Any]]
-"""Runs a function where the node's own code runs, and awaits what it returns."""
+Handler = Callable[[Any], Any]
+Serve = Callable[[Any], Coroutine[Any, Any, None]]
 
 
 class Listener:
-    """One handler: what it hears of, and whether it is at work.
+    """One handler: what it hears of, and how far it is.
 
     Attributes:
-        hint: what a message is brought back as.
-        busy: it has taken a message, and is not done with it.
+        number: of the wait for its next message.
+        busy: it has been given a message, and is not done with it.
     """
 
-    def __init__(self, name: str, handler: Callable[[Any], Any], hint: Any) -> None:
+    def __init__(self, name: str, ask: Ask, serve: Serve) -> None:
         self.name = name
-        self.handler = handler
-        self.hint = hint
+        self.ask = ask
+        self.serve = serve
+        self.number = ""
         self.busy = False
         self.task: asyncio.Task[None] | None = None
 
@@ -41,68 +49,86 @@ class Handlers:
     """The handlers of one node.
 
     Attributes:
+        node: address of the node.
+        updates: of each name the type of its value, and its validator.
+        queries: the function that answers each.
         failure: what came out of a handler; the node fails with it.
     """
 
-    def __init__(self, loop: NodeLoop, call: Caller) -> None:
+    def __init__(self, actor: DynamicActor, loop: NodeLoop, calls: Calls) -> None:
+        self._actor = actor
+        self._values = actor.run.services.codec
         self._loop = loop
-        self._call = call
+        self._calls = calls
         self._listeners: dict[str, Listener] = {}
         self._closed = False
+        self.node = actor.address
+        self.updates: dict[str, tuple[Any, Handler | None]] = {}
+        self.queries: dict[str, Callable[..., Any]] = {}
         self.failure: BaseException | None = None
 
     def __contains__(self, name: str) -> bool:
         return name in self._listeners
 
-    @property
-    def busy(self) -> bool:
-        """Whether a handler is at work that the node has to wait for."""
-        working = any(each.busy for each in self._listeners.values())
-        return working and self.failure is None
+    # -- installing --------------------------------------------------------------------
 
-    def close(self) -> bool:
-        """Take no further message; return whether a handler was listening."""
-        first, self._closed = not self._closed, True
-        idle = [each for each in self._listeners.values() if not each.busy]
-        for listener in idle if first else ():
-            if listener.task is not None:
-                listener.task.cancel()
-        return first and bool(idle)
+    def on_signal(self, ask: Ask, topic: str, handler: Handler) -> None:
+        """Let *handler* have what *ask* gives, time after time."""
+        name = f"signal {topic!r}"
+        hint = self._checked(name, handler)
 
-    def listen(
-        self,
-        name: str,
-        handler: Callable[[Any], Any],
-        wait: Callable[[Any], Awaitable[Any]],
-        *,
-        blocking: bool,
+        async def serve(data: Data) -> None:
+            payload = self._values.from_data(data, hint, path=name)
+            await self._actor.call(lambda: handler(payload))
+
+        self._listen(Listener(name, ask, serve))
+
+    def on_update(
+        self, ask: Ask, name: str, handler: Handler, validator: Handler | None
     ) -> None:
-        """Call *handler* with what *wait* gives, time after time.
+        """Let *handler* do the updates that *ask* gives, and answer them."""
+        full_name = f"update {name!r}"
+        hint = self._checked(full_name, handler)
+        if validator is not None:
+            _check_call(f"validator of {full_name}", validator, blocking=True)
 
-        Args:
-            name: what it hears of, as an error shows it.
-            handler: takes the message.
-            wait: returns an awaitable of the next message, given its type.
-            blocking: the node is a ``def``, so its handlers are as well.
+        async def serve(data: Data) -> None:
+            result, failure = await self._result(full_name, handler, hint, data)
+            self._answer(name, data["key"], result, failure)
 
-        Raises:
-            HandlerError: there is one already, or *handler* cannot be called.
-        """
+        self._listen(Listener(full_name, ask, serve))
+        self.updates[name] = hint, validator
+        self._actor.run.serving.enter(self)
+
+    def on_query(self, name: str, function: Callable[..., Any]) -> None:
+        """Let *function* answer the queries of that name."""
+        full_name = f"query {name!r}"
+        if name in self.queries:
+            raise HandlerError(full_name, "there is a handler already")
+        _check_function(full_name, function, blocking=True)
+        self.queries[name] = function
+        self._actor.run.serving.enter(self)
+
+    def _checked(self, name: str, handler: Handler) -> Any:
+        """Return what the handler's one parameter is annotated with, or Any."""
         if name in self._listeners:
             raise HandlerError(name, "there is a handler already")
-        hint = _checked(name, handler, blocking=blocking)
-        listener = self._listeners[name] = Listener(name, handler, hint)
-        listener.task = self._loop.create_task(self._listen(listener, wait))
+        return _check_call(name, handler, blocking=self._actor.is_blocking)
+
+    # -- listening ---------------------------------------------------------------------
+
+    def _listen(self, listener: Listener) -> None:
+        self._listeners[listener.name] = listener
+        listener.task = self._loop.create_task(self._serve(listener))
         listener.task.add_done_callback(self._ended)
 
-    async def _listen(
-        self, listener: Listener, wait: Callable[[Any], Awaitable[Any]]
-    ) -> None:
+    async def _serve(self, listener: Listener) -> None:
         while not self._closed:
-            message = await wait(listener.hint)
+            listener.number = self._calls.number()
+            data = await self._calls.result(listener.number, listener.ask, AS_RECORDED)
             listener.busy = True
             try:
-                await self._call(lambda: listener.handler(message))  # noqa: B023 - called in this round
+                await listener.serve(data)
             except Exception as error:
                 error.add_note(f"in the handler of {listener.name}")
                 raise
@@ -116,18 +142,89 @@ class Handlers:
             self.failure = error
             self._loop.interrupt()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a handler is at work that the node has to wait for."""
+        working = any(each.busy for each in self._listeners.values())
+        return working and self.failure is None
 
-def _checked(name: str, handler: Any, *, blocking: bool) -> Any:
-    """Return what the handler's one parameter is annotated with, or Any."""
-    if not callable(handler):
-        raise HandlerError(name, f"a handler is a function, not {handler!r}")
-    if blocking and inspect.iscoroutinefunction(handler):
-        raise HandlerError(name, "a `def` node takes handlers that are `def` as well")
+    def close(self) -> bool:
+        """Take no further message; return whether a handler was listening."""
+        if self._closed:
+            return False
+        self._closed = True
+        idle = []
+        for listener in self._listeners.values():
+            # What was handed to it already will not be handed to anybody else.
+            listener.busy = listener.busy or self._calls.is_told(listener.number)
+            if not listener.busy and listener.task is not None:
+                idle.append(listener.task.cancel())
+        return any(idle)
+
+    # -- updates and queries -----------------------------------------------------------
+
+    @property
+    def at_work(self) -> bool:
+        """Whether the node is in the middle of something: its thread may be at work."""
+        return self._loop.held is not None
+
+    def validate(self, name: str, data: Data) -> None:
+        """Raise what speaks against an update, if anything does."""
+        hint, validator = self.updates[name]
+        value = self._values.from_data(data, hint, path=name)
+        if validator is not None:
+            with self._looking():
+                validator(value)
+
+    def look(self, name: str, args: Sequence[Data]) -> Data:
+        """Return what the query of that name gives."""
+        given = [self._values.from_data(each, path=name) for each in args]
+        with self._looking():
+            return self._values.to_data(self.queries[name](*given), path=name)
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        self._loop.looking = True
+        try:
+            yield
+        finally:
+            self._loop.looking = False
+
+    async def _result(
+        self, name: str, handler: Handler, hint: Any, data: Data
+    ) -> tuple[Data, Failure | None]:
+        """Do an update; return what it gives, or why it failed."""
+        try:
+            value = self._values.from_data(data["value"], hint, path=name)
+            result = await self._actor.call(lambda: handler(value))
+            return self._values.to_record(result, path=f"result of {name}"), None
+        except Exception as error:  # noqa: BLE001 - its caller is told
+            return None, failure_in(error, self.node, name)
+
+    def _answer(self, name: str, key: str, data: Data, error: Failure | None) -> None:
+        """Record what came of an update, unless that is in the log already."""
+        run = self._actor.run
+        update = run.state.updates.get((name, key))
+        if update is not None and not update.answered:
+            run.record_one(self.node, ev.UpdateAnswered(name, key, data, error))
+            run.serving.answered(name, key, data, error)
+
+
+def _check_function(name: str, function: Any, *, blocking: bool) -> None:
+    if not callable(function):
+        raise HandlerError(name, f"a function is needed, not {function!r}")
+    if blocking and inspect.iscoroutinefunction(function):
+        raise HandlerError(name, "it must be a plain `def` here, not `async def`")
+
+
+def _check_call(name: str, handler: Any, *, blocking: bool) -> Any:
+    """Return what the one parameter of a handler is annotated with, or Any."""
+    _check_function(name, handler, blocking=blocking)
     try:
         parameters = inspect.signature(handler).parameters
         inspect.signature(handler).bind(None)
     except TypeError as error:
-        raise HandlerError(name, f"a handler takes one argument: {error}") from None
+        raise HandlerError(name, f"it has to take one argument: {error}") from None
     except ValueError:  # a builtin tells nothing of its parameters
         return Any
     return hints_of(handler).get(next(iter(parameters)), Any)

@@ -9,7 +9,6 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
 SLEEP = Work(None, NO_CALL, Step("timer", sleep=1))
 SIGNAL = Work(None, NO_CALL, Step("signal", sleep=1))
+UPDATE = Work(None, NO_CALL, Step("update", sleep=1))
 
 
 class NodeHost:
@@ -161,33 +161,45 @@ class NodeHost:
         if self.handlers is not None and name in self.handlers:
             reason = "it takes every signal; do not wait for them as well"
             raise HandlerError(name, reason)
-        return self._signal(topic, timeout, Any)
+        number = self._calls.number()
+        return self._calls.result(number, self.signalled(topic, timeout), Any)
 
     def on_signal(self, topic: str, handler: Callable[[Any], Any]) -> None:
         """Let *handler* have every signal on *topic*."""
-        self._listen(f"signal {topic!r}", handler, partial(self._signal, topic, None))
+        self._handling().on_signal(self.signalled(topic), topic, handler)
 
-    def _listen(
+    def on_update(
         self,
         name: str,
         handler: Callable[[Any], Any],
-        wait: Callable[[Any], Awaitable[Any]],
+        validator: Callable[[Any], Any] | None,
     ) -> None:
-        if self.handlers is None:
-            self.handlers = Handlers(self._loop, self._actor.call)
-        blocking = self._actor.is_blocking
-        self.handlers.listen(name, handler, wait, blocking=blocking)
+        """Let *handler* do every update of that name."""
+        self._handling().on_update(_updated(name), name, handler, validator)
 
-    def _signal(self, topic: str, timeout: float | None, hint: Any) -> Awaitable[Any]:
+    def on_query(self, name: str, function: Callable[..., Any]) -> None:
+        """Let *function* answer every query of that name."""
+        self._handling().on_query(name, function)
+
+    def _handling(self) -> Handlers:
+        self.must_not_look()
+        if self.handlers is None:
+            self.handlers = Handlers(self._actor, self._loop, self._calls)
+        return self.handlers
+
+    def must_not_look(self) -> None:
+        """Refuse to change anything while a query is being answered."""
+        self._loop.must_not_look()
+
+    def signalled(self, topic: str, timeout: float | None = None) -> Ask:
+        """Return the call that ends with the next signal on *topic*."""
         started = ev.ActivationStarted("wait_signal", topic, input={"topic": topic})
 
         def facts(address: str) -> Any:
             now, state = self._run.services.clock.time(), self._run.state
             return wait_for_signal(state, address, 0, topic, timeout, now)
 
-        ask = Ask(f"signal:{quoted(topic)}", started, SIGNAL, facts)
-        number = self._calls.number()
-        return self._calls.result(number, ask, hint)
+        return Ask(f"signal:{quoted(topic)}", started, SIGNAL, facts)
 
     def ask_person(self, asked: Question) -> Any:
         """Return an awaitable of an answer, or of its default when time is over."""
@@ -211,6 +223,7 @@ class NodeHost:
 
     async def emit(self, value: Any) -> None:
         """Record a value for those above."""
+        self.must_not_look()
         data = self._run.services.codec.to_record(value, path="emit")
         self._calls.emitted += 1
         activation = self._run.state.activations[self._actor.address]
@@ -233,6 +246,7 @@ class NodeHost:
         """Return whether something is recorded under *key*; if not, it may be made."""
         known = key in self._records
         if not known:
+            self.must_not_look()
             await self._actor.wait_until_durable()  # making it may touch the world
         return known
 
@@ -278,7 +292,15 @@ class NodeHost:
         return self._run.state.activations[self._actor.address].records or {}
 
     def _note(self, key: str, data: Any) -> None:
+        self.must_not_look()
         self._run.record_one(self._actor.address, ev.ValueRecorded(key, data))
+
+
+def _updated(name: str) -> Ask:
+    """Return the call that ends with the next update of that name."""
+    started = ev.ActivationStarted("update", name)
+    wait = ev.WaitStarted(0, "update", name)
+    return Ask(f"update:{quoted(name)}", started, UPDATE, lambda at: [(at, wait)])
 
 
 def _taken(name: str, address: str, other: str) -> Failure:

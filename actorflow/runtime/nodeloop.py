@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextlib import suppress
 from typing import Any, NoReturn, Protocol
 
-from actorflow.errors import NotDurableError
+from actorflow.errors import NotDurableError, ReadOnlyError
 from actorflow.runtime.nodeplace import awaiting, calling
 
 logger = logging.getLogger(__name__)
@@ -98,6 +98,7 @@ class NodeLoop(asyncio.AbstractEventLoop):
     Attributes:
         now: the time of the latest event the node has taken in.
         held: a future without which nothing else may go on.
+        looking: a query is being answered, which may change nothing.
     """
 
     __slots__ = (
@@ -109,6 +110,7 @@ class NodeLoop(asyncio.AbstractEventLoop):
         "_tasks",
         "_timers",
         "held",
+        "looking",
         "now",
     )
 
@@ -123,6 +125,7 @@ class NodeLoop(asyncio.AbstractEventLoop):
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self.now = 0.0
         self.held: asyncio.Future[None] | None = None
+        self.looking = False
 
     def start(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Make the task of the node itself."""
@@ -164,6 +167,15 @@ class NodeLoop(asyncio.AbstractEventLoop):
             held.set_result(None)
             assert self._ready is not None
             self._ready.rotate(1)  # what that made ready is behind all else
+
+    def must_not_look(self) -> None:
+        """Refuse to change anything while a query is being answered.
+
+        Raises:
+            ReadOnlyError: one is.
+        """
+        if self.looking:
+            raise ReadOnlyError
 
     def next_call(self) -> str:
         """Return the number of the running task's next call."""
@@ -229,6 +241,7 @@ class NodeLoop(asyncio.AbstractEventLoop):
         return handle
 
     def _make_ready(self, handle: asyncio.Handle) -> None:
+        self.must_not_look()
         if self._ready is None:
             self._ready = deque()
         self._ready.append(handle)

@@ -183,6 +183,7 @@ class BlockingHost:
         self._ref = ref
 
     def _ask(self, make: Callable[[NodeHost], Any]) -> Any:
+        self._host.must_not_look()
         reply: PooledFuture[Any] = PooledFuture()
         last_word: Any = _LastWord(reply)
         self._ref.put(Envelope(Wanted(self._host, make, reply), last_word))
@@ -222,6 +223,23 @@ class BlockingHost:
     def on_signal(self, topic: str, handler: Callable[[Any], Any]) -> None:
         """Let *handler* have every signal on *topic*."""
         self._ask(lambda host: host.on_signal(topic, handler))
+
+    def on_update(
+        self,
+        name: str,
+        handler: Callable[[Any], Any],
+        validator: Callable[[Any], Any] | None,
+    ) -> None:
+        """Let *handler* do every update of that name."""
+        self._ask(lambda host: host.on_update(name, handler, validator))
+
+    def on_query(self, name: str, function: Callable[..., Any]) -> None:
+        """Let *function* answer every query of that name."""
+        self._ask(lambda host: host.on_query(name, function))
+
+    def must_not_look(self) -> None:
+        """Refuse to change anything while a query is being answered."""
+        self._host.must_not_look()
 
     def ask_person(self, asked: Question) -> Any:
         """Return an answer."""

@@ -20,6 +20,7 @@ from actorflow.model.fold import apply
 from actorflow.model.rules import Fact
 from actorflow.model.state import ExecutionState, Wait
 from actorflow.runtime.messages import Settle
+from actorflow.runtime.serving import Serving
 
 if TYPE_CHECKING:
     from actorflow.runtime.services import Services
@@ -36,6 +37,7 @@ class Run:
         actors: those that live, by address; the execution's own is ``""``.
         inbound: commands sent to the execution that it has not handled yet.
         lost: why it is no longer run here, if so.
+        serving: who asks something of its nodes.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Run:
         self.actors: dict[str, PooledRef[Any]] = {}
         self.inbound = 0
         self.lost: Exception | None = None
+        self.serving = Serving(self)
         self._time = services.clock.time  # asked for every event
         self._facts: list[Recorded] = []
         self._consumed: list[int] = []
@@ -320,6 +323,8 @@ class RunActor(PooledActor):
                 self.leave()
             else:
                 self.handle(message)
+                if run.serving.waiting and self.address:
+                    run.settle("")  # somebody may wait for just what it did
             run.commit()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - it stops nobody else
             run.undo_turn()

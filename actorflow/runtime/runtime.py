@@ -42,7 +42,7 @@ from actorflow.model.events import Failure, Outcome, Recorded
 from actorflow.model.journal import Journal, Occurrence
 from actorflow.model.state import ENDED, ExecutionState
 from actorflow.model.timeline import Timeline
-from actorflow.runtime import registry
+from actorflow.runtime import asked, registry
 from actorflow.runtime.actors import ACTORS
 from actorflow.runtime.bells import Bell, Bells
 from actorflow.runtime.checkpoint import Checkpoint, checkpoint_of
@@ -62,6 +62,7 @@ from actorflow.runtime.directory import (
     fold,
 )
 from actorflow.runtime.handle import (
+    PATIENCE,
     ExecutionHandle,
     ExecutionResult,
     OpenQuestion,
@@ -394,7 +395,7 @@ class Runtime:
         return self._definitions.add(definition)
 
     def _new_id(self, name: str) -> str:
-        return f"{name}-{self._services.random.getrandbits(80):020x}"
+        return f"{name}-{self.new_key()}"
 
     def get(self, execution_id: str) -> ExecutionHandle:
         """Return the handle of an execution.
@@ -448,6 +449,87 @@ class Runtime:
         """
         data = self.codec.to_record(payload, path="payload")
         self._command(execution_id, "signal", topic=topic, payload=data, key=key)
+
+    def ask(
+        self,
+        execution_id: str,
+        name: str,
+        value: Any = None,
+        *,
+        key: str | None = None,
+        timeout: float | None = PATIENCE,
+    ) -> Any:
+        """Have a dynamic node do an update; return what its handler returned.
+
+        The execution is woken if it rests, and the answer is durable when this returns.
+        An execution that is paused takes no updates; this waits.
+
+        Args:
+            execution_id: whose node it is.
+            name: of the update, as given to `Context.on_update`.
+            value: what the handler is given.
+            key: makes it safe to ask again: for the life of the execution, an update
+                with the same name and key is done once, and has one answer.
+            timeout: seconds to wait; None waits as long as it takes.
+
+        Raises:
+            UpdateRejected: the node refused it; nothing has changed.
+            UpdateFailed: its handler failed; `.cause` says why.
+            HandlerNotFoundError: no node takes such updates now.
+            ExecutionEndedError: the execution has ended.
+            TimeoutError: no answer within *timeout* seconds. The update may still be
+                done; ask again with the same key.
+        """
+        data = self.codec.to_record(value, path="value")
+        return asked.ask(self, execution_id, name, data, key, timeout)
+
+    def query(
+        self, execution_id: str, name: str, *args: Any, address: str | None = None
+    ) -> Any:
+        """Return what a dynamic node says of itself; nothing is recorded or changed.
+
+        The execution is woken if it rests. `state` tells of any execution what its log
+        says, wherever it runs.
+
+        Args:
+            execution_id: whose node it is.
+            name: of the query, as given to `Context.on_query`.
+            args: what its function is given.
+            address: of the node, where several answer that query.
+
+        Raises:
+            QueryFailed: the function raised, or several nodes answer.
+            HandlerNotFoundError: no node answers such queries now.
+            ReadOnlyError: the function tried to change something.
+            ExecutionEndedError: the execution has ended.
+            OwnedError: another process runs the execution; ask there.
+        """
+        given = [
+            self.codec.to_data(a, path=f"argument {n}") for n, a in enumerate(args)
+        ]
+        data = {"name": name, "args": given, "address": address}
+        answer = self.send(execution_id, Command("query", data), None)
+        return self.codec.from_data(answer.data, path=name)
+
+    def send(self, execution_id: str, command: Command, timeout: float | None) -> Any:
+        """Bring a command to its execution; return its reply.
+
+        Raises:
+            TimeoutError: there was none within *timeout* seconds.
+        """
+        self.check()
+        reply: PooledFuture[Any] = PooledFuture()
+        command.reply = reply
+        self._directory.tell(Route(execution_id, command))
+        try:
+            return self._system.wait(reply, timeout)
+        except TimeoutError:
+            command.withdrawn = True
+            raise
+
+    def new_key(self) -> str:
+        """Return a key that nobody else has."""
+        return f"{self._services.random.getrandbits(80):020x}"
 
     def answer(
         self, execution_id: str, question: str, value: Any, *, by: str | None = None
@@ -817,9 +899,13 @@ def suspension_of(state: ExecutionState) -> Suspension | None:
     }
     for address, wait in state.waits.items():
         branches.setdefault(address, wait.topic or wait.reason or wait.kind)
-    questions = tuple(state.questions)
     return Suspension(
-        reason, state.wake_at, tuple(t for t in topics if t), questions, branches
+        reason,
+        state.wake_at,
+        tuple(t for t in topics if t),
+        tuple(state.questions),
+        branches,
+        tuple(sorted(state.listening)),
     )
 
 

@@ -9,6 +9,7 @@ from actorflow.testing.log_contract import EventLogContract
 from actorflow.testing.outside import (
     Action,
     Answer,
+    Ask,
     Cancel,
     Pause,
     Resume,
@@ -22,6 +23,7 @@ from actorflow.testing.simulation import CrashReport, End, FaultReport, Simulati
 __all__ = [
     "Action",
     "Answer",
+    "Ask",
     "BlobStoreContract",
     "Cancel",
     "Crash",

@@ -13,7 +13,15 @@ from actorflow.model.state import ENDED, ExecutionState
 from actorflow.runtime.runtime import Runtime
 from actorflow.testing.faults import Crash
 from actorflow.testing.laws import SimulationError
-from actorflow.testing.outside import REFUSALS, Action, Answer, Resume, Retry, Signal
+from actorflow.testing.outside import (
+    REFUSALS,
+    Action,
+    Answer,
+    Ask,
+    Resume,
+    Retry,
+    Signal,
+)
 from actorflow.testing.world import World
 
 EXECUTION = "simulated"
@@ -31,17 +39,28 @@ class Outside:
     inputs: Mapping[str, Any] = field(factory=dict)
     signals: Mapping[str, Any] = field(factory=dict)
     answers: Mapping[str, Any] = field(factory=dict)
+    updates: Mapping[str, Any] = field(factory=dict)
     script: Sequence[Action] = ()
 
 
 class Driver:
-    """Everything outside one execution: who starts it, and whom it waits for."""
+    """Everything outside one execution: who starts it, and whom it waits for.
+
+    Attributes:
+        replies: what updates were answered with, by key.
+    """
 
     def __init__(self, world: World, outside: Outside) -> None:
         self._world = world
         self._definition, self._inputs = outside.definition, outside.inputs
         self._signals = _queues(outside.signals)
         self._answers = _queues(outside.answers)
+        self._updates = deque(
+            Ask(name, value, key=f"{name}-{number}")
+            for name, values in _queues(outside.updates).items()
+            for number, value in enumerate(values)
+        )
+        self.replies: dict[str, Any] = {}
         script = outside.script
         self._timed = deque(sorted((a for a in script if a.at is not None), key=_at))
         self._untimed = deque(a for a in script if a.at is None)
@@ -145,6 +164,8 @@ class Driver:
         if state.status == "paused":
             scripted = [*self._timed, *self._untimed]
             return None if any(isinstance(a, Resume) for a in scripted) else Resume()
+        if self._updates and self._updates[0].name in state.listening:
+            return self._updates.popleft()
         for wait in state.waits.values():
             given = self._signals.get(wait.topic or "")
             if wait.kind == "signal" and given:
@@ -166,23 +187,25 @@ class Driver:
         world.note(f"outside: {action}")
         posted = world.store.last_posted
         try:
-            self._persist(lambda rt: action.perform(rt, EXECUTION, key))
+            reply = self._persist(lambda rt: action.perform(rt, EXECUTION, key))
         except REFUSALS as error:
             world.note(f"refused: {error}")
             return
+        if isinstance(action, Ask):
+            self.replies[action.key or key] = reply
         if isinstance(action, Signal) and world.store.last_posted == posted:
             self._accepted.append(key)
 
-    def _persist(self, call: Any) -> None:
+    def _persist(self, call: Any) -> Any:
         for tries in range(_TRIES):
             process = self._world.someone()
             try:
-                call(process.rt)
+                return call(process.rt)
             except Crash:
                 continue
             except REFUSALS:
                 if tries:
-                    return  # it was done the first time; only the reply was lost
+                    return None  # it was done the first time; only the reply was lost
                 raise
             except TimeoutError as error:
                 raise SimulationError(f"{process.name} gives no reply") from error
@@ -190,8 +213,7 @@ class Driver:
                 self._world.note(f"not yet: {error}")
                 self._world.look_around()
                 self._world.step()
-            else:
-                return
+                self._world.kill_the_hung()
         raise SimulationError(f"not done after {_TRIES} tries")
 
 

@@ -7,10 +7,14 @@ from typing import Any
 from attrs import field, frozen
 
 from actorflow.errors import (
+    ActorflowError,
     AnswerError,
     BranchNotFoundError,
     ExecutionEndedError,
+    HandlerNotFoundError,
     NotRetryableError,
+    UpdateFailed,
+    UpdateRejected,
 )
 from actorflow.runtime.runtime import Runtime
 
@@ -18,6 +22,7 @@ REFUSALS = (
     AnswerError,
     BranchNotFoundError,
     ExecutionEndedError,
+    HandlerNotFoundError,
     NotRetryableError,
 )
 """What an execution may say to an action that comes at the wrong time."""
@@ -33,7 +38,7 @@ class Action:
 
     at: float | None = field(default=None, kw_only=True)
 
-    def perform(self, rt: Runtime, execution_id: str, key: str) -> None:
+    def perform(self, rt: Runtime, execution_id: str, key: str) -> Any:
         """Do it; whoever does it again after a crash gives the same *key*."""
         raise NotImplementedError
 
@@ -60,6 +65,29 @@ class Answer(Action):
     def perform(self, rt: Runtime, execution_id: str, key: str) -> None:  # noqa: ARG002
         """See `Action.perform`."""
         rt.answer(execution_id, self.question, self.value)
+
+
+@frozen
+class Ask(Action):
+    """Ask for an update; what is answered, or why it is refused, is in `End.replies`.
+
+    Attributes:
+        key: the update's, and the reply's.
+    """
+
+    name: str
+    value: Any = None
+    key: str | None = None
+
+    def perform(self, rt: Runtime, execution_id: str, key: str) -> Any:
+        """See `Action.perform`."""
+        mine = self.key or key
+        try:
+            return rt.ask(execution_id, self.name, self.value, key=mine)
+        except (UpdateRejected, UpdateFailed) as error:
+            return str(error)
+        except TimeoutError as error:
+            raise ActorflowError(str(error)) from None
 
 
 @frozen

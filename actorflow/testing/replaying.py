@@ -28,7 +28,7 @@ from actorflow.runtime.nodeplace import calling
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.runtime import Runtime
 
-LEAVES = {"activity", "wait_signal", "ask", "sleep", "pause"}
+LEAVES = {"activity", "wait_signal", "ask", "update", "sleep", "pause"}
 """Kinds of activations whose ends come from outside."""
 
 Difference = tuple[Recorded, Any]

@@ -34,6 +34,7 @@ class End:
         faults: what went wrong, in order; `Simulation.run` takes it as ``faults=``.
         trace: every turn, write, fault and jump of time.
         compared: how often the state in memory was compared with the log's.
+        replies: what updates were answered with, by their key (``name-0``, ...).
     """
 
     status: str
@@ -45,11 +46,12 @@ class End:
     faults: tuple[str, ...] = ()
     trace: tuple[str, ...] = field(default=(), repr=False)
     compared: int = 0
+    replies: Mapping[str, Any] = field(factory=dict)
 
     @property
     def outcome(self) -> tuple[Any, ...]:
         """What must be the same whatever went wrong."""
-        return (self.status, self.output, self.error)
+        return (self.status, self.output, self.error, self.replies)
 
 
 @frozen
@@ -86,6 +88,8 @@ class Simulation:
         signals: what the outside sends when the execution waits for nothing else: one
             payload, or a list of them, by topic.
         answers: what people answer, by the id of the question.
+        updates: what callers ask, in this order: one value, or a list, by name. A
+            refusal is a reply, too.
         script: what else the outside does, and when: see `Action`.
         codec: makes the codec of every process, for classes of your own.
         settings: anything else that `Runtime` takes.
@@ -102,6 +106,7 @@ class Simulation:
         seed: int = 0,
         signals: Mapping[str, Any] | None = None,
         answers: Mapping[str, Any] | None = None,
+        updates: Mapping[str, Any] | None = None,
         script: Iterable[Action] = (),
         codec: Callable[[], Codec] = Codec,
         settings: Mapping[str, Any] | None = None,
@@ -113,6 +118,7 @@ class Simulation:
             dict(inputs or {}),
             dict(signals or {}),
             dict(answers or {}),
+            dict(updates or {}),
             tuple(script),
         )
 
@@ -192,7 +198,7 @@ class Simulation:
             except SimulationError as error:
                 last = "\n  ".join(world.trace[-12:])
                 raise SimulationError(f"{error}\nthe last turns:\n  {last}") from error
-            return _end(world, fate)
+            return evolve(_end(world, fate), replies=driver.replies)
 
     def _compare(self, expected: End, end: End) -> None:
         if end.outcome != expected.outcome:

@@ -30,6 +30,8 @@ _TURNS = 50_000
 _PROCESSES = 3
 _STEALING_TURNS = 60
 _LEASE = 10.0
+_MOMENT = 1e-9
+"""Seconds that make no difference; a float may be too coarse to let them pass."""
 
 
 @frozen
@@ -236,7 +238,7 @@ class World:
             while self.step() or self.look_around():
                 pass
             left = end - self.clock.monotonic()
-            if left <= 0 or not self.pass_time(left):
+            if left < _MOMENT or not self.pass_time(left):
                 return
 
     def wait_for(
@@ -250,7 +252,7 @@ class World:
             if self.step() or self.look_around():
                 continue
             left = None if end is None else max(0.0, end - self.clock.monotonic())
-            if left == 0 or not self.pass_time(left):
+            if (left is not None and left < _MOMENT) or not self.pass_time(left):
                 return future.done
         return True
 

@@ -43,7 +43,7 @@ def collecting_on_a_thread(ctx: af.Context, n: int) -> list[Any]:
     ctx.on_signal("number", add)
     ctx.run(double, 1)
     while len(found) < n:
-        ctx.sleep(1)
+        ctx.sleep(0.2)
     return found
 
 
@@ -289,9 +289,9 @@ def test_a_suspended_node_with_handlers_leaves_memory() -> None:
 @pytest.mark.parametrize(
     ("install", "why"),
     [
-        (lambda ctx: ctx.on_signal("x", 3), "a handler is a function, not 3"),
-        (lambda ctx: ctx.on_signal("x", lambda: 1), "takes one argument"),
-        (lambda ctx: ctx.on_signal("x", lambda a, b: 1), "takes one argument"),
+        (lambda ctx: ctx.on_signal("x", 3), "a function is needed, not 3"),
+        (lambda ctx: ctx.on_signal("x", lambda: 1), "to take one argument"),
+        (lambda ctx: ctx.on_signal("x", lambda a, b: 1), "to take one argument"),
         (lambda ctx: [ctx.on_signal("x", print) for _ in "ab"], "a handler already"),
         (
             lambda ctx: (ctx.on_signal("x", print), ctx.wait_signal("x")),
@@ -323,7 +323,10 @@ def test_a_blocking_node_has_blocking_handlers() -> None:
     def node(ctx: af.Context) -> None:
         ctx.on_signal("x", handle)
 
-    with runtime(node) as rt, pytest.raises(af.ExecutionFailed, match="`def` node"):
+    with (
+        runtime(node) as rt,
+        pytest.raises(af.ExecutionFailed, match="a plain `def` here"),
+    ):
         rt.start(node).result()
 
 

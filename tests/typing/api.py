@@ -125,3 +125,17 @@ def handlers(ctx: af.Context) -> None:
     ctx.on_signal(3, print)  # type: ignore[arg-type]
     ctx.on_signal("topic")  # type: ignore[call-arg]
     ctx.on_signal("topic", 3)  # type: ignore[arg-type]
+    ctx.on_update("add", later, validator=print)
+    ctx.on_update("add", later, print, print)  # type: ignore[call-arg]
+    ctx.on_query("count", lambda: 3)
+    ctx.on_query(print)  # type: ignore[call-arg, arg-type]
+
+
+def asks(runtime: af.Runtime, run: af.ExecutionHandle) -> None:
+    """What a handler returns has no type here."""
+    assert_type(runtime.ask("e", "add", 3, key="k", timeout=None), Any)
+    assert_type(run.ask("add", 3), Any)
+    assert_type(run.query("count", 3, address="main/node"), Any)
+    run.ask("add", 3, "k")  # type: ignore[call-arg]
+    runtime.query("e")  # type: ignore[call-arg]
+    run.ask("add", timeout="1m")  # type: ignore[arg-type]
