@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections import deque
@@ -21,6 +22,7 @@ from actorflow.errors import (
 from actorflow.log.samefiles import SameFiles
 
 _TRANSIENT = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_EFFECTIVE = os.access in os.supports_effective_ids
 _EXAMINE = "; `actorflow doctor` tells what is damaged"
 _PRIMARY = 0xFF  # the low byte of an extended result code is the primary one
 
@@ -41,7 +43,9 @@ def log_error(error: sqlite3.Error, path: Path) -> LogError:
 
 def connect(path: Path, *, read_only: bool, busy_timeout: float) -> sqlite3.Connection:
     """Open the file; transactions are the caller's to begin and end."""
-    mode = "ro" if read_only else "rwc"
+    mode = "rwc"
+    if read_only:
+        mode = "ro&immutable=1" if _is_still(path) else "ro"
     return sqlite3.connect(
         f"{path.as_uri()}?mode={mode}",
         uri=True,
@@ -49,6 +53,15 @@ def connect(path: Path, *, read_only: bool, busy_timeout: float) -> sqlite3.Conn
         isolation_level=None,
         check_same_thread=False,
     )
+
+
+def _is_still(path: Path) -> bool:
+    """Return whether nobody writes, nor can: on a read-only disk, say.
+
+    SQLite would want to create files beside the log there, if only to read it.
+    """
+    still = not os.access(path.parent, os.W_OK, effective_ids=_EFFECTIVE)
+    return still and path.exists() and not Path(f"{path}-wal").exists()
 
 
 def is_no_text(error: Exception) -> bool:

@@ -7,6 +7,7 @@ import os
 import platform
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
@@ -93,7 +94,7 @@ class SQLiteLog:
 
     def _open_to_write(self, synchronous: str) -> None:
         with errors_of(self.path):
-            connection = connect(self.path, read_only=False, busy_timeout=self._timeout)
+            connection = self._connect(self.path)
         try:
             with errors_of(self.path):
                 prepare(connection, self.path, may_create=True)
@@ -117,6 +118,9 @@ class SQLiteLog:
             self._writer, self.codec, self._ownership.id, self._clock
         )
         self._version = self._data_version()
+
+    def _connect(self, path: Path) -> sqlite3.Connection:
+        return connect(path, read_only=False, busy_timeout=self._timeout)
 
     def _open_reader(self) -> sqlite3.Connection:
         return connect(self.path, read_only=True, busy_timeout=self._timeout)
@@ -304,17 +308,21 @@ class SQLiteLog:
         """Copy the log as of now to a new file, which nobody owns; writers go on.
 
         Large values that are kept in files are copied too, to beside the new file.
+
+        Raises:
+            LogUnavailableError: there is a file of that name, or no room for one.
         """
         target = Path(path).absolute()
+        if target.exists():
+            raise LogUnavailableError(f"{target} is there already; nothing was copied")
+        draft = target.with_name(f"{target.name}.part")  # a half one has another name
+        draft.unlink(missing_ok=True)
         with self._readers.connection() as connection:
-            connection.execute("VACUUM INTO ?", (str(target),))
-        with errors_of(target):
-            copy = connect(target, read_only=False, busy_timeout=self._timeout)
-            try:
-                copy.execute("UPDATE stream SET owner = NULL")
-                copy.execute("DELETE FROM owner")
-            finally:
-                copy.close()
+            connection.execute("VACUUM INTO ?", (str(draft),))
+        with errors_of(draft), closing(self._connect(draft)) as copy:
+            copy.execute("UPDATE stream SET owner = NULL")
+            copy.execute("DELETE FROM owner")
+        draft.replace(target)
         blobs = self.codec.blobs
         if isinstance(blobs, FileBlobs):  # after the log: then all it needs are there
             blobs.copy_to(blobs_beside(target, self._clock))

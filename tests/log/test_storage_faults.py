@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import os
+import re
+import resource
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from actorflow.errors import LogContradictionError, LogCorruptError, LogDamagedError
+from actorflow.errors import (
+    LogContradictionError,
+    LogCorruptError,
+    LogDamagedError,
+    LogUnavailableError,
+)
 from actorflow.log.ownership import SideFile
+from actorflow.log.port import Stream
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.testing.log_contract import Ticker, created, done, seqs, write
 
 FRAME = 24 + 4096
 """Bytes of a page in the write-ahead log."""
+
+NOBODY = 65534
 
 NEUTERED = "BEFORE UPDATE ON event BEGIN SELECT 1; END"
 
@@ -98,6 +109,107 @@ class TestGone:
         with pytest.raises((LogCorruptError, LogDamagedError)):
             seqs(log, stream)
         assert found(log)
+
+
+class TestNoRoom:
+    """The system refuses to write: nothing is torn, and with room again all goes on."""
+
+    @pytest.fixture(name="stream")
+    def _stream(self, log: SQLiteLog) -> Stream:
+        return created(log)
+
+    @contextmanager
+    def limited(self, path: Path) -> Iterator[None]:
+        """Let no file of this process grow much beyond what the log has now."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        size = max(each.stat().st_size for each in path.parent.glob("log.db*"))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 3 * FRAME, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    def test_file_that_may_not_grow(
+        self, path: Path, log: SQLiteLog, stream: Stream
+    ) -> None:
+        """A commit that the system cuts short is refused whole."""
+        batch = [write(stream, *(done("x" * 3000) for _ in range(50)))]
+        with self.limited(path):
+            with pytest.raises(LogUnavailableError) as caught:
+                log.write(batch)
+            assert not isinstance(caught.value, LogDamagedError)
+            assert seqs(log, stream) == [1]
+            assert found(log) == []
+        log.write(batch)
+
+        assert seqs(log, stream) == list(range(1, 52))
+        assert found(log) == []
+
+    def test_killed_in_the_middle(
+        self, path: Path, log: SQLiteLog, stream: Stream, tmp_path: Path
+    ) -> None:
+        """A process that dies with half a commit in the file leaves the rest sound."""
+        with self.limited(path), pytest.raises(LogUnavailableError):
+            log.write([write(stream, *(done("x" * 3000) for _ in range(50)))])
+        there = tmp_path / "killed"
+        there.mkdir()
+        for each in (path, Path(f"{path}-wal")):
+            shutil.copy(each, there)
+
+        with SQLiteLog(there / path.name) as again:
+            assert seqs(again, stream) == [1]
+            assert found(again) == []
+
+    def test_disk_without_room_for_a_log(self, path: Path) -> None:
+        """Where there is no room to create one, nothing half is left."""
+        path.touch()
+        with self.limited(path), pytest.raises(LogUnavailableError):
+            SQLiteLog(path)
+
+        with SQLiteLog(path) as log:
+            assert found(log) == []
+
+
+class TestReadOnly:
+    """Files and directories that may only be read."""
+
+    @pytest.fixture(name="place")
+    def _place(self) -> Iterator[Path]:
+        """A directory that a user without privileges can get to, with a log in it."""
+        place = Path(tempfile.mkdtemp())
+        with SQLiteLog(place / "log.db") as log:
+            created(log)
+        yield place
+        place.chmod(0o755)
+        shutil.rmtree(place)
+
+    @contextmanager
+    def unprivileged(self) -> Iterator[None]:
+        """Be nobody for a while, if this is root, who may do everything."""
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(NOBODY)
+        try:
+            yield
+        finally:
+            os.seteuid(user)
+
+    @pytest.mark.parametrize(
+        ("file", "directory"), [(0o444, 0o755), (0o644, 0o555), (0o444, 0o555)]
+    )
+    def test_read_but_not_written(self, place: Path, file: int, directory: int) -> None:
+        """What may only be read can be read, leaves nothing behind, and says no."""
+        path = place / "log.db"
+        path.chmod(file)
+        place.chmod(directory)
+        with self.unprivileged():
+            with SQLiteLog(path, read_only=True) as log:
+                assert [row.name for row in log.rows("execution")] == ["one"]
+                assert found(log) == []
+            with pytest.raises(LogUnavailableError, match=re.escape(str(path))):
+                SQLiteLog(path)
+
+        assert [each.name for each in place.iterdir()] == ["log.db"]
 
 
 class TestForgotten:
@@ -313,6 +425,34 @@ class TestGuards:
 
         with SQLiteLog(path, read_only=True) as reader:
             assert message in found(reader)
+
+
+class TestBackup:
+    """A copy of a log that is in use."""
+
+    def test_beside_writers(self, path: Path, log: SQLiteLog, tmp_path: Path) -> None:
+        """It has what is durable, and nothing of what is being written."""
+        stream = created(log)
+        copy = tmp_path / "copy.db"
+        with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            writer.execute("UPDATE stream SET head = 99")
+            log.backup(copy)
+            writer.execute("ROLLBACK")
+        log.write([write(stream, done())])
+
+        with SQLiteLog(copy) as backup:
+            assert seqs(backup, stream) == [1]
+            assert found(backup) == []
+        assert sorted(each.name for each in tmp_path.glob("copy*")) == ["copy.db"]
+
+    def test_no_file_is_overwritten(self, log: SQLiteLog, tmp_path: Path) -> None:
+        """A file of that name stays as it is."""
+        (tmp_path / "letter").write_text("dear aunt")
+        with pytest.raises(LogUnavailableError, match="is there already"):
+            log.backup(tmp_path / "letter")
+
+        assert (tmp_path / "letter").read_text() == "dear aunt"
 
 
 def test_side_files_are_recognised(path: Path) -> None:
