@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
@@ -118,6 +119,25 @@ class IdleQueue:
             return None
 
 
+class _MadeWay(BaseException):
+    """The thread that takes turns has given its place to another."""
+
+
+class _Baton:
+    """In the queue for a thread that was held up: whoever gets it makes way."""
+
+    def __init__(self, make_way: Callable[[], object]) -> None:
+        self._make_way = make_way
+        self.taken = threading.Event()
+
+    def turn(self, throughput: int) -> None:
+        """Let the thread that waits go on, and the one that is here stop."""
+        del throughput
+        self._make_way()
+        self.taken.set()
+        raise _MadeWay
+
+
 class ThreadDispatcher:
     """A dispatcher on its own threads; one is enough unless actors block.
 
@@ -147,7 +167,9 @@ class ThreadDispatcher:
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
         self._wanted = threads
-        self._free = 0  # places
+        self._places = threads
+        self._free = 0  # places that nobody has
+        self._held_up: set[int] = set()  # threads that others take turns for
         self._handed: SimpleQueue[None] = SimpleQueue()  # places, to those who sleep
         self._stale = False  # a sleeper should look at the timers again
         self._waits_in_real_time = not isinstance(self.clock, VirtualClock)
@@ -191,17 +213,19 @@ class ThreadDispatcher:
         before, current.waiter = current.waiter, self
         try:
             self._take_turns(enough)
+        except _MadeWay:
+            in_place = False
         finally:
             current.waiter = before
-            self._leave_place()
+            if in_place:
+                self._leave_place()
 
     @contextmanager
     def blocking(self) -> Iterator[None]:
         """Let another thread take this one's place for a while."""
         with self._lock:
             if self._wanted:
-                self._wanted += 1
-                self._start_thread()
+                self._add_place()
         try:
             yield
         finally:
@@ -209,6 +233,47 @@ class ThreadDispatcher:
             with self._lock:
                 self._wanted = max(0, self._wanted - 1)
             self._nudge()
+
+    def relieve(self, thread: int) -> Callable[[], None] | None:
+        """Let another take turns while a thread, of that ident, is held up in its own.
+
+        For whoever sees that a turn blocks without having said so. Return what the
+        thread has to call before it goes on with the turn: there is as much at a time
+        then as there was before. None if the dispatcher has stopped.
+        """
+        with self._lock:
+            if not self._wanted:
+                return None
+            self._held_up.add(thread)
+            self._add_place()
+        return partial(self._come_back, thread)
+
+    def _come_back(self, thread: int) -> None:
+        """Take up a turn again: for that, one of the others loses its place."""
+        baton = _Baton(self._lose_place)
+        if not self._lose_free_place():
+            self.wake(baton)
+            baton.taken.wait()
+        if self.stopped:
+            threading.Event().wait()  # for ever: there is nothing to come back to
+        self._held_up.discard(thread)
+        current.excused = True
+
+    def _lose_free_place(self) -> bool:
+        """Return whether there was a place that nobody had."""
+        with self._lock:
+            if not self._wanted:
+                return True
+            if not self._free:
+                return False
+            self._free -= 1
+        self._lose_place()
+        return True
+
+    def _lose_place(self) -> None:
+        with self._lock:
+            self._places -= 1
+            self._wanted = max(0, self._wanted - 1)
 
     def wait_for(self, future: PooledFuture[Any], timeout: float | None) -> bool:
         """Wait on a thread of this dispatcher, with another in its place."""
@@ -232,11 +297,12 @@ class ThreadDispatcher:
             threads = list(self._threads)
         for _ in threads:
             self._nudge()
+            self._handed.put(None)  # one may sleep that has lost its place
         me = threading.current_thread()
         if current.waiter is self and me not in threads:
             return  # standing in: the thread whose place this is cannot end before us
         for thread in threads:
-            if thread is not me:
+            if thread is not me and thread.ident not in self._held_up:
                 thread.join(timeout)
 
     # -- places ------------------------------------------------------------------------
@@ -270,6 +336,11 @@ class ThreadDispatcher:
         if self._ready or self._idle or self._stale or ending:
             self._rouse()
 
+    def _add_place(self) -> None:
+        self._wanted += 1
+        self._places += 1
+        self._start_thread()
+
     def _start_thread(self) -> None:
         thread = threading.Thread(
             target=self._run, name=f"{self._name}-{next(self._numbers)}", daemon=True
@@ -280,7 +351,11 @@ class ThreadDispatcher:
     def _run(self) -> None:
         current.waiter = self
         while not self._superfluous():
-            self._take_turns()
+            try:
+                self._take_turns()
+            except _MadeWay:
+                self._handed.get()  # a place, or what wakes the superfluous
+                continue
             self.timers.run_due()
             if not self._ready and not self._idle:
                 self._sleep()
@@ -335,11 +410,16 @@ class ThreadDispatcher:
         return idle_turns + _TIMER_TURNS
 
     def _superfluous(self) -> bool:
+        """Whether there are enough threads without this one, which has a place."""
         with self._lock:
             if len(self._threads) <= self._wanted:
                 return False
             self._threads.discard(threading.current_thread())
-            return True
+            is_spare = self._places > self._wanted
+            self._places -= is_spare
+        if not is_spare:
+            self._leave_place()
+        return True
 
 
 def _warn(runnable: Runnable, seconds: float) -> None:

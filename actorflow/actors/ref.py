@@ -298,6 +298,14 @@ class PooledRef(ActorRef[A]):
             if parent.phase is Phase.CLOSING and not parent.children:
                 parent.unpark()
 
+    def disown(self) -> None:
+        """Let the parent stop without waiting for this actor, which cannot stop."""
+        parent, self.parent = self.parent, None
+        if parent is not None and parent.children is not None:
+            parent.children.pop(self, None)
+            if parent.phase is Phase.CLOSING and not parent.children:
+                parent.unpark()
+
     def _return_mail(self) -> None:
         while not self._mail.empty():
             envelope = self._mail.get()

@@ -431,7 +431,7 @@ class Directory(PooledActor):
         if known is None:
             return
         run = known[0]
-        if run.inbound or run.state.status not in RESTING:
+        if run.inbound or run.away or run.state.status not in RESTING:
             return
         if run.serving.awaited:
             self._resting[run.id] = self._services.clock.monotonic()

@@ -211,9 +211,9 @@ class DynamicActor(RunActor):
     def _advance(self, activation: Activation, main: asyncio.Task[Any]) -> None:
         """Run the node until it needs something that is not there."""
         calls = self._calls
-        idle = self._loop.run_ready()
+        idle = self._run_code()
         while idle and calls.diverged is None and self._next(activation, main):
-            idle = self._loop.run_ready()
+            idle = self._run_code()
         if calls.diverged is not None:
             self._fail_execution(calls)
         elif self._loop.held is not None:
@@ -225,6 +225,16 @@ class DynamicActor(RunActor):
             self._wind_up(main)
         else:  # or tasks of its own await something: handlers, or a `finally`
             self._rest(activation)
+
+    def _run_code(self) -> bool:
+        watchdog = self.run.services.watchdog
+        if watchdog is None:
+            return self._loop.run_ready()
+        watchdog.enter(self)
+        try:
+            return self._loop.run_ready()
+        finally:
+            watchdog.leave(self)
 
     def _next(self, activation: Activation, main: asyncio.Task[Any]) -> bool:
         """Give the node what is next, if there is anything."""

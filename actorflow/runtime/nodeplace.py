@@ -20,7 +20,7 @@ def calling(inside: CodeType) -> str | None:
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - as `traceback` does
     found = None
     while frame is not None and frame.f_code is not inside:
-        if found is None and _is_users(frame):
+        if found is None and is_users(frame):
             found = _shown(frame)
         frame = frame.f_back
     return None if frame is None else found
@@ -29,7 +29,7 @@ def calling(inside: CodeType) -> str | None:
 def working(thread: int | None) -> str | None:
     """Return the line of the user's that a thread is in."""
     frame = sys._current_frames().get(thread or 0)  # noqa: SLF001 - it is documented
-    while frame is not None and not _is_users(frame):
+    while frame is not None and not is_users(frame):
         frame = frame.f_back
     return None if frame is None else _shown(frame)
 
@@ -39,7 +39,7 @@ def awaiting(coroutine: Any) -> str | None:
     found = None
     while coroutine is not None:
         frame = getattr(coroutine, "cr_frame", getattr(coroutine, "gi_frame", None))
-        if frame is not None and _is_users(frame):
+        if frame is not None and is_users(frame):
             found = _shown(frame)
         coroutine = getattr(
             coroutine, "cr_await", getattr(coroutine, "gi_yieldfrom", None)
@@ -55,7 +55,8 @@ def defined(fn: Any) -> str | None:
     return f"{code.co_filename}:{code.co_firstlineno} in {code.co_name}"
 
 
-def _is_users(frame: FrameType) -> bool:
+def is_users(frame: FrameType) -> bool:
+    """Whether it is the user's code that a frame runs, or a library's of theirs."""
     return not frame.f_code.co_filename.startswith(_OTHERS)
 
 

@@ -24,6 +24,7 @@ from actorflow.runtime.serving import Serving
 
 if TYPE_CHECKING:
     from actorflow.runtime.services import Services
+    from actorflow.runtime.watchdog import Away
     from actorflow.runtime.work import Work
 
 WAITS_IN_SUMMARY = 100
@@ -38,6 +39,7 @@ class Run:
         inbound: commands sent to the execution that it has not handled yet.
         lost: why it is no longer run here, if so.
         serving: who asks something of its nodes.
+        away: the code of one of its nodes blocks; all but that node wait.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Run:
         self.inbound = 0
         self.lost: Exception | None = None
         self.serving = Serving(self)
+        self.away: Away | None = None
         self._time = services.clock.time  # asked for every event
         self._facts: list[Recorded] = []
         self._consumed: list[int] = []
@@ -78,6 +81,8 @@ class Run:
 
     def record_one(self, address: str, event: Event, now: float | None = None) -> None:
         """Record and apply one event; it is not durable before the turn has ended."""
+        if self.away is not None:
+            self.away.end()
         stream = self.stream
         if now is None:
             now = self._time()
@@ -113,6 +118,8 @@ class Run:
         If it never will be, because the stream is lost or the log is given up,
         *otherwise* is called with the reason: nobody may be left waiting.
         """
+        if self.away is not None:
+            self.away.end()
         if self._facts:
             self._effects.append((call, *args))
             if otherwise is not None:
@@ -199,6 +206,8 @@ class Run:
 
     def spawn(self, cls: type[RunActor], address: str, *args: Any) -> None:
         """Start the actor of *address*."""
+        if self.away is not None:
+            self.away.end()
         self.actors[address] = self.services.system.spawn(cls, self, address, *args)
 
     def begin(self, address: str, kind: str, work: Work) -> None:
@@ -313,6 +322,8 @@ class RunActor(PooledActor):
     def on_receive(self, message: Any) -> None:
         """Handle one message, then hand what was recorded to the log."""
         run = self.run
+        if run.away is not None and run.away.defers(self._actor_ref, message):
+            return
         if run.actors.get(self.address) is not self._actor_ref or run.services.closing:
             self.too_late(message)
             self.leave()  # stopped, or replaced, while this message was under way

@@ -74,6 +74,7 @@ from actorflow.runtime.run import Run
 from actorflow.runtime.services import Executors, Services
 from actorflow.runtime.subscriptions import Start as StartAt
 from actorflow.runtime.subscriptions import Subscriber, Subscription, Subscriptions
+from actorflow.runtime.watchdog import Watchdog
 from actorflow.runtime.worker import Worker, tag_set
 
 logger = logging.getLogger(__name__)
@@ -120,6 +121,10 @@ class Runtime:
         worker: take executions from the queue of the log, as many at once as it says;
             None takes none.
 
+        blocked_after: seconds (of real time) for which the code of a dynamic node may
+            run without awaiting anything; then it is logged, with its stack, and all
+            other executions go on without it. None looks after nothing.
+
     Raises:
         DefinitionError: a definition has problems, or two have one name.
         LogError: the log cannot be opened.
@@ -141,6 +146,7 @@ class Runtime:
         blobs: BlobStore | str | Path | None = None,
         claim_check_over: int | None = None,
         worker: Worker | None = None,
+        blocked_after: float | None = 1.0,
         dispatcher: Any = None,
         executors: Executors | None = None,
         codec: Codec | None = None,
@@ -155,6 +161,11 @@ class Runtime:
                 ),
                 "threads": (threads, threads >= 1, "at least 1"),
                 "passivate_after": (passivate_after, passivate_after > 0, "positive"),
+                "blocked_after": (
+                    blocked_after,
+                    blocked_after is None or blocked_after > 0,
+                    "positive, or None",
+                ),
                 "max_resting": (max_resting, max_resting >= 0, "0 or more"),
                 "claim_check_over": (
                     claim_check_over,
@@ -198,6 +209,7 @@ class Runtime:
             changed=self._changed,
             crashed=self._crashed,
             publish=self._notifier.publish if self._notifier else None,
+            watchdog=self._watchdog(blocked_after),
             bells=self.bells,
             random=Random(seed),
         )
@@ -220,6 +232,18 @@ class Runtime:
         except BaseException:  # nobody has it yet, so nobody else would close it
             self.close()
             raise
+
+    def _watchdog(self, after: float | None) -> Watchdog | None:
+        if after is None or self.is_virtual:
+            return None
+
+        dispatcher: Any = self._system.dispatcher
+
+        def relieve(thread: int) -> Any:
+            self._executors.lose(thread)
+            return dispatcher.relieve(thread)
+
+        return Watchdog(after, relieve)
 
     def _open(self, log: str | Path | EventLog, durability: Durability) -> EventLog:
         if not isinstance(log, str | Path):
@@ -835,6 +859,8 @@ class Runtime:
             return
         self._closed = self._services.closing = True
         self._executors.close()
+        if self._services.watchdog is not None:
+            self._services.watchdog.close()
         if self._entity_system is not self._system:
             self._entity_system.stop()
         with suppress(TimeoutError):  # a simulated crash leaves nobody to answer

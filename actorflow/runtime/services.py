@@ -25,6 +25,7 @@ from actorflow.runtime.nodethread import NodeThreads
 from actorflow.runtime.processpool import ProcessExecutor
 from actorflow.runtime.registry import Activities
 from actorflow.runtime.threadpool import StandIn, ThreadExecutor
+from actorflow.runtime.watchdog import Watchdog
 
 
 class Executors:
@@ -77,6 +78,12 @@ class Executors:
         """Whether any activity runs now."""
         return any(executor.busy for executor in self._by_name.values())
 
+    def lose(self, thread: int) -> None:
+        """Do without a thread that is stuck while it stands in for the dispatcher."""
+        for executor in self._by_name.values():
+            if isinstance(executor, ThreadExecutor):
+                executor.lose(thread)
+
     def _executor_of(self, job: Job) -> Executor:
         name = job.bound.runs_on
         if name == "inline" and job.context is not None:
@@ -98,6 +105,7 @@ class Services:
         actors: the class of actor for every kind of activation.
         changed: called with a run and its status when a change of that is durable.
         crashed: called with a run and an exception that no actor may raise.
+        watchdog: finds nodes that block.
         publish: called with an execution's id and its events when they are durable.
         random: the one source of chance (jitter).
         owner: the id under which this process owns streams.
@@ -118,6 +126,7 @@ class Services:
     changed: Callable[[Any, str], None]
     crashed: Callable[[Any, Exception], None]
     publish: Callable[[str, Any], None] | None = None
+    watchdog: Watchdog | None = None
     bells: Bells = field(factory=Bells)
     max_interruptions: int = 5
     holding: bool = False

@@ -89,6 +89,17 @@ class ThreadExecutor:
         """Whether anything runs now."""
         return any(job is not None for job in list(self._running.values()))
 
+    def lose(self, thread: int) -> None:
+        """Do without a thread, of that ident, that is stuck while it stands in."""
+        with self._lock:
+            stuck = next((t for t in self._running if t.ident == thread), None)
+            if stuck is None:
+                return
+            del self._running[stuck]
+            self._abandoned.add(stuck)
+            self._spare -= 1
+        self._start_thread()
+
     def close(self) -> None:
         """End idle threads; those that run a job end after it."""
         self._closed = True
@@ -123,6 +134,8 @@ class ThreadExecutor:
                 job.end(ended)
                 return
             job.end(ended, self._tell)
+            if self._was_lost(me):
+                return
         running.pop(me, None)
 
     def _tell(self, tell: Callable[[Any], Any], ended: Any) -> None:
@@ -139,6 +152,16 @@ class ThreadExecutor:
     def _has_job(self) -> bool:
         """Return whether this thread has something better to do than to stand in."""
         return self._hand.job is not None or not self._jobs.empty()
+
+    def _was_lost(self, thread: threading.Thread) -> bool:
+        """Leave a job in hand to the others, if another has taken its place."""
+        if thread not in self._abandoned:
+            return False
+        self._abandoned.discard(thread)
+        if self._hand.job is not None:
+            self._jobs.put(self._hand.job)
+            self._start_thread()
+        return True
 
     def _is_still_needed(self, thread: threading.Thread) -> bool:
         """Count *thread* as free, unless another has taken its place meanwhile."""
