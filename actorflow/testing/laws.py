@@ -51,7 +51,7 @@ def _check_completions(events: Sequence[Recorded]) -> None:
         if isinstance(event, ev.ExecutionStarted):
             done.clear()
         elif isinstance(event, ev.ActivationStarted):
-            for other in [a for a in done if _lies_in(a, address)]:
+            for other in [a for a in done if lies_in(a, address)]:
                 del done[other]
         elif isinstance(event, ev.ActivationCompleted):
             if address in done:
@@ -61,7 +61,8 @@ def _check_completions(events: Sequence[Recorded]) -> None:
             _broken(recorded, f"had completed, at event {done[address]}")
 
 
-def _lies_in(address: str, root: str) -> bool:
+def lies_in(address: str, root: str) -> bool:
+    """Whether *address* is *root*, or anything below it."""
     return address == root or address.startswith((f"{root}/", f"{root}[", f"{root}@"))
 
 

@@ -9,13 +9,14 @@ from attrs import define, field
 
 from actorflow.log.memory import MemoryLog
 from actorflow.log.port import Write
+from actorflow.model import events as ev
 from actorflow.model.events import Recorded
 from actorflow.model.fold import apply
 from actorflow.model.state import ExecutionState
 from actorflow.runtime.jobs import Job
 from actorflow.runtime.nodethread import NodeJob
 from actorflow.runtime.run import Run
-from actorflow.testing.laws import SimulationError, check_row, check_same
+from actorflow.testing.laws import SimulationError, check_row, check_same, lies_in
 
 KIND = "execution"
 
@@ -126,9 +127,7 @@ class Ledger:
         self.attempts[key] = self.attempts.get(key, 0) + 1
         if isinstance(job, NodeJob):
             return  # a node that has left memory runs again from its top
-        retried = sum(
-            type(e.event).__name__ == "ExecutionRetried" for e in account.events
-        )
+        retried = sum(_let_begin_anew(e, job.address) for e in account.events)
         entries = len(activation.answers or ())
         once = (stored.row.id, run.stream.epoch, *key, job.attempt, entries, retried)
         if once in self.begun:
@@ -137,3 +136,12 @@ class Ledger:
                 f"begins twice in one process"
             )
         self.begun.add(once)
+
+
+def _let_begin_anew(recorded: Recorded, address: str) -> bool:
+    """Whether what has been run at *address* may be run again since an event."""
+    if isinstance(recorded.event, ev.AttemptFailed):
+        # A dynamic node calls everything anew in its next attempt.
+        around = recorded.address
+        return around != address and lies_in(address, around)
+    return isinstance(recorded.event, ev.ExecutionRetried)
