@@ -179,6 +179,8 @@ class ActivityActor(RunActor):
             values=self.run.services.codec,
             is_async=self._bound.is_async,
             branch=branch_of(activation),
+            clock=self.run.services.clock,
+            chance=self.run.services.random,
         )
 
     def _watch_clock(self, activation: Activation) -> None:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Coroutine, Generator, MutableMapping
+from datetime import UTC, datetime
+from functools import cached_property
+from random import Random
 from typing import Any, NamedTuple, Protocol, TypeVar
+
+from actorflow.actors.clock import Clock, SystemClock
 
 T = TypeVar("T")
 
@@ -115,6 +120,8 @@ class ActivityContext:
         values: Any = None,
         is_async: bool = False,
         branch: str = "",
+        clock: Clock | None = None,
+        chance: Random | None = None,
     ) -> None:
         self.execution_id = execution_id
         self.branch = branch
@@ -130,6 +137,17 @@ class ActivityContext:
         self._waits = 0
         self._emitted = 0
         self._cancelled = False
+        self._clock = clock
+        self._chance = chance
+
+    @cached_property
+    def random(self) -> Random:
+        """Chance, which a simulation can repeat; record what you do with it."""
+        return Random(None if self._chance is None else self._chance.getrandbits(64))
+
+    def now(self) -> datetime:
+        """Return the time of the runtime's clock; record what you do with it."""
+        return datetime.fromtimestamp((self._clock or SystemClock()).time(), UTC)
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
