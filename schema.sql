@@ -27,6 +27,7 @@ CREATE TABLE stream (
     updated_at  INTEGER NOT NULL,
     tags        TEXT    NOT NULL DEFAULT '[]' CHECK (json_valid(tags)),  -- sorted
     rank        INTEGER,                            -- its place in the queue, if in it
+    parent      TEXT,                               -- the execution it was started for
     UNIQUE (kind, name)
 ) STRICT;
 
@@ -41,6 +42,10 @@ CREATE INDEX stream_to_wake ON stream (kind, owner, type, wake_at)
 WHERE wake_at IS NOT NULL;
 -- Who is next in the queue, among those that need the same tags.
 CREATE INDEX stream_in_queue ON stream (kind, type, tags, rank) WHERE rank IS NOT NULL;
+
+-- The children of an execution.
+CREATE INDEX stream_by_parent ON stream (kind, parent, created_at)
+WHERE parent IS NOT NULL;
 
 -- What happened, in order of commit. Never changed; removed only by retention (below).
 CREATE TABLE event (
@@ -132,7 +137,8 @@ SELECT
     strftime('%Y-%m-%dT%H:%M:%fZ', stream.wake_at / 1e6, 'unixepoch') AS wake_at,
     stream.waits,
     stream.attributes,
-    owner.label AS owner
+    owner.label AS owner,
+    stream.parent
 FROM stream LEFT JOIN owner ON owner.id = stream.owner
 WHERE stream.kind = 'execution';
 

@@ -56,6 +56,7 @@ from actorflow.log.blobs import BlobStore, FileBlobs, MemoryBlobs
 from actorflow.log.codec import Codec
 from actorflow.model.activities import Activity, Dynamic, activity, dynamic
 from actorflow.model.builder import Flow
+from actorflow.model.children import Child
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure, Outcome, Recorded
 from actorflow.model.journal import Occurrence
@@ -83,6 +84,7 @@ from actorflow.runtime.handle import (
     Suspension,
 )
 from actorflow.runtime.lifecycle import Lifecycle
+from actorflow.runtime.nodechild import ChildHandle
 from actorflow.runtime.nodecontext import Context
 from actorflow.runtime.runtime import Runtime
 from actorflow.runtime.subscriptions import Subscription
@@ -102,6 +104,8 @@ __all__ = [
     "BranchNotFoundError",
     "Catch",
     "Checkpoint",
+    "Child",
+    "ChildHandle",
     "Codec",
     "ConcurrencyLimit",
     "Context",

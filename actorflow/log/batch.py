@@ -24,13 +24,16 @@ from actorflow.errors import (
     UnrecordableError,
 )
 from actorflow.log.codec import Codec
-from actorflow.log.port import Stream, Summary, Write
+from actorflow.log.port import Post, Stream, Summary, Write
 from actorflow.model.events import Recorded
 
 T = TypeVar("T")
 
 EventRow = tuple[int, str, str, int, str, int]
 """seq, address, type, time, data, checksum: an event as it is stored."""
+
+PostRow = tuple[str, str, str, str, str | None, int]
+"""kind, name, command, data, key, checksum: a command as it is posted."""
 
 
 def micros(seconds: float) -> int:
@@ -114,6 +117,7 @@ class Draft:
     rows: list[EventRow]
     summary: SummaryRow | None = None
     error: Exception | None = None
+    posts: Sequence[PostRow] = ()
 
 
 @define(eq=False)
@@ -156,6 +160,7 @@ def _drafted(write: Write, codec: Codec) -> Draft:
             write.stream.name.encode()
         rows = [event_row(each, codec) for each in write.events]
         summary = None if write.summary is None else summary_row(write.summary)
+        posts = [_post_row(post, codec) for post in write.posts]
     except LogUnavailableError:
         raise
     except Exception as error:  # noqa: BLE001 - one writer's mistake stays its own
@@ -165,7 +170,13 @@ def _drafted(write: Write, codec: Codec) -> Draft:
         if [row[0] for row in rows] != list(range(first, first + len(rows))):
             gap = ValueError(f"a gap in the events after {first}")
             return Draft(write, [], error=gap)
-    return Draft(write, rows, summary)
+    return Draft(write, rows, summary, posts=posts)
+
+
+def _post_row(post: Post, codec: Codec) -> PostRow:
+    text = codec.dumps(dict(post.data), path=post.command)
+    guard = inbox_checksum(post.command, text, post.key)
+    return post.kind, post.name, post.command, text, post.key, guard
 
 
 def summary_row(summary: Summary) -> SummaryRow:

@@ -58,6 +58,8 @@ def _write_failure(failure: Failure) -> dict[str, Any]:
         data["address"] = failure.address
     if failure.node is not None:
         data["node"] = failure.node
+    if failure.execution is not None:
+        data["execution"] = failure.execution
     if failure.causes:
         data["causes"] = [_write_failure(cause) for cause in failure.causes]
     return data
@@ -73,6 +75,7 @@ def _read_failure(data: dict[str, Any], _: Any) -> Failure:
         data.get("address"),
         data.get("node"),
         tuple(_read_failure(cause, None) for cause in data.get("causes", ())),
+        data.get("execution"),
     )
 
 

@@ -22,7 +22,7 @@ from actorflow.errors import (
 from actorflow.log.batch import draft, micros, recorded, seconds
 from actorflow.log.blobs import MemoryBlobs, machine_time
 from actorflow.log.codec import Codec
-from actorflow.log.memory_store import MemoryStore, Opening, Posted, Stored, matches
+from actorflow.log.memory_store import MemoryStore, Opening, Stored, matches
 from actorflow.log.port import (
     Followed,
     InboxRow,
@@ -89,6 +89,8 @@ class MemoryLog:
             for each in plan.accepted:
                 for id_ in each.write.consumed:
                     store.posted.pop(id_, None)
+                for post in each.posts:
+                    store.post(*post[:-1], now)
                 if each.write.snapshot is not None:
                     stored = store.streams[plan.changes[id(each.write.stream)].tail.id]
                     self._keep(stored, each.write.snapshot)
@@ -185,16 +187,11 @@ class MemoryLog:
         """See `EventLog.post`."""
         text = self.codec.dumps(dict(data), path=command)
         with self._open().lock:
-            stream, inbox = self.store.find(kind, name).row.id, self.store.posted
-            if key is not None and any(
-                each.stream == stream and each.row.key == key for each in inbox.values()
-            ):
-                return None
-            self.store.last_posted = id_ = self.store.last_posted + 1
+            self.store.find(kind, name)
             now = seconds(micros(self._clock()))
-            row = InboxRow(id_, kind, name, command, {}, key, now)
-            inbox[id_] = Posted(row, stream, text)
-            self.store.committed(self._id)
+            id_ = self.store.post(kind, name, command, text, key, now)
+            if id_ is not None:
+                self.store.committed(self._id)
             return id_
 
     def inbox(self, *, after: int = 0, limit: int = 1000) -> list[InboxRow]:
@@ -294,6 +291,7 @@ class MemoryLog:
         status: str | Sequence[str] | None = None,
         type: str | None = None,
         where: Mapping[str, Any] | None = None,
+        parent: str | None = None,
         before: tuple[float, int] | None = None,
         limit: int = 100,
     ) -> list[StreamRow]:
@@ -306,6 +304,7 @@ class MemoryLog:
                 if row.kind == kind
                 and (statuses is None or row.status in statuses)
                 and (type is None or row.type == type)
+                and (parent is None or row.parent == parent)
                 and matches(row, where or {})
                 and (before is None or (row.created_at, row.id) < before)
             ]

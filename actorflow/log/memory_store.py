@@ -165,9 +165,31 @@ class MemoryStore:
             fingerprint=None,
             created_at=now,
             updated_at=now,
+            parent=hold.parent,
         )
         self.streams[id_] = Stored(row)
         self.names[hold.kind, hold.name] = self.last_stream = id_
+
+    def post(  # noqa: PLR0917 - a row, column by column
+        self,
+        kind: str,
+        name: str,
+        command: str,
+        text: str,
+        key: str | None,
+        now: float,
+    ) -> int | None:
+        """Leave a command; return its id, or None: nobody is there, or it is known."""
+        stream = self.names.get((kind, name))
+        known = key is not None and any(
+            p.stream == stream and p.row.key == key for p in self.posted.values()
+        )
+        if stream is None or known:
+            return None
+        self.last_posted = id_ = self.last_posted + 1
+        row = InboxRow(id_, kind, name, command, {}, key, now)
+        self.posted[id_] = Posted(row, stream, text)
+        return id_
 
     def take(self, stored: Stored, owner: int) -> StreamRow:
         """Give a stream to *owner*, under a new epoch."""

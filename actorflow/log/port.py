@@ -28,6 +28,7 @@ class Stream:
         type: the workflow's name, or the actor's class.
         head: seq of the last event handed to the log (not necessarily durable yet).
         epoch: the fencing number under which this process may append.
+        parent: the name of the stream of its kind that it was started for, if any.
         lost: why nothing more can be written through this hold, if so.
     """
 
@@ -37,6 +38,7 @@ class Stream:
     id: int | None = None
     head: int = 0
     epoch: int = 0
+    parent: str | None = None
     lost: Exception | None = None
 
 
@@ -103,6 +105,20 @@ class Snapshot:
     data: Any
 
 
+@frozen
+class Post:
+    """A command for another stream, left in its inbox by the write it belongs to.
+
+    If there is no such stream, or *key* waits there already, it is dropped.
+    """
+
+    kind: str
+    name: str
+    command: str
+    data: Mapping[str, Any]
+    key: str | None = None
+
+
 @define(eq=False)
 class Write:
     """What one stream asks of one transaction: all of it, or nothing.
@@ -113,6 +129,7 @@ class Write:
         summary: the stream's row after these events; None leaves it unchanged.
         consumed: ids of inbox rows that these events record; they go with them.
         snapshot: stored in the same transaction.
+        posts: commands for other streams, which are left if this write is stored.
         create: the stream comes into being with this write.
         release: the stream has no owner after this write (passivation).
         error: set by `EventLog.write` when this write was refused.
@@ -123,6 +140,7 @@ class Write:
     summary: Summary | None = None
     consumed: Sequence[int] = ()
     snapshot: Snapshot | None = None
+    posts: Sequence[Post] = ()
     create: bool = False
     release: bool = False
     error: Exception | None = None
@@ -148,6 +166,7 @@ class StreamRow:
     updated_at: float
     tags: Sequence[str] = ()
     rank: float | None = None
+    parent: str | None = None
 
 
 @frozen
@@ -329,6 +348,7 @@ class EventLog(Protocol):
         status: str | Sequence[str] | None = None,
         type: str | None = None,
         where: Mapping[str, Any] | None = None,
+        parent: str | None = None,
         before: tuple[float, int] | None = None,
         limit: int = 100,
     ) -> list[StreamRow]:

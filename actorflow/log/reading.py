@@ -34,14 +34,15 @@ PAGE = 1000
 _NO_END = 2**63 - 1
 _COLUMNS = (
     "id, kind, name, type, head, epoch, owner, status, wake_at, waits, attributes, "
-    "fingerprint, created_at, updated_at, tags, rank"
+    "fingerprint, created_at, updated_at, tags, rank, parent"
 )
 
 
 def stream_row(row: Sequence[Any]) -> StreamRow:
     """Return a row of `_COLUMNS` as lists see it."""
     id_, kind, name, type_, head, epoch, owner, status, wake_at, *rest = row
-    waits, attributes, fingerprint, created_at, updated_at, tags, rank = rest
+    waits, attributes, fingerprint, created_at, updated_at, *later = rest
+    tags, rank, parent = later
     return StreamRow(
         id=id_,
         kind=kind,
@@ -59,6 +60,7 @@ def stream_row(row: Sequence[Any]) -> StreamRow:
         updated_at=seconds(updated_at),
         tags=_shown(tags, [], name),
         rank=None if rank is None else seconds(rank),
+        parent=parent,
     )
 
 
@@ -185,6 +187,7 @@ class Reading:
         status: str | Sequence[str] | None,
         type_: str | None,
         where: Mapping[str, Any] | None,
+        parent: str | None,
         before: tuple[float, int] | None,
         limit: int,
     ) -> list[StreamRow]:
@@ -196,6 +199,8 @@ class Reading:
             test.add("status IN (SELECT value FROM json_each(?))", _json(list(status)))
         if type_ is not None:
             test.add("type = ?", type_)
+        if parent is not None:
+            test.add("parent = ?", parent)
         for key, value in (where or {}).items():
             test.add(*attribute_test(key, value))
         if before is not None:

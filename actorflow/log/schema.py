@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlite_utils.migrations import Migrations
 
 APPLICATION_ID = 0x61637466  # "actf"
-VERSION = 3
+VERSION = 4
 """The number of migrations; kept in the file as its user_version."""
 
 
@@ -111,6 +111,13 @@ def _migrations() -> Migrations:
         if all(column.name != "checksum" for column in db["inbox"].columns):
             db.execute("ALTER TABLE inbox ADD COLUMN checksum INTEGER")
 
+    @migrations(name="0004_parents")
+    def parents(db: Database) -> None:
+        if "parent" in db["stream"].columns_dict:
+            return  # a new file begins with the schema of today
+        for statement in _PARENTS.split(";"):
+            db.execute(statement)
+
     return migrations
 
 
@@ -123,4 +130,26 @@ CREATE INDEX stream_left_behind ON stream (owner, kind, status, type);
 CREATE INDEX stream_to_wake ON stream (kind, owner, type, wake_at)
 WHERE wake_at IS NOT NULL;
 CREATE INDEX stream_in_queue ON stream (kind, type, tags, rank) WHERE rank IS NOT NULL
+"""
+
+_PARENTS = """
+ALTER TABLE stream ADD COLUMN parent TEXT;
+CREATE INDEX stream_by_parent ON stream (kind, parent, created_at)
+WHERE parent IS NOT NULL;
+DROP VIEW execution;
+CREATE VIEW execution AS
+SELECT
+    stream.name AS id,
+    stream.type AS workflow,
+    stream.status,
+    stream.head AS events,
+    strftime('%Y-%m-%dT%H:%M:%fZ', stream.created_at / 1e6, 'unixepoch') AS created_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', stream.updated_at / 1e6, 'unixepoch') AS updated_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', stream.wake_at / 1e6, 'unixepoch') AS wake_at,
+    stream.waits,
+    stream.attributes,
+    owner.label AS owner,
+    stream.parent
+FROM stream LEFT JOIN owner ON owner.id = stream.owner
+WHERE stream.kind = 'execution'
 """

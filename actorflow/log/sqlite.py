@@ -265,12 +265,19 @@ class SQLiteLog:
         status: str | Sequence[str] | None = None,
         type: str | None = None,
         where: Mapping[str, Any] | None = None,
+        parent: str | None = None,
         before: tuple[float, int] | None = None,
         limit: int = 100,
     ) -> list[StreamRow]:
         """See `EventLog.rows`."""
         return self._reading.rows(
-            kind, status=status, type_=type, where=where, before=before, limit=limit
+            kind,
+            status=status,
+            type_=type,
+            where=where,
+            parent=parent,
+            before=before,
+            limit=limit,
         )
 
     def due(

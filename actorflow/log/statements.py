@@ -69,8 +69,9 @@ ADD_EVENTS = ManyRows(
 
 ADD_STREAMS = ManyRows(
     "INSERT INTO stream (id, kind, name, type, head, epoch, owner, status, wake_at, "
-    "waits, attributes, fingerprint, created_at, updated_at, rank, tags) VALUES",
-    16,
+    "waits, attributes, fingerprint, created_at, updated_at, rank, tags, parent) "
+    "VALUES",
+    17,
 )
 
 MOVE_HEADS = ManyRows(
@@ -98,6 +99,16 @@ ADD_SNAPSHOTS = ManyRows(
     "INSERT OR REPLACE INTO snapshot "
     "(stream, seq, format, data, checksum, created_at) VALUES",
     6,
+)
+
+# CROSS JOIN: the commands come first, in their order, whatever the planner says.
+ADD_POSTS = ManyRows(
+    "INSERT OR IGNORE INTO inbox (stream, command, data, key, checksum, posted_at) "
+    "SELECT stream.id, new.column3, new.column4, new.column5, new.column6, new.column7 "
+    "FROM (VALUES",
+    7,
+    ") AS new CROSS JOIN stream "
+    "ON stream.kind = new.column1 AND stream.name = new.column2",
 )
 
 # Each of these answers with one row, however much it finds: stepping through rows

@@ -106,6 +106,9 @@ class Writing:
         consumed = [id_ for d in plan.accepted for id_ in d.write.consumed]
         if consumed:
             connection.execute(sql.DELETE_CONSUMED, (_json(consumed),))
+        posts = [(*row, now) for d in plan.accepted for row in d.posts]
+        if posts:
+            sql.ADD_POSTS.run(connection, posts)
         for each in plan.accepted if snapshots else ():
             snapshot = each.write.snapshot
             if snapshot is not None and id(each) in snapshots:
@@ -155,6 +158,7 @@ def _new_row(change: Change, owner: int, now: int) -> tuple[Any, ...]:
         now,
         summary.rank,
         summary.tags or "[]",
+        hold.parent,
     )
 
 

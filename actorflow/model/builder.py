@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from attrs import evolve, frozen
 
 from actorflow.errors import DefinitionError
 from actorflow.model.activities import node_name
+from actorflow.model.children import Child, ParentClose
 from actorflow.model.definition import Workflow, node_kind
 from actorflow.model.policy import Catch, Retry, optional_seconds
 from actorflow.model.steps import (
@@ -117,6 +118,43 @@ class Flow:
             catch=catch,
         )
         return self._add(step)
+
+    def child(
+        self,
+        node: Any,
+        *,
+        mode: Literal["execution", "inline"] = "execution",
+        on_parent_close: ParentClose = "cancel",
+        into: str | None = None,
+        name: str | None = None,
+        input: Any = BY_NAME,
+        retry: Retry | Sequence[Retry] | None = None,
+        timeout: Duration | None = None,
+        catch: Sequence[Catch] = (),
+    ) -> Self:
+        """Run a definition as an execution of its own, and wait for it; see `Child`.
+
+        It is given by itself, or by its name. With *mode* ``inline`` it is a part of
+        this execution, as in `then`. *on_parent_close* tells what becomes of it when
+        this execution fails or is cancelled: ``cancel`` or ``abandon``. A *retry* lets
+        it go on after a failure; *timeout* is for the whole of it.
+        """
+        place = name or "child"
+        if mode not in ("execution", "inline"):
+            self._problems.append(
+                f"step {place!r}: mode must be execution or inline, not {mode!r}"
+            )
+        if mode == "execution" and not isinstance(node, Child):
+            node = Child(self._node(node, place), on_parent_close=on_parent_close)
+        return self.then(
+            node,
+            into=into,
+            name=name,
+            input=input,
+            retry=retry,
+            timeout=timeout,
+            catch=catch,
+        )
 
     def parallel(
         self,

@@ -12,6 +12,7 @@ from attrs import field, frozen
 
 from actorflow.errors import DefinitionError
 from actorflow.model.activities import Dynamic, node_name
+from actorflow.model.children import Child
 from actorflow.model.ordering import postorder
 from actorflow.model.steps import BY_NAME, Input, Output, Step, mapping, names
 
@@ -236,9 +237,11 @@ def _text(value: Any) -> Any:
 
 
 def node_kind(node: Any) -> str:
-    """Return what kind of node it is: ``activity``, ``flow`` or ``dynamic``."""
+    """Return what kind of node it is: one of `NODE_KINDS`."""
     if isinstance(node, Dynamic):
         return "dynamic"
+    if isinstance(node, Child):
+        return "child"
     if isinstance(node, Workflow) or isinstance(
         getattr(node, "workflow", None), Workflow
     ):

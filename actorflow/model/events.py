@@ -32,6 +32,7 @@ class Failure:
         details: what the activity attached.
         address: the activation that failed first.
         node: the name of what failed there.
+        execution: the child execution that failed, if that is what did.
         causes: failures this one is made of, lowest declared index first.
     """
 
@@ -43,6 +44,7 @@ class Failure:
     address: str | None = None
     node: str | None = None
     causes: tuple[Failure, ...] = ()
+    execution: str | None = None
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -97,6 +99,8 @@ def failure_data(failure: Failure) -> Data:
             "$": "tuple",
             "v": [failure_data(cause) for cause in failure.causes],
         }
+    if failure.execution is not None:
+        fields["execution"] = failure.execution
     return {"$": "object", "type": "actorflow:Failure", "v": fields}
 
 
@@ -123,13 +127,20 @@ class ExecutionQueued:
 
 @frozen
 class ExecutionStarted:
-    """The execution came to be, with everything it will ever need from its caller."""
+    """The execution came to be, with everything it will ever need from its caller.
+
+    Attributes:
+        parent: of a child: its parent's ``execution``, the ``address`` and ``visit``
+            of the activation it is run for, how ``deep`` it lies, and whether it is to
+            go on ``on_parent_close``.
+    """
 
     workflow: str
     fingerprint: str
     inputs: dict[str, Data] = field(factory=dict)
     variables: dict[str, Data] = field(factory=dict)
     attributes: dict[str, Data] = field(factory=dict)
+    parent: dict[str, Data] | None = None
 
 
 @frozen
@@ -148,17 +159,23 @@ class ExecutionFailed:
 
 @frozen
 class ExecutionCancelled:
-    """A caller's cancellation took effect; nothing further will run."""
+    """A cancellation took effect, by a caller or *by_parent*; nothing further runs."""
 
     reason: str | None = None
+    by_parent: bool = False
 
 
 @frozen
 class ExecutionPaused:
-    """Somebody asked the execution, or one *branch*, to stop at its next boundary."""
+    """Somebody asked the execution, or one *branch*, to stop at its next boundary.
+
+    Attributes:
+        by_parent: it was its parent, whose unpausing will end it.
+    """
 
     branch: str | None = None
     reason: str | None = None
+    by_parent: bool = False
 
 
 @frozen
@@ -175,10 +192,12 @@ class CompensationStarted:
     Attributes:
         error: the failure it will end with; None if it is cancelled.
         reason: why it is cancelled.
+        by_parent: it is its parent that cancels it, or undoes what it has completed.
     """
 
     error: Failure | None = None
     reason: str | None = None
+    by_parent: bool = False
 
 
 @frozen
@@ -334,6 +353,34 @@ class ActivationCancelled:
 
 
 @frozen
+class ChildStarted:
+    """The child execution is there, and runs; the activation waits for its end."""
+
+    execution: str
+    on_parent_close: str = "cancel"
+
+
+@frozen
+class ChildEnded:
+    """The child execution came to an end; what follows for the activation follows.
+
+    Attributes:
+        seq: of the event that ended it, in its own stream.
+        status: ``completed``, ``failed`` or ``cancelled``.
+        output: of a completed one; *error* of a failed, *reason* of a cancelled one.
+        undoable: something in it can be compensated.
+    """
+
+    execution: str
+    seq: int
+    status: str
+    output: Data = None
+    error: Failure | None = None
+    reason: str | None = None
+    undoable: bool = False
+
+
+@frozen
 class ValueRecorded:
     """The activity recorded a value under *key* (activity history)."""
 
@@ -463,6 +510,8 @@ Event = (
     | ActivationCompleted
     | ActivationFailed
     | ActivationCancelled
+    | ChildStarted
+    | ChildEnded
     | ValueRecorded
     | WaitStarted
     | WaitEnded
@@ -500,6 +549,8 @@ TAGS: dict[str, type] = {
     "activation.completed": ActivationCompleted,
     "activation.failed": ActivationFailed,
     "activation.cancelled": ActivationCancelled,
+    "child.started": ChildStarted,
+    "child.ended": ChildEnded,
     "value.recorded": ValueRecorded,
     "wait.started": WaitStarted,
     "wait.ended": WaitEnded,

@@ -6,6 +6,7 @@ JSON Schema too, so an editor completes and explains the keys while one writes.
 
 from __future__ import annotations
 
+from actorflow.model.children import PARENT_CLOSE, Child
 from actorflow.model.containers import Items, Maybe, Several, Table
 from actorflow.model.definition import Workflow
 from actorflow.model.policy import Catch, Retry
@@ -196,6 +197,21 @@ ASK = Record(
     },
 )
 
+CHILD = Record(
+    Child,
+    "child",
+    {
+        "workflow": (ACTIVITY, "The name of a definition of the runtime."),
+        "on_parent_close": (
+            Choice(PARENT_CLOSE),
+            "What becomes of it when its parent fails or is cancelled.",
+        ),
+        "retry": (Several(RETRY), "When a failed one is to go on."),
+        "timeout": (Maybe(Duration()), "How long it may take."),
+    },
+    bare="workflow",
+)
+
 STEP = Record(
     Step,
     "step",
@@ -205,6 +221,7 @@ STEP = Record(
         "activity": (ACTIVITY, "Run the activity of this name."),
         "flow": (FLOW, "Walk the workflow of this name as one step."),
         "dynamic": (DYNAMIC, "Run the dynamic node of this name."),
+        "child": (CHILD, "Run a definition as an execution of its own."),
         "map": (MAP, "Run an activity for every item."),
         "parallel": (PARALLEL, "Run several activities at the same time."),
         "loop": (LOOP, "Run an activity again and again."),
@@ -252,7 +269,7 @@ WORKFLOW = Record(
 
 RECORDS = (
     *(WORKFLOW, INPUT, OUTPUT, STEP, EDGE, RETRY, CATCH),
-    *(MAP, PARALLEL, LOOP, ROUTE, JOIN, WAIT_SIGNAL, ASK),
+    *(CHILD, MAP, PARALLEL, LOOP, ROUTE, JOIN, WAIT_SIGNAL, ASK),
 )
 
 

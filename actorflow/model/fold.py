@@ -21,6 +21,7 @@ from actorflow.model.state import (
     Answer,
     Branch,
     Called,
+    ChildLink,
     Compensation,
     ExecutionState,
     Fan,
@@ -73,6 +74,7 @@ def _execution_started(state: ExecutionState, recorded: Recorded) -> None:
         attributes=event.attributes,
         started_at=recorded.time,
         scope=Scope(event.inputs, event.variables),
+        origin=event.parent,
     )
     for attribute in fields(ExecutionState):
         setattr(state, attribute.name, getattr(fresh, attribute.name))
@@ -95,11 +97,18 @@ def _execution_cancelled(state: ExecutionState, recorded: Recorded) -> None:
 
 def _end(state: ExecutionState, outcome: str, time: float) -> None:
     state.outcome, state.finished_at = outcome, time
+    if outcome != "completed":
+        _orphan_all(state)
+
+
+def _orphan_all(state: ExecutionState) -> None:
+    for activation in state.children.values():
+        state.orphan(activation)
 
 
 def _execution_paused(state: ExecutionState, recorded: Recorded) -> None:
     event: ev.ExecutionPaused = recorded.event
-    pause = Pause(event.reason, recorded.time)
+    pause = Pause(event.reason, recorded.time, event.by_parent)
     if event.branch is None:
         state.paused = pause
     else:
@@ -132,8 +141,12 @@ def _thaw(state: ExecutionState, activation: Activation, now: float) -> None:
 
 
 def _execution_retried(state: ExecutionState, _: Recorded) -> None:
-    state.outcome = state.finished_at = state.error = None
+    state.outcome = state.finished_at = state.error = state.reason = None
     _rearm_scope(state, state.scope)
+    for activation in state.children.values():
+        if activation.phase == "waiting":  # it may have been cancelled meanwhile
+            state.stop_waiting(activation)
+            activation.phase = "running"
     state.weigh_all()
 
 
@@ -246,7 +259,9 @@ def _execution_released(state: ExecutionState, _: Recorded) -> None:
 
 
 def _compensation_started(state: ExecutionState, recorded: Recorded) -> None:
+    state.outcome = state.finished_at = None  # of a child that is undone
     state.compensating = recorded.event
+    _orphan_all(state)
     state.weigh_all()
 
 
@@ -372,6 +387,7 @@ def _activation_started(state: ExecutionState, recorded: Recorded) -> None:
         activation.phase = "joining"
         state.scope_around(activation).joining[activation.address] = None
     state.activations[activation.address] = activation
+    _note_child(state, activation)
     if isinstance(parent, Branch):
         step = event.step or event.node
         activation.visit = parent.visits[step] = parent.visits.get(step, 0) + 1
@@ -387,6 +403,12 @@ def _activation_started(state: ExecutionState, recorded: Recorded) -> None:
     state.weigh(activation)
     if not isinstance(parent, ExecutionState):
         state.weigh(parent)
+
+
+def _note_child(state: ExecutionState, activation: Activation) -> None:
+    if activation.kind == "child":
+        activation.link = ChildLink()
+        state.children[activation.address] = activation
 
 
 def _called(node: Activation, child: Activation, seq: int) -> None:
@@ -444,6 +466,7 @@ def _items_started(state: ExecutionState, recorded: Recorded) -> None:
                 started_at=recorded.time,
             )
             begun += 1
+            _note_child(state, state.activations[address])
         else:
             _rearm(state, item)
             state.weigh_within(item)
@@ -489,20 +512,31 @@ def _activation_completed(state: ExecutionState, recorded: Recorded) -> None:
     fan = activation.fan
     if fan is not None:
         result = _collected(fan)
+    elif activation.link is not None and activation.link.end is not None:
+        result = activation.link.end.output
     if isinstance(parent, Activation):
         # Before it is dropped: its parent is not to find fewer at work than live.
         _child_completed(parent, activation, result, recorded.time)
+    orphans = len(state.orphans)
     state.drop(activation)
+    del state.orphans[orphans:]  # what has ended well leaves its children at work
     if isinstance(parent, Branch):
         _step_completed(state, parent, activation, result, recorded.seq)
     elif isinstance(parent, ExecutionState):
         state.compensations.pop()
+    end = activation.link.end if activation.link is not None else None
     if activation.undo is not None:
         _can_be_undone(state, activation, activation.undo, result)
+    elif end is not None and end.undoable:
+        _can_be_undone(state, activation, activation.node, result, end.execution)
 
 
 def _can_be_undone(
-    state: ExecutionState, activation: Activation, undo: str, result: Data
+    state: ExecutionState,
+    activation: Activation,
+    undo: str,
+    result: Data,
+    child: str | None = None,
 ) -> None:
     """Remember the state as it is now, for the node that would undo this one."""
     part = activation.parent
@@ -518,6 +552,7 @@ def _can_be_undone(
             state.scope_of(owner).inputs,
             dict(part.variables),
             result,
+            child,
         )
     )
 
@@ -649,7 +684,7 @@ def _call_failed(
     What is made of several parts stays, for a retry repeats only those that failed.
     """
     _call_ended(node, child, time).error = child.error
-    if child.kind in ("dynamic", "map", "flow"):
+    if child.kind in ("dynamic", "map", "flow", "child"):
         state.part_failed = True
     else:
         state.drop(child)
@@ -669,6 +704,32 @@ def _activation_cancelled(state: ExecutionState, recorded: Recorded) -> None:
                 parent.calls[call_number(activation.address)].left = recorded.seq
             _acted(parent)
         state.weigh(parent)
+
+
+def _child_started(state: ExecutionState, recorded: Recorded) -> None:
+    event: ev.ChildStarted = recorded.event
+    activation = state.activations[recorded.address]
+    state.stop_waiting(activation)
+    link = activation.link
+    if link is None or link.execution not in (None, event.execution):
+        link = activation.link = ChildLink()  # a fork has children of its own
+    link.execution = event.execution
+    link.attached = event.on_parent_close != "abandon"
+    wait = Wait(0, "child", event.execution, None, recorded.time)
+    activation.phase, activation.wait = "waiting", wait
+    state.waits[recorded.address] = wait
+    state.weigh(activation)
+
+
+def _child_ended(state: ExecutionState, recorded: Recorded) -> None:
+    activation = state.activations[recorded.address]
+    state.stop_waiting(activation)
+    if activation.link is None:
+        activation.link = ChildLink()
+    activation.link.execution = recorded.event.execution
+    activation.link.end = recorded.event
+    activation.phase = "ended"
+    state.weigh(activation)
 
 
 def _value_recorded(state: ExecutionState, recorded: Recorded) -> None:
@@ -795,6 +856,8 @@ _APPLY: dict[type, Callable[[ExecutionState, Recorded], None]] = {
     ev.ActivationCompleted: _activation_completed,
     ev.ActivationFailed: _activation_failed,
     ev.ActivationCancelled: _activation_cancelled,
+    ev.ChildStarted: _child_started,
+    ev.ChildEnded: _child_ended,
     ev.ValueRecorded: _value_recorded,
     ev.WaitStarted: _wait_started,
     ev.WaitEnded: _wait_ended,

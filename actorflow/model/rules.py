@@ -17,7 +17,7 @@ from actorflow.model.definition import Workflow, node_kind
 from actorflow.model.events import Data, Event, Failure
 from actorflow.model.policy import matches
 from actorflow.model.state import Activation, Branch, ExecutionState, Scope, lookup
-from actorflow.model.steps import REQUIRED, Ask, Edge, Join, Route, Step
+from actorflow.model.steps import NODE_KINDS, REQUIRED, Ask, Edge, Join, Route, Step
 from actorflow.model.steps import Output as WantedOutput
 
 Fact = tuple[str, Event]
@@ -163,7 +163,7 @@ def enter(
 def _with_input(
     started: ev.ActivationStarted, step: Step, view: View, evaluator: Evaluator
 ) -> ev.ActivationStarted:
-    if step.kind in ("activity", "flow", "dynamic"):
+    if step.kind in NODE_KINDS:
         node = step.nodes[step.name]
         given = evaluator.arguments(node, step.parameters, view)
         undo = evaluator.undo_of(node)

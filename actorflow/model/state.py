@@ -41,6 +41,7 @@ class Pause:
 
     reason: str | None
     since: float
+    by_parent: bool = False
 
 
 @define
@@ -49,7 +50,8 @@ class Wait:
 
     Attributes:
         ordinal: which wait of its activation this is, from 0.
-        kind: ``signal``, ``time``, ``pause``, ``question`` or ``update``.
+        kind: ``signal``, ``time``, ``pause``, ``question``, ``update`` or ``child``.
+        topic: the signal's, the name of the update, the question's id, or the child's.
         schema: what an answer must look like.
         since: when it began, seconds since the epoch.
     """
@@ -95,6 +97,7 @@ class Compensation:
         undo: the name of the node that does it.
         inputs, variables: the state as it was when the activation had completed.
         result: what it had returned.
+        child: the execution that is to undo what it has completed itself.
     """
 
     address: str
@@ -102,6 +105,7 @@ class Compensation:
     inputs: dict[str, Data]
     variables: dict[str, Data]
     result: Data
+    child: str | None = None
 
 
 UNDO = "undo#"
@@ -208,6 +212,26 @@ class Fan:
 
 
 @define
+class ChildLink:
+    """What an activation knows of the execution it stands for.
+
+    Attributes:
+        execution: its id, once it is there.
+        attached: its parent's end is its end.
+        end: the last of its ends that was taken in.
+    """
+
+    execution: str | None = None
+    attached: bool = True
+    end: ev.ChildEnded | None = None
+
+    @property
+    def seen(self) -> int:
+        """Seq of the last end that was taken in, in the child's own stream."""
+        return 0 if self.end is None else self.end.seq
+
+
+@define
 class Result:
     """What became of the child of a loop or a route."""
 
@@ -277,7 +301,8 @@ class Activation(Part):
     Attributes:
         visit: the how-manieth entry under this address, from 1.
         phase: ``running``, ``interrupted`` (its process died), ``backoff`` (until the
-            next try), ``waiting``, ``joining``, ``queued`` (to be run again by its
+            next try), ``waiting``, ``ended`` (a child; what follows is still to be
+            decided), ``joining``, ``queued`` (to be run again by its
             map), or ``failed``.
         attempt: the try that is to be made, or is being made, from 1.
         until: when backoff or wait end by themselves.
@@ -297,6 +322,7 @@ class Activation(Part):
         answers: ended waits, by ordinal.
         emitted: how many values it has yielded upward.
         interruptions: how often a process died while it ran.
+        link: of a child: what it knows of the execution it stands for.
     """
 
     kind: str = "activity"
@@ -328,7 +354,13 @@ class Activation(Part):
     interruptions: int = 0
     records: dict[str, Data] | None = None
     answers: dict[int, Answer] | None = None
+    link: ChildLink | None = None
     progress: ev.ProgressReported | None = None
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether the child execution may be at work, or about to be."""
+        return self.phase in ("running", "waiting")
 
     @property
     def room(self) -> int:
@@ -395,6 +427,9 @@ class ExecutionState(Part):
         forks: the counter that names branches.
         pauses: how many steps wait for somebody to unpause.
         part_failed: whether a part that has parts ever failed; if not, none is asked.
+        origin: of a child: its parent, as `ExecutionStarted` says.
+        children: activations that run an execution of their own, by address.
+        orphans: those of them that are not wanted any more; they are to be told.
         calm: maps with items that only wait, and dynamic nodes in which nothing is
             busy any more; their actors should look again.
     """
@@ -430,6 +465,9 @@ class ExecutionState(Part):
     forks: int = 0
     part_failed: bool = False
     pauses: int = 0
+    origin: dict[str, Data] | None = None
+    children: dict[str, Activation] = field(factory=dict)
+    orphans: list[Activation] = field(factory=list, eq=False, repr=False)
     calm: set[str] = field(factory=set, eq=False, repr=False)
     _deadlines: list[tuple[float, str]] = field(factory=list, eq=False, repr=False)
 
@@ -605,6 +643,8 @@ class ExecutionState(Part):
     def _activation_owes(self, activation: Activation) -> bool:  # noqa: PLR0911 - a table
         if activation.phase in ("backoff", "interrupted"):
             return not self.is_halted(activation.address)
+        if activation.phase == "ended":
+            return True
         if activation.phase != "running":
             return False
         if activation.fan is not None:
@@ -666,6 +706,9 @@ class ExecutionState(Part):
         """Forget an activation, and everything in it; then look again at its parent."""
         if activation.fan or activation.scope or activation.child or activation.calls:
             self.drop_children(activation)
+        if activation.link is not None:
+            self.orphan(activation)
+            self.children.pop(activation.address, None)  # what undoes has no entry
         if activation.wait is not None:
             self.stop_waiting(activation)
         if activation.kind == "join":
@@ -674,6 +717,12 @@ class ExecutionState(Part):
         was_busy = activation.busy
         activation.owes, activation.busy_children = False, 0
         self._count(activation.parent, -was_busy)
+
+    def orphan(self, activation: Activation) -> None:
+        """Note that the execution of an activation, if it goes on, is unwanted."""
+        link = activation.link
+        if link is not None and link.attached and activation.in_flight:
+            self.orphans.append(activation)
 
     def child_of(self, activation: Activation) -> Activation | None:
         """Return the child of a loop or a route that has not ended well, if any."""
@@ -709,7 +758,7 @@ class ExecutionState(Part):
         self.pauses -= wait.kind == "pause"
         if wait.kind == "question":
             self.questions.pop(wait.topic or "", None)
-        elif wait.topic is not None:
+        elif wait.kind != "child" and wait.topic is not None:
             waiting = self.waiting_for(wait.kind)
             del waiting[wait.topic][activation.address]
             if not waiting[wait.topic]:

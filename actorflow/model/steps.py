@@ -9,6 +9,7 @@ from typing import Any, Literal
 from attrs import Factory, field, frozen
 
 from actorflow.model.activities import retries
+from actorflow.model.children import Child, as_child
 from actorflow.model.policy import Catch, Retry, optional_seconds
 
 Condition = str | Callable[[Mapping[str, Any]], Any] | None
@@ -250,6 +251,7 @@ KINDS = (
     "activity",
     "flow",
     "dynamic",
+    "child",
     "map",
     "parallel",
     "loop",
@@ -261,7 +263,9 @@ KINDS = (
     "pause",
     "decide",
 )
-RUNNING_KINDS = ("activity", "flow", "dynamic", "map", "parallel", "loop", "route")
+NODE_KINDS = ("activity", "flow", "dynamic", "child")
+"""The kinds that are one node, which is given *parameters*."""
+RUNNING_KINDS = (*NODE_KINDS, "map", "parallel", "loop", "route")
 """The kinds that run code, so that they can fail, and have a result."""
 
 
@@ -273,6 +277,7 @@ class Step:
         activity: run it, by name or itself, with *parameters*.
         flow: walk another graph, as one step of this one.
         dynamic: run a dynamic node.
+        child: run a definition as an execution of its own; a `Child` for more.
         map: fan out over items.
         parallel: run several nodes at the same time.
         loop: run a node again and again.
@@ -299,6 +304,7 @@ class Step:
     activity: Any = field(default=None, kw_only=True)
     flow: Any = field(default=None, kw_only=True)
     dynamic: Any = field(default=None, kw_only=True)
+    child: Child | None = field(default=None, kw_only=True, converter=as_child)
     map: Map | None = field(default=None, kw_only=True)
     parallel: Parallel | None = field(default=None, kw_only=True)
     loop: Loop | None = field(default=None, kw_only=True)
@@ -338,9 +344,8 @@ class Step:
         if self.route:
             others = {} if self.route.default is None else {"*": self.route.default}
             return {**self.route.choices, **others}
-        one = next(
-            (n for n in (self.activity, self.flow, self.dynamic) if n is not None), None
-        )
+        own = (self.activity, self.flow, self.dynamic, self.child)
+        one = next((node for node in own if node is not None), None)
         if self.map:
             one = self.map.activity
         elif self.loop:

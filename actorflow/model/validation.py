@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 from actorflow.model.activities import Activity, activity_problems, retry_problems
+from actorflow.model.children import Child, child_problems
 from actorflow.model.deadlock import deadlock_problems
 from actorflow.model.definition import Workflow, node_kind, targets
-from actorflow.model.steps import KINDS, RUNNING_KINDS, Step
+from actorflow.model.steps import KINDS, NODE_KINDS, RUNNING_KINDS, Step
 from actorflow.model.variables import output_problems
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -113,8 +114,8 @@ def _modifier_problems(step: Step) -> Iterator[str]:
         yield "timeout is for steps that run code"
     if step.timeout is not None and step.timeout <= 0:
         yield f"timeout must be positive, not {step.timeout:g} s"
-    if step.parameters and not {"activity", "flow", "dynamic"} & set(step.kinds):
-        yield "parameters are for activity, flow and dynamic steps"
+    if step.parameters and not {*NODE_KINDS} & {*step.kinds}:
+        yield "parameters are for activity, flow, dynamic and child steps"
     if step.store and (step.join or step.sleep is not None or step.pause is not None):
         yield f"store is of no use: {'/'.join(step.kinds)} has no result"
     if step.edges not in ("all", "first"):
@@ -131,6 +132,8 @@ def _policy_problems(step: Step) -> Iterator[str]:
     for node in step.nodes.values():
         if isinstance(node, Activity):
             yield from activity_problems(node)
+        elif isinstance(node, Child):
+            yield from child_problems(node)
 
 
 def _wait_problems(step: Step) -> Iterator[str]:

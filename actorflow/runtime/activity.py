@@ -12,13 +12,13 @@ from actorflow.model import events as ev
 from actorflow.model.events import Failure
 from actorflow.model.policy import failure_of, next_try
 from actorflow.model.rules import wait_for_signal
-from actorflow.model.state import Activation, Answer, branch_of, parent_of
+from actorflow.model.state import Activation, Answer, branch_of
 from actorflow.runtime.bridge import ActorBridge
 from actorflow.runtime.context import ActivityContext, AskSignal, Flush, RecordValue
 from actorflow.runtime.emitter import Yielded, emitter_of
 from actorflow.runtime.jobs import Began, Job, Left, Raised, Returned
 from actorflow.runtime.limits import Permit
-from actorflow.runtime.messages import Ended, Rang, Reported, Requested, TimedOut
+from actorflow.runtime.messages import Rang, Reported, Requested, TimedOut
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work
 
@@ -286,10 +286,6 @@ class ActivityActor(RunActor):
             return None
         chance = self.run.services.random.random()
         return next_try(self._retry, activation.attempt, failure, chance)
-
-    def _tell_parent(self) -> None:
-        self.run.tell(parent_of(self.address), Ended(self.address))
-        self.leave()
 
     def leave(self) -> None:
         """Leave memory; what the attempt still does has no meaning any more."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from actorflow.runtime.activity import ActivityActor
 from actorflow.runtime.asking import QuestionActor
+from actorflow.runtime.child import ChildExecutionActor, TellActor, UndoChildActor
 from actorflow.runtime.dynamic import DynamicActor
 from actorflow.runtime.fanout import FanActor
 from actorflow.runtime.flow import FlowActor
@@ -16,6 +17,9 @@ ACTORS: dict[str, type[Any]] = {
     "activity": ActivityActor,
     "flow": FlowActor,
     "dynamic": DynamicActor,
+    "child": ChildExecutionActor,
+    "tell_child": TellActor,
+    "undo_child": UndoChildActor,
     "map": FanActor,
     "parallel": FanActor,
     "loop": LoopActor,

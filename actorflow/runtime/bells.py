@@ -56,6 +56,11 @@ class Bells:
         """Whether somebody wants to know of every event."""
         return bool(self._followers) or execution_id in self._events
 
+    @property
+    def waited(self) -> bool:
+        """Whether anybody waits for a change of status."""
+        return bool(self._status)
+
     @contextmanager
     def status(self, execution_id: str) -> Iterator[Bell]:
         """Give a bell that rings when the execution's status may have changed."""

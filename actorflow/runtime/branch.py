@@ -13,7 +13,7 @@ from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure
 from actorflow.model.policy import failure_of
 from actorflow.model.state import Activation, Branch, parent_of
-from actorflow.model.steps import Edge, Step
+from actorflow.model.steps import NODE_KINDS, Edge, Step
 from actorflow.runtime.binding import NO_CALL, call_of
 from actorflow.runtime.messages import Arrived
 from actorflow.runtime.run import Run, RunActor
@@ -108,7 +108,7 @@ class BranchActor(RunActor):
             self._spawn(activation, self._workflow.step(activation.step or ""))
 
     def _spawn(self, activation: Activation, step: Step) -> None:
-        runs_node = activation.kind in ("activity", "flow", "dynamic")
+        runs_node = activation.kind in NODE_KINDS
         node = step.nodes[step.name] if runs_node else None
         call = call_of(activation.input) if runs_node else NO_CALL
         self.run.begin(activation.address, activation.kind, Work(node, call, step))

@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 
 from actorflow.errors import DefinitionError, ExpressionError
 from actorflow.model.activities import node_name
+from actorflow.model.children import Child
 from actorflow.model.definition import Workflow, node_kind
 from actorflow.model.steps import BY_NAME, Step
 from actorflow.model.variables import Variables, variables_of
@@ -43,6 +44,43 @@ def _problems(workflow: Workflow, activities: Activities, where: str) -> Iterato
                 yield from _problems(as_workflow(node), activities, f"{place} > ")
 
 
+def children_of(workflow: Workflow) -> Iterator[tuple[str, Step, Child]]:
+    """Yield every child that *workflow* runs itself, with its place and step."""
+    for step in workflow.steps:
+        for node in step.nodes.values():
+            if isinstance(node, Child):
+                yield f"step {step.name!r}", step, node
+            elif node_kind(node) == "flow":
+                for place, inner, child in children_of(as_workflow(node)):
+                    yield f"step {step.name!r} > {place}", inner, child
+
+
+def child_problems(
+    workflow: Workflow, definitions: Mapping[str, Workflow]
+) -> Iterator[str]:
+    """Yield what is wrong with how *workflow* runs its children."""
+    for place, step, child in children_of(workflow):
+        called = definitions.get(child.name)
+        if called is None:
+            yield (
+                f"{place}: child {child.name!r} is no definition of this runtime; "
+                "pass it in `definitions=`"
+            )
+        elif step.child is not None and isinstance(step.parameters, Mapping):
+            for problem in _input_problems(called, {*step.parameters}):
+                yield f"{place}: child {child.name!r}: {problem}"
+
+
+def _input_problems(workflow: Workflow, given: set[str]) -> Iterator[str]:
+    names = [item.name for item in workflow.inputs]
+    there = ", ".join(names) or "none"
+    for name in sorted(given - {*names}):
+        yield f"no input {name!r}; there are: {there}"
+    for item in workflow.inputs:
+        if item.required and item.name not in given:
+            yield f"input {item.name!r} is not given"
+
+
 # --- nodes and what they are given ---------------------------------------------------
 
 
@@ -54,6 +92,8 @@ def _node_problems(
         wanted = [item.name for item in inputs if item.required]
         yield from _missing(step, node, wanted, names)
         return
+    if isinstance(node, Child):
+        return  # a definition by itself: see `child_problems`
     if isinstance(node, str):
         problem = activities.problem(node)
         if problem is not None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from actorflow.errors import UnreadableError
 from actorflow.log.port import InboxRow
 from actorflow.runtime.execution import ExecutionActor
 from actorflow.runtime.messages import Command
 
-_OURS = frozenset({"wake", "give_up", "restart"})
+_OURS = frozenset({"wake", "give_up", "restart", "go_on"})
 """Commands that a runtime gives itself; from outside they are nonsense."""
 
 
@@ -48,6 +48,8 @@ def _check(
         raise UnreadableError(name, str(error)) from None
     for key, value in data.items():
         hint = hints[key]
+        if get_origin(hint) is dict:
+            hint = dict
         if hint is not Any and not isinstance(value, hint):
             kind = type(value).__name__
             raise UnreadableError(f"{name}.{key}", f"it is {kind}, not {hint}")

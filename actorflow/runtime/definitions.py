@@ -9,7 +9,7 @@ from actorflow.errors import DefinitionError
 from actorflow.log.codec import Codec
 from actorflow.model.activities import Dynamic, node_name
 from actorflow.model.definition import Workflow, node_kind
-from actorflow.runtime.checking import bind
+from actorflow.runtime.checking import bind, child_problems, children_of
 from actorflow.runtime.linking import linked
 from actorflow.runtime.registry import Activities, as_workflow
 
@@ -23,8 +23,8 @@ class Definitions:
     """
 
     def __init__(self, codec: Codec) -> None:
-        self.activities = Activities(codec)
         self.workflows: dict[str, Workflow] = {}
+        self.activities = Activities(codec, self.workflows)
         self._nameable: dict[str, Any] = {}
 
     def define(self, definitions: Iterable[Any], activities: Iterable[Any]) -> None:
@@ -46,7 +46,10 @@ class Definitions:
             if isinstance(definition, Dynamic) or _is_graph(definition):
                 self._nameable.setdefault(node_name(definition), definition)
         for definition in definitions:
-            problems += _problems_of(self.add, definition)
+            problems += _problems_of(self._enter, definition)
+        for workflow in self.workflows.values():
+            for problem in child_problems(workflow, self.workflows):
+                problems.append(f"{workflow.name}: {problem}")
         if problems:
             raise DefinitionError("definitions of this runtime", problems)
 
@@ -56,6 +59,17 @@ class Definitions:
         Raises:
             DefinitionError: it has problems, or another of that name is known.
         """
+        known = len(self.workflows)
+        workflow = self._enter(definition)
+        if len(self.workflows) > known:
+            problems = list(child_problems(workflow, self.workflows))
+            if problems:
+                del self.workflows[workflow.name]
+                raise DefinitionError(workflow.name, problems)
+        return workflow
+
+    def _enter(self, definition: Any) -> Workflow:
+        """Take in a definition, and those that it runs as children."""
         workflow = linked(as_workflow(definition), self._nameable)
         known = self.workflows.get(workflow.name)
         if known is not None and known.fingerprint != workflow.fingerprint:
@@ -64,6 +78,9 @@ class Definitions:
         if known is None:
             bind(workflow, self.activities)
             self.workflows[workflow.name] = workflow
+            for _, _, child in children_of(workflow):
+                if not isinstance(child.workflow, str):
+                    self._enter(child.workflow)
         return self.workflows[workflow.name]
 
     def named(self, name: str) -> Workflow:
@@ -72,11 +89,7 @@ class Definitions:
         Raises:
             DefinitionError: there is none.
         """
-        if name not in self.workflows:
-            known = ", ".join(self.workflows) or "none"
-            problem = f"no definition has that name; there are: {known}"
-            raise DefinitionError(name, [problem])
-        return self.workflows[name]
+        return self.activities.definition(name)
 
     def _add_node(self, node: Any) -> None:
         if not _is_graph(node):

@@ -8,7 +8,7 @@ process and (through the inbox) from others.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -37,6 +37,7 @@ from actorflow.model.events import Data, Failure, Recorded
 from actorflow.model.fold import apply
 from actorflow.model.rules import Fact
 from actorflow.model.state import ENDED, ExecutionState
+from actorflow.runtime.children import Children
 from actorflow.runtime.execution import ExecutionActor
 from actorflow.runtime.inbox import Inbox
 from actorflow.runtime.intake import KIND, Claimed, Intake, Look, Recovered, Wake
@@ -60,6 +61,8 @@ BREATH = 0.001
 """Seconds after which something is looked at again that is about to change."""
 MAX_CRASHES = 3
 RESTING = ("suspended", "paused", "queued")
+FAMILY = ("child_ended", "parent_closed", "parent_paused", "parent_resumed")
+"""Commands among parents and children, which may well come too late."""
 
 
 @define(eq=False)
@@ -73,6 +76,8 @@ class Start:
     attributes: Mapping[str, Data]
     on_conflict: str
     reply: Any
+    parent: Mapping[str, Data] | None = None
+    wanted: Callable[[], bool] | None = None
 
 
 @define(eq=False)
@@ -105,11 +110,15 @@ class Route:
 
 @define(eq=False)
 class Loaded:
-    """An execution was claimed and folded, or could not be."""
+    """An execution was claimed and folded, or could not be.
+
+    *known* is how many commands it was loaded for; others have come since.
+    """
 
     id: str
     result: Any
     error: Exception | None
+    known: int
 
 
 @define(eq=False)
@@ -134,6 +143,16 @@ class Crashed:
 
     run: Run
     error: Exception
+
+
+@define(eq=False)
+class Fetch:
+    """Commands for other executions are durable; they may be for some of ours."""
+
+
+@define(eq=False)
+class Learn:
+    """A definition has become known; something may have waited for it."""
 
 
 @define(eq=False)
@@ -184,7 +203,7 @@ class Drain:
     reply: Any
 
 
-class Directory(PooledActor):
+class Directory(Children, PooledActor):
     """Executions by id; the only actor that loads and unloads them.
 
     Args:
@@ -219,6 +238,7 @@ class Directory(PooledActor):
         self._resting: dict[str, float] = {}
         self._inbox = Inbox(log, KIND)
         self._log_fails = False
+        self._inbox_foreign: set[str] = set()
         self._crashes: dict[str, int] = {}
         self._intake = Intake(
             services,
@@ -261,6 +281,8 @@ class Directory(PooledActor):
     # -- starting ----------------------------------------------------------------------
 
     def _on_start(self, start: Start) -> None:
+        if start.wanted is not None and not start.wanted():
+            return
         known = self._runs.get(start.id)
         if known is not None:
             state = known[0].state
@@ -269,13 +291,23 @@ class Directory(PooledActor):
         if start.id in self._loading:
             self._find(start)
             return
-        stream = Stream(KIND, start.id, start.workflow.name)
+        parent = start.parent["execution"] if start.parent else None
+        stream = Stream(KIND, start.id, start.workflow.name, parent=parent)
         run = Run(self._services, stream, start.workflow)
         self._starting[stream] = [start]
         run.record(*_start_facts(start))
         run.after_durable(self._created, start)
         run.commit()
         self._enter(run)
+
+    _begin = _on_start
+
+    @staticmethod
+    def _facts_of(start: Start) -> list[Fact]:
+        return _start_facts(start)
+
+    def _route(self, execution_id: str, command: Command) -> None:
+        self._on_route(Route(execution_id, command))
 
     def _on_submit(self, submit: Submit) -> None:
         if submit.id in self._runs or submit.id in self._loading:
@@ -340,6 +372,8 @@ class Directory(PooledActor):
         if known is not None:
             self._starting.pop(known[0].stream, None)
         start.reply.set(start.id)
+        if isinstance(start, Start) and start.wanted and not start.wanted():
+            self._unwanted(start)
 
     def _find(self, start: Start) -> None:
         row = self._log.find(KIND, start.id)
@@ -405,6 +439,10 @@ class Directory(PooledActor):
             self._load(stream.name, [Command("give_up", {"failure": failure})])
         elif not isinstance(error, StreamExistsError):
             logger.warning("execution %s is no longer run here: %s", stream.name, error)
+        if not isinstance(error, StreamExistsError):
+            # What the inbox had for it was not recorded, but may still be ours to do.
+            self._inbox.tell_again(stream.name)
+            self._look(posted=True)
         self._services.bells.ring_status(stream.name)
 
     def _on_changed(self, message: Changed) -> None:
@@ -478,7 +516,7 @@ class Directory(PooledActor):
         self._services.writer.call(
             lambda: self._claim_and_fold(execution_id, names),
             lambda result, error: self.actor_ref.put(
-                Loaded(execution_id, result, error)
+                Loaded(execution_id, result, error, len(names))
             ),
         )
 
@@ -489,7 +527,7 @@ class Directory(PooledActor):
         row = self._log.find(KIND, execution_id)
         if row is None:
             raise ExecutionNotFoundError(execution_id)
-        again = {"retry", "restart"} & set(names)
+        again = {"retry", "restart", "go_on", "compensate"} & set(names)
         if row.status == "cancelled" and "cancel" in names:
             again = {"cancel"}
         if row.status in ENDED and not again:
@@ -511,12 +549,15 @@ class Directory(PooledActor):
     def _on_loaded(self, message: Loaded) -> None:
         commands = self._loading.pop(message.id, [])
         if message.error is not None:
-            for command in commands:
+            for command in commands[: message.known]:
                 self._could_not(message.id, command, message.error)
+            for command in commands[message.known :]:
+                self._on_route(Route(message.id, command))
             return
         stream, workflow, state = message.result
         run = Run(self._services, stream, workflow, state)
         self._enter(run)
+        self._check_parent(run)
         for command in commands:
             self._on_route(Route(run.id, command))
         if state.queued is not None:
@@ -533,7 +574,7 @@ class Directory(PooledActor):
 
     def _could_not(self, execution_id: str, command: Command, error: Exception) -> None:
         """Leave the command to whoever can run the execution, or refuse it."""
-        kept_here = command.name in ("restart", "query")
+        kept_here = command.name in ("restart", "query", "go_on")
         elsewhere = isinstance(
             error, OwnedError | UnknownDefinitionError | MissingTagsError
         )
@@ -546,10 +587,12 @@ class Directory(PooledActor):
                 if command.reply is not None:
                     command.reply.set(posted)
                 return
+        if elsewhere and command.inbox is not None:
+            self._inbox_foreign.add(execution_id)
         if command.reply is not None:
             command.reply.set_exception(error)
         elif command.inbox is not None and isinstance(error, ExecutionEndedError):
-            self._drop_from_inbox(execution_id, command.inbox)
+            self._drop_from_inbox(execution_id, command)
         elif not elsewhere and command.name != "wake":
             logger.warning("%s to %s: %s", command.name, execution_id, error)
 
@@ -559,10 +602,14 @@ class Directory(PooledActor):
         self._log.post(KIND, execution_id, command.name, command.data)
         return Posted(row.head) if row and command.name == "update" else None
 
-    def _drop_from_inbox(self, execution_id: str, inbox: int) -> None:
-        logger.warning("command %d came after the end of %s", inbox, execution_id)
-        stream = Stream(KIND, execution_id, "")
-        self._services.writer.append(Write(stream, consumed=[inbox]))
+    def _drop_from_inbox(self, execution_id: str, command: Command) -> None:
+        if command.name not in FAMILY:
+            name = command.name
+            logger.warning("%r came after the end of %s", name, execution_id)
+        row = self._log.find(KIND, execution_id)
+        if row is not None and command.inbox is not None:
+            write = Write(_stream_of(row), consumed=[command.inbox])
+            self._services.writer.append(write)
 
     # -- recovery ----------------------------------------------------------------------
 
@@ -584,6 +631,7 @@ class Directory(PooledActor):
             return None
         run = Run(self._services, _stream_of(row), workflow, state)
         self._enter(run)
+        self._check_parent(run)
         return run
 
     def _on_look(self, _: Look) -> None:
@@ -662,11 +710,21 @@ class Directory(PooledActor):
         if self._shared:
             self._later(Poll(), POLL)
 
-    def _look(self, *, afresh: bool = False) -> None:
+    def _on_fetch(self, _: Fetch) -> None:
+        self._services.fetching = False
+        self._look(posted=True)
+
+    def _on_learn(self, _: Learn) -> None:
+        while self._inbox_foreign:
+            self._inbox.tell_again(self._inbox_foreign.pop())
+        self._intake.recover()
+        self._look(afresh=True)
+
+    def _look(self, *, afresh: bool = False, posted: bool = False) -> None:
         """Take in what others have written; a log that fails is told once."""
         try:
             changed = self._log.changed()
-            if changed or afresh:
+            if changed or afresh or posted:
                 self._read_inbox(afresh=afresh)
             if changed:
                 self._intake.look()
@@ -720,8 +778,12 @@ def _tell_failure(message: Any, error: Exception) -> None:
 
 
 def _stream_of(row: StreamRow) -> Stream:
-    return Stream(row.kind, row.name, row.type, row.id, row.head, row.epoch)
+    hold = Stream(row.kind, row.name, row.type, row.id, row.head, row.epoch)
+    hold.parent = row.parent
+    return hold
 
 
 def _start_facts(start: Start) -> list[Fact]:
-    return start_facts(start.workflow, start.inputs, start.variables, start.attributes)
+    return start_facts(
+        start.workflow, start.inputs, start.variables, start.attributes, start.parent
+    )

@@ -17,11 +17,11 @@ from actorflow.errors import NonDeterminismError, NotDurableError, UnrecordableE
 from actorflow.model import events as ev
 from actorflow.model.events import Data, Failure
 from actorflow.model.policy import next_try
-from actorflow.model.state import Activation, parent_of
+from actorflow.model.state import Activation
 from actorflow.runtime.alarm import Alarm
 from actorflow.runtime.emitter import MARK, Yielded, emitter_of
 from actorflow.runtime.jobs import Raised, Returned
-from actorflow.runtime.messages import Ended, Rang, Settle
+from actorflow.runtime.messages import Rang, Settle
 from actorflow.runtime.nodecalls import Calls
 from actorflow.runtime.nodecontext import Context
 from actorflow.runtime.nodefailure import diverged, failure_in
@@ -298,7 +298,7 @@ class DynamicActor(RunActor):
         except BaseException as error:  # noqa: BLE001 - user code may raise anything
             self._end_failed(error)
             return
-        self._calls.leave_all()
+        self._calls.leave_all(well=True)
         self.run.record_one(self.address, ev.ActivationCompleted(data))
         self._tell_parent()
 
@@ -325,10 +325,6 @@ class DynamicActor(RunActor):
         self._abandon_attempt()
         self._begin_attempt()
         self._watch_clock(activation)
-
-    def _tell_parent(self) -> None:
-        self.run.tell(parent_of(self.address), Ended(self.address))
-        self.leave()
 
     def _fail_execution(self, calls: Calls) -> None:
         """Stop everything as it is: with the right code, a retry goes on from here."""

@@ -6,7 +6,8 @@ from typing import Any
 
 from actorflow.log.codec import Codec
 from actorflow.model.activities import node_name
-from actorflow.model.definition import node_kind
+from actorflow.model.children import Child
+from actorflow.model.definition import Workflow, node_kind
 from actorflow.model.events import Data
 from actorflow.model.rules import View
 from actorflow.runtime.expressions import Expressions
@@ -31,10 +32,15 @@ class Evaluation:
         undo = self._activities.bound(node).activity.compensate
         return None if undo is None else node_name(undo)
 
+    def _definition(self, child: Child) -> Workflow:
+        return self._activities.definition(child.workflow)
+
     def arguments(self, node: Any, parameters: Any, view: View) -> Data:
         """Return what *node* is to be called with."""
-        if node_kind(node) == "flow":
-            names = tuple(item.name for item in as_workflow(node).inputs)
+        kind = node_kind(node)
+        if kind in ("flow", "child"):
+            graph = as_workflow(node) if kind == "flow" else self._definition(node)
+            names = tuple(item.name for item in graph.inputs)
         else:
             names = self._activities.bound(node).signature.names
         return self._expressions.arguments(parameters, names, view)

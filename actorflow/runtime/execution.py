@@ -25,10 +25,10 @@ from actorflow.model.events import Failure
 from actorflow.model.rules import Fact, Output, View
 from actorflow.model.state import UNDO, Activation, Compensation
 from actorflow.model.steps import BY_NAME, Step
-from actorflow.runtime.binding import call_of
+from actorflow.runtime.binding import NO_CALL, call_of
+from actorflow.runtime.family import Family
 from actorflow.runtime.messages import Answered, Command
 from actorflow.runtime.run import Run
-from actorflow.runtime.scope import ScopeActor
 from actorflow.runtime.starting import begin_facts
 from actorflow.runtime.work import Work
 
@@ -54,7 +54,7 @@ def _replying(future: Any) -> Callable[[Exception | None], None]:
     return reply
 
 
-class ExecutionActor(ScopeActor):
+class ExecutionActor(Family):
     """The root of everything an execution does."""
 
     def __init__(self, run: Run, address: str) -> None:
@@ -121,17 +121,28 @@ class ExecutionActor(ScopeActor):
         if undoing is not None:
             if undoing not in self.run.actors:
                 self._begin_undo(state.activations[undoing])
-        elif state.busy_children or state.paused:
+        elif state.busy_children or state.paused or self._children_in_flight():
             return  # what is in flight is finished, and may have to be undone as well
         elif state.compensations:
             self._undo(state.compensations[-1])
         elif why.error is not None:
             self.run.record(("", ev.ExecutionFailed(why.error)))
         else:
-            self.run.record(("", ev.ExecutionCancelled(why.reason)))
+            cancelled = ev.ExecutionCancelled(why.reason, by_parent=why.by_parent)
+            self.run.record(("", cancelled))
+
+    def _children_in_flight(self) -> bool:
+        """Whether children are still to end, as they were told to."""
+        return any(
+            activation.in_flight and activation.link and activation.link.attached
+            for activation in self.run.state.children.values()
+        )
 
     def _undo(self, last: Compensation) -> None:
         address = f"{UNDO}{len(self.run.state.compensations)}"
+        if last.child is not None:
+            self._undo_child(address, last)
+            return
         services = self.run.services
         node = services.activities.undo(last.undo)
         view = View(last.inputs, {**last.variables, "result": last.result})
@@ -142,7 +153,19 @@ class ExecutionActor(ScopeActor):
         self.run.record_one(address, started)
         self._begin_undo(self.run.state.activations[address])
 
+    def _undo_child(self, address: str, last: Compensation) -> None:
+        given = {"execution": last.child}
+        started = ev.ActivationStarted(
+            "undo_child", last.undo, step=last.address, input=given
+        )
+        self.run.record_one(address, started)
+        self._begin_undo(self.run.state.activations[address])
+
     def _begin_undo(self, activation: Activation) -> None:
+        if activation.kind == "undo_child":
+            work = Work(None, NO_CALL, Step(activation.node, sleep=1))
+            self.run.begin(activation.address, activation.kind, work)
+            return
         node = self.run.services.activities.undo(activation.node)
         work = Work(
             node, call_of(activation.input), Step(activation.node, activity=node)
@@ -172,10 +195,18 @@ class ExecutionActor(ScopeActor):
                 logger.exception("%r to %s failed", command.name, self.run.id)
             else:
                 logger.warning("%r to %s: %s", command.name, self.run.id, error)
+            self._leave_if_ended()
             return
         if command.reply is not None:
             refuse = command.reply.set_exception
             self.run.after_durable(command.reply.set, None, otherwise=refuse)
+        self._leave_if_ended()
+
+    def _leave_if_ended(self) -> None:
+        """Leave memory again if nothing but this command had brought it here."""
+        outcome = self.run.state.outcome
+        if outcome is not None:
+            self.run.after_durable(self.run.services.changed, self.run, outcome)
 
     def _must_be_open(self) -> None:
         outcome = self.run.state.outcome
@@ -234,6 +265,7 @@ class ExecutionActor(ScopeActor):
         if pause is None or pause.reason != reason:
             self.run.record(("", ev.ExecutionPaused(branch, reason)))
             self.run.settle_all()
+            self.pause_children()
 
     def do_resume(self, branch: str | None = None) -> None:
         """Let what was paused go on, and hand out what came meanwhile."""
@@ -249,6 +281,7 @@ class ExecutionActor(ScopeActor):
         self.run.record(*rules.answers(state))
         self.wake_branches()
         self.run.settle_all()
+        self.pause_children()
 
     def _must_exist(self, branch: str | None) -> None:
         if branch is not None and branch not in self.run.state.scope.branches:
@@ -259,11 +292,23 @@ class ExecutionActor(ScopeActor):
         if self.run.state.outcome == "cancelled":
             return
         self._must_be_open()
-        if compensate and self.run.state.compensations:
-            self.run.record(("", ev.CompensationStarted(None, reason)))
+        self.cancel(reason, compensate=compensate)
+
+    def cancel(
+        self, reason: str | None, *, compensate: bool, by_parent: bool = False
+    ) -> None:
+        """End here and now, or undo what has completed and end then."""
+        if compensate and self._can_be_undone():
+            undone = ev.CompensationStarted(None, reason, by_parent=by_parent)
+            self.run.record(("", undone))
         else:
-            self.run.record(("", ev.ExecutionCancelled(reason)))
+            cancelled = ev.ExecutionCancelled(reason, by_parent=by_parent)
+            self.run.record(("", cancelled))
         self.run.settle_all()
+
+    def _can_be_undone(self) -> bool:
+        """Whether there is, or may be, something to undo."""
+        return bool(self.run.state.compensations) or self._children_in_flight()
 
     def do_retry(self) -> None:
         """Let what failed run again."""

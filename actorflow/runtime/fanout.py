@@ -199,7 +199,13 @@ class FanActor(RunActor):
         """
         call = self._call(fan, index, address)
         if call is not None:
-            job = Job(address, self._bound, call, self._tell, wanted=self._wanted)
+            job = Job(
+                address,
+                self._bound,
+                call,
+                self._tell,
+                wanted=self._wanted,
+            )
             self._jobs[address] = job
             self._ready.append(job)
 
@@ -232,5 +238,4 @@ class FanActor(RunActor):
             self.run.record_one(self.address, ev.ActivationCompleted())
         else:
             self.run.record_one(self.address, ev.ActivationFailed(failure))
-        self.run.tell(parent_of(self.address), Ended(self.address))
-        self.leave()
+        self._tell_parent()

@@ -9,8 +9,6 @@ from actorflow.model import events as ev
 from actorflow.model.events import Failure
 from actorflow.model.policy import failure_of
 from actorflow.model.rules import Output, branch_address
-from actorflow.model.state import parent_of
-from actorflow.runtime.messages import Ended
 from actorflow.runtime.registry import as_workflow, flow_inputs
 from actorflow.runtime.run import Run
 from actorflow.runtime.scope import ScopeActor
@@ -61,5 +59,4 @@ class FlowActor(ScopeActor):
             self.run.record_one(self.address, ev.ActivationCompleted(end.value))
         else:
             self.run.record_one(self.address, ev.ActivationFailed(end))
-        self.run.tell(parent_of(self.address), Ended(self.address))
-        self.leave()
+        self._tell_parent()

@@ -44,6 +44,8 @@ class Suspension:
         updates: names of the updates it takes.
         questions: ids of the questions it waits for.
         branches: what each resting branch waits for, by address.
+        children: why the children rest that it waits for, by id; their `wake_at` counts
+            as its own.
     """
 
     reason: str
@@ -52,6 +54,7 @@ class Suspension:
     questions: tuple[str, ...] = ()
     branches: Mapping[str, str] = field(factory=dict)
     updates: tuple[str, ...] = ()
+    children: Mapping[str, Suspension] = field(factory=dict)
 
 
 @frozen
@@ -138,7 +141,7 @@ class ExecutionHandle:
             while True:
                 rung = bell.arm()
                 row = runtime.row(self.id)
-                if row.status in statuses and not runtime.is_due(row):
+                if row.status in statuses and not runtime.is_moving(row):
                     return runtime.result_of(row)  # type: ignore[no-any-return]
                 runtime.check()
                 left = None if end is None else end - clock.monotonic()

@@ -29,12 +29,18 @@ class Inbox:
     _kind: str
     more: bool = False
     _after: int = 0
-    _told: set[int] = field(factory=set)
+    _told: dict[int, str] = field(factory=dict)
     _there: set[int] | None = None
 
     def restart(self) -> None:
         """Read from the start next: what others were to take may be ours by now."""
         self._after, self._there = 0, set()
+
+    def tell_again(self, execution_id: str) -> None:
+        """Tell what is still there for an execution: what was told was in vain."""
+        for row in [row for row, name in self._told.items() if name == execution_id]:
+            del self._told[row]
+        self.restart()
 
     def page(self) -> Iterator[tuple[str, Command]]:
         """Yield the next commands not told before, with whom they are for."""
@@ -43,7 +49,7 @@ class Inbox:
         self._note(rows)
         for row in rows:
             if row.kind == self._kind and row.id not in self._told:
-                self._told.add(row.id)
+                self._told[row.id] = row.name
                 try:
                     yield row.name, command_of(row)
                 except UnreadableError as error:
@@ -56,5 +62,7 @@ class Inbox:
         if self._there is not None:
             self._there.update(row.id for row in rows)
             if not self.more:  # all that is there has been seen: forget the rest
-                self._told &= self._there
+                gone = self._told.keys() - self._there
+                for row_id in gone:
+                    del self._told[row_id]
                 self._there = None

@@ -63,7 +63,7 @@ class Ask:
 class Pending:
     """A call that has not ended, as the node sees it."""
 
-    __slots__ = ("address", "future", "number", "timer", "waiters")
+    __slots__ = ("address", "detached", "future", "number", "timer", "waiters")
 
     def __init__(
         self,
@@ -77,6 +77,7 @@ class Pending:
         self.future = future
         self.timer = timer
         self.waiters = 0
+        self.detached = False
 
 
 class Calls:
@@ -186,6 +187,24 @@ class Calls:
             return data
         return self._run.services.codec.from_data(data, hint, path=pending.address)
 
+    def start(self, number: str, ask: Ask) -> Pending:
+        """Make a call that goes on, even if nobody waits for what it gives."""
+        pending = self._pending.get(number)
+        if pending is None:
+            address = self.address(ask, number)
+            pending = Pending(number, address, self._loop.create_future())
+            assert pending.future is not None
+            pending.future.add_done_callback(_seen)
+            self._make(pending, ask)
+        pending.detached = True
+        return pending
+
+    async def end_of(self, pending: Pending, hint: Any) -> Any:
+        """Return what a call gives; whoever is cancelled here leaves it running."""
+        assert pending.future is not None
+        data = await asyncio.shield(pending.future)
+        return self._run.services.codec.from_data(data, hint, path=pending.address)
+
     def start_timer(self, handle: NodeTimer, ask: Ask) -> None:
         """Let *handle* run when the call has ended."""
         number = handle.number = self.number()
@@ -288,10 +307,14 @@ class Calls:
             alone = called.kind in SINGLE
             (self._run.settle if alone else self._run.settle_under)(pending.address)
 
-    def leave_all(self) -> None:
-        """The node has ended, and with it all that it has not waited for."""
+    def leave_all(self, *, well: bool = False) -> None:
+        """The node has ended, and with it all that it has not waited for.
+
+        If it has ended *well*, what it only started goes on.
+        """
         for pending in list(self._pending.values()):
-            self.leave(pending)
+            if not (well and pending.detached):
+                self.leave(pending)
 
     def is_told(self, number: str) -> bool:
         """Whether what the call waits for has come, though the node does not know."""
@@ -320,6 +343,12 @@ class Calls:
             called = calls.get(number)
             if called is not None and called.left is not None:
                 yield called
+
+
+def _seen(future: asyncio.Future[Any]) -> None:
+    """Nobody has to look at how it ended."""
+    if not future.cancelled():
+        future.exception()
 
 
 def quoted(name: str) -> str:

@@ -12,6 +12,7 @@ from uuid import UUID
 from attrs import frozen
 
 from actorflow.runtime.context import AddressLog
+from actorflow.runtime.nodechild import ChildHandle
 
 
 @frozen
@@ -52,6 +53,12 @@ class Host(Protocol):
         self, node: Any, items: list[Any], limit: int | None, on_error: str
     ) -> Any:
         """Run a node for every item."""
+        ...
+
+    def start_child(
+        self, node: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> ChildHandle:
+        """Start an execution of its own."""
         ...
 
     def emit(self, value: Any) -> Any:
@@ -122,8 +129,9 @@ def schema_of(hint: Any) -> Any:
 class Context:
     """Given to a dynamic node as its first argument.
 
-    `run` and `map` are the only ways down. Everything else here, and plain asyncio, is
-    recorded as well: after a restart the node meets the same values, in the same order.
+    `run`, `map`, `start_child` are the only ways down. Everything else here, and plain
+    asyncio, is recorded as well: after a restart the node meets the same values, in the
+    same order.
 
     In an ``async def`` node, `run`, `map`, `emit`, `sleep`, `wait_signal`, `ask` and
     `record` are awaited; in a ``def`` node they block, and return what they give.
@@ -201,6 +209,15 @@ class Context:
                 results are `Outcome`.
         """
         return self._host.call_map(node, list(items), max_concurrency, on_error)
+
+    def start_child(self, workflow: Any, /, *args: Any, **kwargs: Any) -> ChildHandle:
+        """Start a definition as an execution of its own; return its handle at once.
+
+        It is started once, however often the node is replayed, under an id that follows
+        from this execution's and from the place of the call. A node that ends well
+        leaves its children at work; else see `Child`, which *workflow* may be.
+        """
+        return self._host.start_child(workflow, args, kwargs)
 
     def emit(self, value: Any) -> Any:
         """Yield *value* upward; it is recorded before this returns."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from attrs import evolve
 from actorflow.errors import ActivityError, HandlerError
 from actorflow.model import events as ev
 from actorflow.model.activities import node_name
+from actorflow.model.children import as_child, child_id
 from actorflow.model.definition import node_kind
 from actorflow.model.events import Data, Failure
 from actorflow.model.rules import question, wait_for_signal
@@ -24,6 +25,7 @@ from actorflow.model.steps import Map, Step
 from actorflow.runtime.binding import NO_CALL, BoundActivity, call_of
 from actorflow.runtime.expressions import call_data
 from actorflow.runtime.nodecalls import Ask, Calls, quoted
+from actorflow.runtime.nodechild import ChildHandle
 from actorflow.runtime.nodecontext import Question, schema_of
 from actorflow.runtime.nodehandlers import Handlers
 from actorflow.runtime.nodeloop import NodeLoop
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from actorflow.runtime.dynamic import DynamicActor
 
 SLEEP = Work(None, NO_CALL, Step("timer", sleep=1))
+TELL = Work(None, NO_CALL, Step("tell", sleep=1))
 SIGNAL = Work(None, NO_CALL, Step("signal", sleep=1))
 UPDATE = Work(None, NO_CALL, Step("update", sleep=1))
 
@@ -63,6 +66,9 @@ class NodeHost:
 
     def call(self, node: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return an awaitable of the result of *node*."""
+        return self._made(node, self._ask(node, args, kwargs), self._hint(node))
+
+    def _ask(self, node: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ask:
         values = self._run.services.codec
         data = call_data(
             tuple(
@@ -74,11 +80,44 @@ class NodeHost:
         work = Work(node, call_of(data), Step(name, activity=node))
         undo = self._run.services.expressions.undo_of(node)
         started = ev.ActivationStarted(kind, name, input=data, undo=undo)
-        ask = Ask(quoted(name), started, work)
-        return self._made(node, ask, self._hint(node))
+        return Ask(quoted(name), started, work)
+
+    def start_child(
+        self, node: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> ChildHandle:
+        """Start an execution of its own; return its handle."""
+        child = as_child(node)
+        assert child is not None
+        self._run.services.define(child.workflow)
+        number = self._calls.number(child.key)
+        pending = self._calls.start(number, self._ask(child, args, kwargs))
+        visit = self._run.state.activations[self._actor.address].visit
+        return ChildHandle(
+            self, child_id(self._run.id, pending.address, visit), pending
+        )
+
+    def end_of(self, pending: Any) -> Any:
+        """Return an awaitable of what a started child gives."""
+        return self._calls.end_of(pending, Any)
+
+    def tell_child(
+        self, child: ChildHandle, command: str, data: Mapping[str, Any]
+    ) -> Any:
+        """Return an awaitable that ends when the child is sure to be told."""
+        given = {"execution": child.id, "address": child.address, "command": command}
+        written = {
+            name: self._run.services.codec.to_data(value, path=name)
+            for name, value in data.items()
+            if value is not None
+        }
+        started = ev.ActivationStarted(
+            "tell_child", command, input={**given, "data": written}
+        )
+        number = self._calls.number()
+        return self._calls.result(number, Ask("tell", started, TELL), Any)
 
     def _hint(self, node: Any) -> Any:
-        if node_kind(node) == "flow":
+        if node_kind(node) in ("flow", "child"):
             return Any
         hint = self._run.services.bound(node).signature.returns
         # A node that returns nothing may give what one of its calls does.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from actorflow.actors.future import PooledFuture
 from actorflow.actors.ref import PooledRef
 from actorflow.runtime.binding import NO_CALL, BoundActivity, Call
 from actorflow.runtime.jobs import Job, Raised, Returned
+from actorflow.runtime.nodechild import ChildHandle
 from actorflow.runtime.nodecontext import Context, Question
 from actorflow.runtime.nodehost import NodeHost
 from actorflow.runtime.nodeloop import Gone, NodeLoop
@@ -207,6 +208,25 @@ class BlockingHost:
     ) -> Any:
         """Return the list of results."""
         return self._ask(lambda host: host.call_map(node, items, limit, on_error))
+
+    def start_child(
+        self, node: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> ChildHandle:
+        """Return the handle of an execution of its own."""
+        handle: ChildHandle = self._ask(
+            lambda host: host.start_child(node, args, kwargs)
+        )
+        return handle.hosted(self)
+
+    def end_of(self, pending: Any) -> Any:
+        """Return what a started child gives."""
+        return self._ask(lambda host: host.end_of(pending))
+
+    def tell_child(
+        self, child: ChildHandle, command: str, data: Mapping[str, Any]
+    ) -> Any:
+        """Return when the child is sure to be told."""
+        return self._ask(lambda host: host.tell_child(child, command, data))
 
     def emit(self, value: Any) -> Any:
         """Record a value for those above."""

@@ -22,8 +22,11 @@ V = TypeVar("V")
 class Activities:
     """Activities, each bound once; by name where a graph names them."""
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(
+        self, codec: Codec, definitions: Mapping[str, Workflow] | None = None
+    ) -> None:
         self._codec = codec
+        self._definitions = {} if definitions is None else definitions
         self._by_name: dict[str, BoundActivity] = {}
         self._by_node: dict[Any, BoundActivity] = {}
         self._by_fn: dict[Any, BoundActivity] = {}
@@ -72,6 +75,20 @@ class Activities:
         if name not in self._by_name:
             return f"activity {name!r} is not known; pass it in `activities=`"
         return None
+
+    def definition(self, node: Any) -> Workflow:
+        """Return the definition that *node* is, or names.
+
+        Raises:
+            DefinitionError: there is none of that name, or it is none.
+        """
+        if not isinstance(node, str):
+            return as_workflow(node)
+        if node not in self._definitions:
+            known = ", ".join(self._definitions) or "none"
+            problem = f"no definition has that name; there are: {known}"
+            raise DefinitionError(node, [problem])
+        return self._definitions[node]
 
     def bound(self, node: Any) -> BoundActivity:
         """Return the bound activity that a step names, or is given."""
@@ -277,6 +294,17 @@ def flow_inputs(workflow: Workflow, call: Call, codec: Codec) -> dict[str, Data]
         raise InputError(workflow.name, problems)
     defaults = {i.name: i.default for i in workflow.inputs if i.name not in given}
     return {**given, **codec.to_data(defaults, path="inputs")}
+
+
+def child_inputs(workflow: Workflow, call: Call, codec: Codec) -> dict[str, Data]:
+    """Return the inputs of a child execution, checked as a caller's would be.
+
+    Raises:
+        InputError: with every input that is missing, unknown or of the wrong type.
+    """
+    args = tuple(codec.from_data(each) for each in call.args)
+    given = {name: codec.from_data(each) for name, each in call.kwargs.items()}
+    return input_data(workflow, args, given, codec)
 
 
 def _type_problem(item: Input, value: Any) -> list[str]:

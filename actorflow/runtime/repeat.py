@@ -16,7 +16,6 @@ from actorflow.model.rules import View, chosen, view_of
 from actorflow.model.state import Activation, Branch, parent_of
 from actorflow.runtime.binding import call_of
 from actorflow.runtime.expressions import call_data
-from actorflow.runtime.messages import Ended
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work
 
@@ -96,10 +95,6 @@ class ChildActor(RunActor):
         """Record the result."""
         self.run.record_one(self.address, ev.ActivationCompleted(result))
         self._tell_parent()
-
-    def _tell_parent(self) -> None:
-        self.run.tell(parent_of(self.address), Ended(self.address))
-        self.leave()
 
     def view(self, **extra: Data) -> View:
         """Return what this step's expressions see."""

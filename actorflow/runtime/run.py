@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 from actorflow.actors.pooled import PooledActor
 from actorflow.actors.ref import PooledRef
 from actorflow.errors import ActorflowError
-from actorflow.log.port import Stream, Summary, Write
+from actorflow.log.codec import Codec
+from actorflow.log.port import Post, Stream, Summary, Write
+from actorflow.model.children import child_id
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Event, Recorded
 from actorflow.model.fold import apply
 from actorflow.model.rules import Fact
-from actorflow.model.state import ExecutionState, Wait
-from actorflow.runtime.messages import Settle
+from actorflow.model.state import ExecutionState, Wait, parent_of
+from actorflow.runtime.messages import Ended, Settle
 from actorflow.runtime.serving import Serving
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from actorflow.runtime.watchdog import Away
     from actorflow.runtime.work import Work
 
+KIND = "execution"
 WAITS_IN_SUMMARY = 100
 """How many pending waits the stream's row tells of."""
 
@@ -53,6 +56,7 @@ class Run:
         self.stream = stream
         self.workflow = workflow
         self.state = state or ExecutionState()
+        self.state.orphans.clear()  # told when they became so
         self.actors: dict[str, PooledRef[Any]] = {}
         self.inbound = 0
         self.lost: Exception | None = None
@@ -61,9 +65,10 @@ class Run:
         self._time = services.clock.time  # asked for every event
         self._facts: list[Recorded] = []
         self._consumed: list[int] = []
+        self._posts: list[Post] = []
         self._effects: list[tuple[Any, ...]] = []
         self._otherwise: list[Callable[[Exception], Any]] = []
-        self._sealed = (0, 0, 0, 0)
+        self._sealed = (0, 0, 0, 0, 0)
         self._marked = False
         self._summary: tuple[Any, ...] = ()
         self._described: Any = None
@@ -91,6 +96,8 @@ class Run:
         # Only now: what could not be applied is not recorded, and leaves no gap.
         stream.head += 1
         self._facts.append(recorded)
+        if self.state.outcome is not None and self.state.origin is not None:
+            self.tell_end(recorded)
 
     def wants(self, address: str) -> bool:
         """Whether the outcome of that activation still matters; from any thread."""
@@ -106,6 +113,36 @@ class Run:
     def consume(self, inbox: int) -> None:
         """Let the inbox row go with what this turn records."""
         self._consumed.append(inbox)
+
+    def post(self, execution_id: str, command: str, **data: Any) -> None:
+        """Leave a command for another execution, with what this turn records."""
+        self._posts.append(Post(KIND, execution_id, command, data))
+
+    def tell_end(self, recorded: Recorded, parent: str | None = None) -> None:
+        """Let the *parent* know how this execution has ended."""
+        link = self.state.origin or {}
+        self.post(
+            parent or link["execution"],
+            "child_ended",
+            address=link.get("address"),
+            end=end_data(
+                self.services.codec,
+                self.id,
+                recorded,
+                undoable=bool(self.state.compensations),
+            ),
+        )
+
+    def _tell_orphans(self) -> None:
+        """Let children know that they are not wanted any more."""
+        state = self.state
+        plain = state.outcome == "cancelled" and state.compensating is None
+        for orphan in state.orphans:
+            child = orphan.link.execution if orphan.link else None
+            child = child or child_id(self.id, orphan.address, orphan.visit)
+            reason = state.reason if state.outcome == "cancelled" else None
+            self.post(child, "parent_closed", reason=reason, compensate=not plain)
+        state.orphans.clear()
 
     def after_durable(
         self,
@@ -130,9 +167,12 @@ class Run:
 
     def commit(self) -> None:
         """End a turn: what it recorded will go into the log, whole."""
-        if not self._facts and not self._consumed:
+        if self.state.orphans:
+            self._tell_orphans()
+        extent = self._extent()
+        if not any(extent):
             return
-        self._sealed = self._extent()
+        recorded, self._sealed = extent != self._sealed, extent
         if not self._marked:
             self._marked = True
             self.services.collector.mark(self)
@@ -142,12 +182,15 @@ class Run:
         if state.scope.failing and not state.busy_children and not state.outcome:
             # Nothing is in flight any more: the execution can end.
             self.settle("")
+        elif state.compensating is not None and not state.outcome and recorded:
+            self.settle("")
 
     def undo_turn(self) -> None:
         """Drop what the turn at hand recorded; the state is not to be trusted then."""
-        facts, consumed, effects, otherwise = self._sealed
+        facts, consumed, effects, otherwise, posts = self._sealed
         self.stream.head -= len(self._facts) - facts
         del self._facts[facts:], self._consumed[consumed:], self._effects[effects:]
+        del self._posts[posts:]
         undone, self._otherwise = (
             self._otherwise[otherwise:],
             self._otherwise[:otherwise],
@@ -155,31 +198,33 @@ class Run:
         for tell in undone:
             tell(ActorflowError("a defect in the engine; it is logged"))
 
-    def _extent(self) -> tuple[int, int, int, int]:
+    def _extent(self) -> tuple[int, int, int, int, int]:
         """Return how much has been recorded and not been handed over."""
         return (
             len(self._facts),
             len(self._consumed),
             len(self._effects),
             len(self._otherwise),
+            len(self._posts),
         )
 
     def flush(self) -> None:
         """Hand everything recorded to the log, as one write."""
-        self._marked, self._sealed = False, (0, 0, 0, 0)
-        if not self._facts and not self._consumed:
+        self._marked, self._sealed = False, (0, 0, 0, 0, 0)
+        if not self._facts and not self._consumed and not self._posts:
             return
         write = Write(
             self.stream,
             self._facts,
             summary=self._changed_summary(),
             consumed=self._consumed,
+            posts=self._posts,
             create=bool(self._facts) and self._facts[0].seq == 1,
         )
         effects = [*self._effects, *self._announcements(write)]
         lost = _Lost(self._otherwise) if self._otherwise else None
         self._facts, self._consumed, self._effects = [], [], []
-        self._otherwise = []
+        self._otherwise, self._posts = [], []
         self.services.writer.append(write, *effects, on_lost=lost)
 
     def _announcements(self, write: Write) -> Iterator[tuple[Any, ...]]:
@@ -187,6 +232,8 @@ class Run:
         services = self.services
         if write.summary is not None:
             yield (services.changed, self, write.summary.status)
+        if write.posts:
+            yield (services.posted,)
         if services.bells.listened(self.id):
             yield (services.bells.ring_events, self.id)
         if services.publish is not None:
@@ -277,6 +324,20 @@ def summary_of(
     )
 
 
+def end_data(
+    codec: Codec, execution_id: str, recorded: Recorded, *, undoable: bool
+) -> dict[str, Any]:
+    """Return what a parent learns of the end of its child, which *recorded* is."""
+    tag, text = codec.encode(recorded.event)
+    return {
+        "execution": execution_id,
+        "seq": recorded.seq,
+        "tag": tag,
+        "text": text,
+        "undoable": undoable,
+    }
+
+
 def _wait_row(address: str, wait: Wait) -> dict[str, Any]:
     row = {"address": address, "kind": wait.kind}
     if wait.topic is not None:
@@ -349,6 +410,11 @@ class RunActor(PooledActor):
 
     def too_late(self, message: Any) -> None:
         """Answer whoever waits for an answer to a message that comes after the end."""
+
+    def _tell_parent(self) -> None:
+        """Let the parent see that the activation has ended; nothing is left to do."""
+        self.run.tell(parent_of(self.address), Ended(self.address))
+        self.leave()
 
     def leave(self) -> None:
         """Leave memory at once; what may still arrive has no meaning any more."""

@@ -53,8 +53,10 @@ from actorflow.runtime.directory import (
     Crashed,
     Directory,
     Drain,
+    Fetch,
     Fork,
     Hold,
+    Learn,
     Ready,
     Route,
     Start,
@@ -63,6 +65,7 @@ from actorflow.runtime.directory import (
 )
 from actorflow.runtime.handle import (
     PATIENCE,
+    RESTING,
     ExecutionHandle,
     ExecutionResult,
     OpenQuestion,
@@ -208,6 +211,9 @@ class Runtime:
             actors=ACTORS,
             changed=self._changed,
             crashed=self._crashed,
+            directory=self._tell_directory,
+            posted=self._posted,
+            define=self._learn,
             publish=self._notifier.publish if self._notifier else None,
             watchdog=self._watchdog(blocked_after),
             bells=self.bells,
@@ -418,6 +424,14 @@ class Runtime:
             return self._definitions.named(definition)
         return self._definitions.add(definition)
 
+    def _learn(self, definition: Any) -> Workflow:
+        """Return the graph of what a running node starts; it may be new here."""
+        known = len(self.definitions)
+        workflow = self._workflow(definition)
+        if len(self.definitions) > known:
+            self._directory.put(Learn())
+        return workflow
+
     def _new_id(self, name: str) -> str:
         return f"{name}-{self.new_key()}"
 
@@ -436,6 +450,7 @@ class Runtime:
         status: str | Sequence[str] | None = None,
         workflow: str | None = None,
         where: Mapping[str, Any] | None = None,
+        parent: str | None = None,
         before: ExecutionResult | StreamRow | None = None,
         limit: int = 100,
     ) -> list[StreamRow]:
@@ -445,6 +460,7 @@ class Runtime:
             status: one, or several.
             workflow: the name of the definition.
             where: search attributes that must be equal.
+            parent: id of the execution whose children they are.
             before: the last row of the previous page.
             limit: rows a page at most.
         """
@@ -453,7 +469,13 @@ class Runtime:
         )
         self.check()
         return self.log.rows(
-            KIND, status=status, type=workflow, where=where, before=cursor, limit=limit
+            KIND,
+            status=status,
+            type=workflow,
+            where=where,
+            parent=parent,
+            before=cursor,
+            limit=limit,
         )
 
     # -- steering ----------------------------------------------------------------------
@@ -757,9 +779,23 @@ class Runtime:
         return ExecutionResult(
             row.name,
             state.status,
-            suspension=suspension_of(state),
+            suspension=suspension_of(state, self._children_at_rest(row)),
             started_at=state.started_at,
         )
+
+    def _children_at_rest(self, row: StreamRow) -> dict[str, Suspension]:
+        found: dict[str, Suspension] = {}
+        for child in self._awaited(row):
+            rests = self.result_of(child).suspension if child else None
+            if child is not None and rests is not None:
+                found[child.name] = rests
+        return found
+
+    def _awaited(self, row: StreamRow) -> Iterator[StreamRow | None]:
+        """Yield the children that the execution of *row* waits for."""
+        for wait in row.waits:
+            if wait["kind"] == "child":
+                yield self.log.find(KIND, wait["topic"])
 
     def _ended_result(self, row: StreamRow) -> ExecutionResult:
         last = next(iter(self.log.read(row.id, after=row.head - 1)))
@@ -786,6 +822,17 @@ class Runtime:
         """Whether a resting execution is about to be woken here: its time has come."""
         due = row.wake_at is not None and row.wake_at <= self.clock.time()
         return due and row.status == "suspended" and row.type in self.definitions
+
+    def is_moving(self, row: StreamRow) -> bool:
+        """Whether a resting execution, or a child that it waits for, will go on."""
+        if row.status != "suspended":
+            return False
+        if self.is_due(row):
+            return True
+        return any(
+            child is None or child.status not in RESTING or self.is_moving(child)
+            for child in self._awaited(row)
+        )
 
     # -- for handles -------------------------------------------------------------------
 
@@ -816,9 +863,23 @@ class Runtime:
     def _changed(self, run: Run, status: str) -> None:
         self._directory.put(Changed(run, status))
         self.bells.ring_status(run.id)
+        parent = (run.state.origin or {}).get("execution")
+        while parent and self.bells.waited:
+            # Whoever waits for a parent waits for what its children wait for.
+            self.bells.ring_status(parent)
+            row = self.log.find(KIND, parent)
+            parent = row.parent if row else None
 
     def _crashed(self, run: Run, error: Exception) -> None:
         self._directory.put(Crashed(run, error))
+
+    def _tell_directory(self, message: Any) -> None:
+        self._directory.put(message)
+
+    def _posted(self) -> None:
+        if not self._services.fetching:
+            self._services.fetching = True
+            self._directory.put(Fetch())
 
     def _log_failed(self, error: Exception) -> None:
         self._failure = error if isinstance(error, LogError) else LogError(str(error))
@@ -912,8 +973,10 @@ class _Notifier:
                     logger.exception("on_event failed for %s", entry[0])
 
 
-def suspension_of(state: ExecutionState) -> Suspension | None:
-    """Return why an execution rests, or None if it does not."""
+def suspension_of(
+    state: ExecutionState, children: Mapping[str, Suspension]
+) -> Suspension | None:
+    """Return why an execution rests, as do *children*; None if it does not."""
     reason = state.suspension_reason
     if reason is None:
         return None
@@ -925,13 +988,15 @@ def suspension_of(state: ExecutionState) -> Suspension | None:
     }
     for address, wait in state.waits.items():
         branches.setdefault(address, wait.topic or wait.reason or wait.kind)
+    wakes = [state.wake_at, *(child.wake_at for child in children.values())]
     return Suspension(
         reason,
-        state.wake_at,
+        min((at for at in wakes if at is not None), default=None),
         tuple(t for t in topics if t),
         tuple(state.questions),
         branches,
         tuple(sorted(state.listening)),
+        children,
     )
 
 

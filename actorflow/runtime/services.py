@@ -13,6 +13,7 @@ from actorflow.actors.system import ActorSystem
 from actorflow.actors.timers import Timers
 from actorflow.actors.writer import LogWriter
 from actorflow.log.codec import Codec
+from actorflow.model.definition import Workflow
 from actorflow.runtime.bells import Bells
 from actorflow.runtime.binding import BoundActivity
 from actorflow.runtime.collector import Collector
@@ -112,6 +113,10 @@ class Services:
         max_interruptions: how often a process may die while an activity runs until
             that is given up.
         holding: no attempt begins any more; what runs may end.
+        directory: tells the directory of executions something.
+        posted: called when commands for other executions are durable.
+        define: makes a definition known to the runtime, and returns its graph.
+        fetching: the directory is about to look at the inbox.
         closing: the runtime is about to end; nothing further is begun.
     """
 
@@ -125,12 +130,16 @@ class Services:
     actors: Mapping[str, type[Any]]
     changed: Callable[[Any, str], None]
     crashed: Callable[[Any, Exception], None]
+    directory: Callable[[Any], Any]
+    posted: Callable[[], None]
+    define: Callable[[Any], Workflow]
     publish: Callable[[str, Any], None] | None = None
     watchdog: Watchdog | None = None
     bells: Bells = field(factory=Bells)
     max_interruptions: int = 5
     holding: bool = False
     closing: bool = False
+    fetching: bool = False
     random: Random = field(factory=Random)
     expressions: Evaluation = field(init=False)
     limits: Limits = field(init=False)

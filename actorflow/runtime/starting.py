@@ -20,6 +20,7 @@ def start_facts(
     inputs: Mapping[str, Data],
     variables: Mapping[str, Data],
     attributes: Mapping[str, Data],
+    parent: Mapping[str, Data] | None = None,
 ) -> list[Fact]:
     """Return what has happened when an execution has started."""
     started = ev.ExecutionStarted(
@@ -28,6 +29,7 @@ def start_facts(
         dict(inputs),
         dict(variables),
         dict(attributes),
+        None if parent is None else dict(parent),
     )
     return [("", started), ("main", ev.BranchStarted(workflow.start.name))]
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from actorflow.model import events as ev
 from actorflow.model.events import Data, Failure
-from actorflow.model.policy import next_try
+from actorflow.model.policy import Retry, next_try
 from actorflow.model.rules import wait_for_signal
-from actorflow.model.state import Activation, Answer, parent_of
-from actorflow.runtime.messages import Ended, Rang
+from actorflow.model.state import Activation, Answer
+from actorflow.runtime.messages import Rang
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work
 
@@ -22,6 +22,11 @@ class WaitActor(RunActor):
         self._step = work.step
         self._timer: Any = None
         self._rings = 0
+
+    @property
+    def retry(self) -> tuple[Retry, ...]:
+        """When to wait again."""
+        return self._step.retry
 
     def handle(self, message: Any) -> None:
         """End the wait if its time is over; then do what is owed."""
@@ -91,7 +96,7 @@ class WaitActor(RunActor):
 
     def _failed(self, activation: Activation, failure: Failure) -> None:
         chance = self.run.services.random.random()
-        delay = next_try(self._step.retry, activation.attempt, failure, chance)
+        delay = next_try(self.retry, activation.attempt, failure, chance)
         if delay is None:
             self.run.record_one(self.address, ev.ActivationFailed(failure))
             self._tell_parent()
@@ -99,10 +104,6 @@ class WaitActor(RunActor):
         at = round(self.run.services.clock.time() + delay, 6)
         failed = ev.AttemptFailed(activation.attempt, failure, at)
         self.run.record_one(self.address, failed)
-
-    def _tell_parent(self) -> None:
-        self.run.tell(parent_of(self.address), Ended(self.address))
-        self.leave()
 
     def _watch_clock(self, activation: Activation) -> None:
         if activation.until is None or activation.frozen is not None:

@@ -64,7 +64,7 @@ class Driver:
         script = outside.script
         self._timed = deque(sorted((a for a in script if a.at is not None), key=_at))
         self._untimed = deque(a for a in script if a.at is None)
-        self._accepted: list[str] = []
+        self._accepted: list[tuple[str, str]] = []
         self._count = 0
         self._leases = 0
 
@@ -89,8 +89,9 @@ class Driver:
             if not moved:
                 self._wait_for_leases()
         self._let_go()
-        for key in self._accepted:
-            if key not in self._state.signal_keys:
+        executions = world.executions()
+        for name, key in self._accepted:
+            if key not in executions[name].state.signal_keys:
                 raise SimulationError(f"the signal with the key {key!r} was lost")
 
     def _start(self, rt: Runtime) -> None:
@@ -107,6 +108,8 @@ class Driver:
         """See that nothing of an ended execution stays in memory."""
         world = self._world
         world.fate.rest()
+        if len(world.executions()) > 1:
+            world.someone()  # for the others that its end concerns
         world.settle(_AFTERMATH)
         for process in world.alive:
             for run in process.runs():
@@ -138,20 +141,35 @@ class Driver:
 
     def _act(self) -> bool:
         """Do what is to be done now; return whether there was something."""
-        action = self._next_action()
-        if action is not None:
-            self._perform(action)
-        return action is not None
+        found = self._next_action()
+        if found is not None:
+            self._perform(*found)
+        return found is not None
 
-    def _next_action(self) -> Action | None:
+    def _next_action(self) -> tuple[Action, str] | None:
+        """Return what is to be done, and to which execution."""
         state = self._state
         if self._is_time():
-            return self._timed.popleft()
+            return self._timed.popleft(), EXECUTION
         if state.status == "failed" and self._untimed:
-            return self._untimed.popleft()
+            return self._untimed.popleft(), EXECUTION
         if state.status not in _RESTING or self._is_due(state):
             return None
-        return self._asked_for(state) or self._next_untimed()
+        action = self._asked_for(state)
+        if action is not None:
+            return action, EXECUTION
+        return self._asked_for_by_a_child() or self._next_untimed()
+
+    def _asked_for_by_a_child(self) -> tuple[Action, str] | None:
+        """Return what a child waits for, that its parents are not the cause of."""
+        for name, account in self._world.executions().items():
+            state = account.state
+            by_parent = state.paused is not None and state.paused.by_parent
+            if name != EXECUTION and state.status in _RESTING and not by_parent:
+                action = self._asked_for(state)
+                if action is not None and not self._is_due(state):
+                    return action, name
+        return None
 
     def _is_due(self, state: ExecutionState) -> bool:
         """Whether it is about to be woken."""
@@ -175,26 +193,26 @@ class Driver:
                 return Answer(str(wait.topic), given.popleft())
         return None
 
-    def _next_untimed(self) -> Action | None:
+    def _next_untimed(self) -> tuple[Action, str] | None:
         if self._untimed and not isinstance(self._untimed[0], Retry):
-            return self._untimed.popleft()
+            return self._untimed.popleft(), EXECUTION
         return None
 
-    def _perform(self, action: Action) -> None:
-        """Do it, again and again if its process dies of it."""
+    def _perform(self, action: Action, name: str) -> None:
+        """Do it to an execution, again and again if its process dies of it."""
         self._count += 1
         key, world = f"action-{self._count}", self._world
         world.note(f"outside: {action}")
         posted = world.store.last_posted
         try:
-            reply = self._persist(lambda rt: action.perform(rt, EXECUTION, key))
+            reply = self._persist(lambda rt: action.perform(rt, name, key))
         except REFUSALS as error:
             world.note(f"refused: {error}")
             return
         if isinstance(action, Ask):
             self.replies[action.key or key] = reply
         if isinstance(action, Signal) and world.store.last_posted == posted:
-            self._accepted.append(key)
+            self._accepted.append((name, key))
 
     def _persist(self, call: Any) -> Any:
         for tries in range(_TRIES):

@@ -33,11 +33,12 @@ def check_history(events: Sequence[Recorded]) -> None:
 
 
 def _check_ends(events: Sequence[Recorded]) -> None:
-    """After its end an execution goes on only if it was retried, or restarted."""
+    """After its end an execution is retried, restarted, or undone, or nothing."""
     ended: Recorded | None = None
     for recorded in events:
         if ended is not None and not isinstance(
-            recorded.event, ev.ExecutionRetried | ev.ExecutionStarted
+            recorded.event,
+            ev.ExecutionRetried | ev.ExecutionStarted | ev.CompensationStarted,
         ):
             _broken(recorded, f"comes after the end, event {ended.seq}")
         ended = recorded if isinstance(recorded.event, _ENDS) else None
@@ -122,7 +123,7 @@ def check_same(live: ExecutionState, replayed: ExecutionState) -> None:
         )
 
 
-_UNSEEN = ("parent", "calm", "_deadlines")
+_UNSEEN = ("parent", "calm", "orphans", "_deadlines")
 """What points upward, or is used up by actors."""
 
 _Difference = tuple[str, Any, Any]

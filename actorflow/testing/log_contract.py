@@ -28,6 +28,7 @@ from actorflow import errors
 from actorflow.log.codec import Codec, UnknownEvent
 from actorflow.log.port import (
     EventLog,
+    Post,
     Reach,
     Snapshot,
     Stream,
@@ -822,6 +823,55 @@ class InboxContract(_Fixtures):
 
         assert [row.id for row in log.inbox()] == [posted]
 
+    def test_posted_with_the_events(self, log: EventLog) -> None:
+        """A write may leave commands for other streams, in their order."""
+        one, two = created(log, "one"), created(log, "two")
+        posts = [Post("execution", "two", "signal", {"n": n}) for n in range(3)]
+        log.write([write(one, done(), posts=posts)])
+
+        assert [(row.name, row.data["n"]) for row in log.inbox()] == [
+            ("two", 0),
+            ("two", 1),
+            ("two", 2),
+        ]
+        assert seqs(log, two) == [1]
+
+    def test_posted_to_what_the_batch_creates(self, log: EventLog) -> None:
+        """A stream that comes into being in the same transaction is there."""
+        one = created(log, "one")
+        post = Post("execution", "new", "signal", {})
+        log.write([write(one, done(), posts=[post]), create(hold("new"))])
+
+        assert [row.name for row in log.inbox()] == ["new"]
+
+    def test_posted_to_nobody(self, log: EventLog) -> None:
+        """A command for a stream that does not exist is dropped."""
+        one = created(log, "one")
+        post = Post("execution", "nobody", "signal", {})
+        log.write([write(one, done(), posts=[post])])
+
+        assert log.inbox() == []
+        assert seqs(log, one) == [1, 2]
+
+    def test_posted_twice_under_one_key(self, log: EventLog) -> None:
+        """A key that waits already is not posted again."""
+        one = created(log, "one")
+        posts = [Post("execution", "one", "signal", {"n": n}, "k") for n in range(2)]
+        log.write([write(one, done(), posts=posts)])
+
+        assert [row.data["n"] for row in log.inbox()] == [0]
+
+    def test_refused_write_posts_nothing(self, log: EventLog) -> None:
+        """What was not recorded tells nobody."""
+        one, two = created(log, "one"), created(log, "two")
+        two.head = 7
+        post = Post("execution", "one", "signal", {})
+        log.write([write(two, done(), posts=[post])])
+
+        assert isinstance(two.lost, errors.FencedError)
+        assert log.inbox() == []
+        assert one.lost is None
+
     def test_ids_are_not_used_again(self, log: EventLog) -> None:
         """A new command never gets the id of a consumed one."""
         stream = created(log)
@@ -988,6 +1038,17 @@ class ReadingContract(_Fixtures):
         assert names(log.rows("execution", status=[])) == []
         assert names(log.rows("execution", type="x", status="running")) == ["a"]
         assert names(log.rows("actor")) == ["d"]
+
+    def test_rows_of_a_parent(self, log: EventLog) -> None:
+        """A stream may be listed with others of the same parent."""
+        child = hold("child")
+        child.parent = "one"
+        created(log, "one")
+        log.write([create(child)])
+
+        assert names(log.rows("execution", parent="one")) == ["child"]
+        assert row_of(log, child).parent == "one"
+        assert log.rows("execution", parent="child") == []
 
     def test_rows_by_attributes(self, log: EventLog) -> None:
         """Search attributes match by JSON equality: true is not 1, 1 is 1.0."""

@@ -29,6 +29,7 @@ from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.runtime import Runtime
 
 LEAVES = {"activity", "wait_signal", "ask", "update", "sleep", "pause"}
+LEAVES |= {"child", "tell_child", "undo_child"}
 """Kinds of activations whose ends come from outside."""
 
 Difference = tuple[Recorded, Any]

@@ -35,6 +35,7 @@ class End:
         trace: every turn, write, fault and jump of time.
         compared: how often the state in memory was compared with the log's.
         replies: what updates were answered with, by their key (``name-0``, ...).
+        others: how the other executions stand that came of it, by id.
     """
 
     status: str
@@ -47,11 +48,13 @@ class End:
     trace: tuple[str, ...] = field(default=(), repr=False)
     compared: int = 0
     replies: Mapping[str, Any] = field(factory=dict)
+    others: Mapping[str, str] = field(factory=dict)
 
     @property
     def outcome(self) -> tuple[Any, ...]:
         """What must be the same whatever went wrong."""
-        return (self.status, self.output, self.error, self.replies)
+        others = sorted(self.others.items())
+        return (self.status, self.output, self.error, self.replies, *others)
 
 
 @frozen
@@ -82,6 +85,7 @@ class Simulation:
 
     Args:
         definition: what is executed.
+        definitions: others, which it runs as children by their names.
         inputs: its inputs by name.
         activities: for graphs that name their activities.
         seed: who is next, whenever several could be, and what chance has.
@@ -101,6 +105,7 @@ class Simulation:
         self,
         definition: Any,
         *,
+        definitions: Iterable[Any] = (),
         inputs: Mapping[str, Any] | None = None,
         activities: Iterable[Any] = (),
         seed: int = 0,
@@ -112,7 +117,9 @@ class Simulation:
         settings: Mapping[str, Any] | None = None,
     ) -> None:
         given = dict(settings or {})
-        self._setup = Setup([definition], list(activities), seed, codec, given)
+        self._setup = Setup(
+            [definition, *definitions], list(activities), seed, codec, given
+        )
         self._outside = Outside(
             definition,
             dict(inputs or {}),
@@ -250,4 +257,9 @@ def _end(world: World, fate: Fate) -> End:
         tuple(fate.struck),
         tuple(world.trace),
         world.ledger.compared,
+        others={
+            name: each.state.status
+            for name, each in world.executions().items()
+            if name != EXECUTION
+        },
     )

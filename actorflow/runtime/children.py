@@ -1,0 +1,136 @@
+"""What the directory does for children: it finds them, starts them, lets them go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from attrs import define
+
+from actorflow.errors import ExecutionExistsError, OwnedError
+from actorflow.log.port import EventLog, StreamRow
+from actorflow.model import events as ev
+from actorflow.model.children import child_id
+from actorflow.model.state import ENDED
+from actorflow.runtime.messages import Command
+from actorflow.runtime.run import KIND, Run, end_data
+from actorflow.runtime.services import Services
+
+if TYPE_CHECKING:
+    from actorflow.runtime.directory import Start
+
+SOON = 1.0
+"""Seconds until a child that another process holds is looked at again."""
+
+
+class Answer:
+    """Takes the directory's answer like a future, and hands it on as a message."""
+
+    def __init__(self, tell: Callable[[Exception | None], Any]) -> None:
+        self._tell = tell
+        self.done = False
+
+    def set(self, value: Any = None) -> None:  # noqa: ARG002 - a future's signature
+        """It is so."""
+        self.done = True
+        self._tell(None)
+
+    def set_exception(self, error: Exception) -> None:
+        """It is not so, because of *error*."""
+        self.done = True
+        self._tell(error)
+
+
+@define(eq=False)
+class EnsureChild:
+    """See to it that a child runs, or tell its parent how it has ended.
+
+    Attributes:
+        start: how to start it; its reply is given when the child is there.
+        seen: seq of the last end that the parent knows; a newer one is news.
+        run: the parent.
+    """
+
+    start: Start
+    seen: int
+    run: Run
+
+
+class Children:
+    """The part of the directory that knows of parents and children."""
+
+    _services: Services
+    _log: EventLog
+    _runs: dict[str, tuple[Run, Any]]
+    _loading: dict[str, list[Command]]
+    _route: Callable[[str, Command], None]
+    _load: Callable[[str, list[Command]], None]
+    _later: Callable[[Any, float], None]
+    _begin: Callable[[Start], None]
+    _facts_of: Callable[[Start], Any]
+
+    def _on_ensurechild(self, message: EnsureChild) -> None:
+        start = message.start
+        known = self._runs.get(start.id)
+        at_work = known is not None and known[0].state.outcome is None
+        row = None if at_work else self._log.find(KIND, start.id)
+        if row is None:
+            self._begin(start)
+        elif row.parent != message.run.id:
+            start.reply.set_exception(ExecutionExistsError(start.id))
+        elif row.status in ENDED:
+            self._child_has_ended(message, row)
+        else:
+            if row.status == "running" and row.owner is None:
+                # Its definition may have become known just now.
+                self._wake_child(row.name)
+            start.reply.set(start.id)
+
+    def _wake_child(self, name: str) -> None:
+        if name not in self._runs and name not in self._loading:
+            self._load(name, [Command("wake", {})])
+
+    def _child_has_ended(self, message: EnsureChild, row: StreamRow) -> None:
+        last = next(iter(self._log.read(row.id, after=row.head - 1)))
+        event = last.event
+        by_parent = isinstance(event, ev.ExecutionCancelled) and event.by_parent
+        if row.head > message.seen and not by_parent:
+            from actorflow.runtime.directory import fold
+
+            undoable = isinstance(event, ev.ExecutionCompleted) and bool(
+                fold(self._log, row.id).compensations
+            )
+            end = end_data(self._services.codec, row.name, last, undoable=undoable)
+            link = message.start.parent or {}
+            told = {"address": link["address"], "end": end}
+            self._route(message.run.id, Command("child_ended", told))
+            return
+        again = {"after": row.head, "started": self._facts_of(message.start)}
+        answer = Answer(lambda error: self._gone_on(message, error))
+        self._route(row.name, Command("go_on", again, None, answer))
+
+    def _gone_on(self, message: EnsureChild, error: Exception | None) -> None:
+        reply = message.start.reply
+        if isinstance(error, OwnedError):
+            self._later(message, SOON)
+        elif error is not None:
+            reply.set_exception(error)
+        else:
+            reply.set(message.start.id)
+
+    def _unwanted(self, start: Start) -> None:
+        """Its parent gave the child up while its beginning became durable."""
+        told = {"reason": None, "compensate": True}
+        self._route(start.id, Command("parent_closed", told))
+
+    def _check_parent(self, run: Run) -> None:
+        """End an execution whose parent ended while it could not be told."""
+        link = run.state.origin
+        if link is None or run.state.outcome is not None:
+            return
+        if run.id != child_id(link["execution"], link["address"], link["visit"]):
+            return  # a fork of a child is nobody's child
+        row = self._log.find(KIND, link["execution"])
+        if row is not None and row.status in ("failed", "cancelled"):
+            told = {"reason": None, "compensate": row.status == "failed"}
+            self._route(run.id, Command("parent_closed", told))
