@@ -86,6 +86,7 @@ def row_document(row: StreamRow) -> dict[str, Any]:
         "fingerprint": row.fingerprint,
         "created_at": timestamp(row.created_at),
         "updated_at": timestamp(row.updated_at),
+        "parent": row.parent,
     }
 
 

@@ -47,6 +47,7 @@ WAITS = 3
     "--status", multiple=True, type=click.Choice(STATUSES), help="Only these statuses."
 )
 @click.option("--workflow", metavar="NAME", help="Only executions of this workflow.")
+@click.option("--parent", metavar="ID", help="Only children of this execution.")
 @click.option(
     "--where",
     multiple=True,
@@ -56,10 +57,11 @@ WAITS = 3
 @click.option("--limit", default=50, show_default=True, help="So many at most.")
 @common
 @pass_settings
-def list_(
+def list_(  # noqa: PLR0917 - click gives options by name
     settings: Settings,
     status: tuple[str, ...],
     workflow: str | None,
+    parent: str | None,
     where: tuple[str, ...],
     limit: int,
 ) -> None:
@@ -73,13 +75,18 @@ def list_(
             raise Refusal(problem, USAGE)
     with log_to_read(settings) as log:
         rows = log.rows(
-            KIND, status=list(status) or None, type=workflow, where=wanted, limit=limit
+            KIND,
+            status=list(status) or None,
+            type=workflow,
+            where=wanted,
+            parent=parent,
+            limit=limit,
         )
     if settings.json:
         output.document([row_document(row) for row in rows])
     elif not rows:
         output.say(
-            "no executions" if not (status or workflow or where) else "none match"
+            "none match" if status or workflow or parent or where else "no executions"
         )
     else:
         names = ("id", "workflow", "status", ">events", "started", ">last", "waits for")

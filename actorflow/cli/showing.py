@@ -30,6 +30,7 @@ STEPS = 40
 WAITS = 20
 TRACEBACK = 6
 CAUSES = 5
+CHILDREN = 20
 
 
 def history_of(log: SQLiteLog, row: StreamRow) -> tuple[ExecutionState, Timeline]:
@@ -98,6 +99,7 @@ def show_text(settings: Settings, log: SQLiteLog, row: StreamRow) -> None:
     _show_branches(state)
     _show_steps(timeline)
     _show_waits(settings, row, state)
+    _show_children(log, row)
     error = state.error or state.scope.failing
     if error is not None:
         output.heading("error")
@@ -121,6 +123,7 @@ def _show_head(
             f"{when(state.started_at)}, {took} {lasting(end - state.started_at)}",
         ),
         ("inputs", ", ".join(f"{k}={short(v)}" for k, v in state.inputs.items())),
+        ("parent", row.parent or ""),
         ("attributes", ", ".join(f"{k}={short(v)}" for k, v in row.attributes.items())),
         ("events", f"{row.head}, the last {when(row.updated_at)}"),
         ("recovered", _times(timeline.recoveries)),
@@ -203,6 +206,16 @@ def _show_waits(settings: Settings, row: StreamRow, state: ExecutionState) -> No
             output.say(f"      {how}", dim=True)
     if len(waits) > WAITS:
         output.say(f"  and {len(waits) - WAITS} more", dim=True)
+
+
+def _show_children(log: SQLiteLog, row: StreamRow) -> None:
+    children = log.rows(row.kind, parent=row.name, limit=CHILDREN + 1)
+    if children:
+        output.heading("children")
+        shown = [(c.name, c.type, output.coloured(c.status)) for c in children]
+        output.table(("id", "workflow", "status"), shown[:CHILDREN], indent=2)
+    if len(children) > CHILDREN:
+        output.say(f"  and more: actorflow list --parent {row.name}", dim=True)
 
 
 def _show_error(error: Failure) -> None:
