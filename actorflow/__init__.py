@@ -44,6 +44,7 @@ from actorflow.errors import (
     QueryFailed,
     ReadOnlyError,
     RuntimeClosedError,
+    ScheduleNotFoundError,
     SettingError,
     StaleAttemptError,
     UnknownDefinitionError,
@@ -87,6 +88,7 @@ from actorflow.runtime.lifecycle import Lifecycle
 from actorflow.runtime.nodechild import ChildHandle
 from actorflow.runtime.nodecontext import Context
 from actorflow.runtime.runtime import Runtime
+from actorflow.runtime.schedule import Schedule, ScheduleInfo
 from actorflow.runtime.subscriptions import Subscription
 from actorflow.runtime.worker import Worker
 
@@ -163,6 +165,9 @@ __all__ = [
     "Route",
     "Runtime",
     "RuntimeClosedError",
+    "Schedule",
+    "ScheduleInfo",
+    "ScheduleNotFoundError",
     "SettingError",
     "StaleAttemptError",
     "Step",

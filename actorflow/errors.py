@@ -308,6 +308,17 @@ class ExecutionNotFoundError(ExecutionError, LookupError):
         return f"no execution {self.execution_id!r} in the log"
 
 
+class ScheduleNotFoundError(ActorflowError, LookupError):
+    """There is no schedule of that name, or it was deleted."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"there is no schedule {self.name!r}"
+
+
 class ExecutionExistsError(ExecutionError):
     """An execution with that id exists, and the caller asked for a new one."""
 

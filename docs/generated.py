@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +163,7 @@ def commands() -> Iterator[str]:
     yield "### Options of every command\n"
     yield from _options(main, skip=frozenset({"--help", "--version"}))
     shared = {opt for param in main.params for opt in param.opts}
-    for name, command in main.commands.items():
+    for name, command in _all(main.commands):
         yield f"### actorflow {name}\n"
         context = click.Context(command, info_name=f"actorflow {name}")
         usage = " ".join(
@@ -177,6 +177,13 @@ def commands() -> Iterator[str]:
         if command.epilog:
             text = inspect.cleandoc(command.epilog.replace("\b", ""))
             yield f"```text\n{text}\n```\n"
+
+
+def _all(commands: Mapping[str, click.Command]) -> Iterator[tuple[str, click.Command]]:
+    for name, command in commands.items():
+        yield name, command
+        if isinstance(command, click.Group):
+            yield from ((f"{name} {sub}", each) for sub, each in _all(command.commands))
 
 
 def _paragraphs(text: str) -> list[str]:

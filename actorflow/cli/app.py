@@ -15,6 +15,7 @@ from actorflow.cli import (
     reading,
     replaying,
     running,
+    scheduling,
     steering,
     tending,
     transferring,
@@ -78,6 +79,7 @@ def main(ctx: click.Context) -> None:
 for command in (
     *running.COMMANDS,
     *working.COMMANDS,
+    *scheduling.COMMANDS,
     *reading.COMMANDS,
     *replaying.COMMANDS,
     *steering.COMMANDS,

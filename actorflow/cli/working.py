@@ -70,7 +70,7 @@ def start(settings: Settings, /, flow: str, **options: Any) -> None:
     a TARGET they are checked here.
     """
     inputs = pairs(options["inputs"], "-i")
-    name = _checked(load_target(flow), inputs) if _is_target(flow) else flow
+    name = workflow_named(flow, inputs)
     with Runtime(settings.db) as runtime:
         run = runtime.enqueue(
             name,
@@ -85,6 +85,11 @@ def start(settings: Settings, /, flow: str, **options: Any) -> None:
         output.document({"id": row.name, "workflow": row.type, "status": row.status})
     else:
         output.say(row.name)
+
+
+def workflow_named(flow: str, inputs: dict[str, Any]) -> str:
+    """Return the name of a workflow; if it is a TARGET, check the inputs first."""
+    return _checked(load_target(flow), inputs) if _is_target(flow) else flow
 
 
 def _is_target(text: str) -> bool:

@@ -15,6 +15,14 @@ from typing import Any
 
 from attrs import field, frozen
 
+from actorflow.model.schedules import (
+    ScheduleDeleted,
+    SchedulePaused,
+    ScheduleResumed,
+    ScheduleSet,
+    ScheduleTicked,
+)
+
 Data = Any
 """A JSON tree: None, bool, int, float, str, list of Data, dict of str to Data."""
 
@@ -559,6 +567,11 @@ TAGS: dict[str, type] = {
     "update.rejected": UpdateRejected,
     "progress.reported": ProgressReported,
     "value.emitted": ValueEmitted,
+    "schedule.set": ScheduleSet,
+    "schedule.paused": SchedulePaused,
+    "schedule.resumed": ScheduleResumed,
+    "schedule.deleted": ScheduleDeleted,
+    "schedule.ticked": ScheduleTicked,
 }
 
 

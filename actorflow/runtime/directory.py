@@ -447,6 +447,8 @@ class Directory(Children, PooledActor):
 
     def _on_changed(self, message: Changed) -> None:
         run, status = message.run, message.status
+        if status in ENDED and "schedule" in run.state.attributes:
+            self._services.nudge()
         if status in ENDED and run.state.outcome is not None:
             if self._runs.get(run.id, (None,))[0] is run and not run.inbound:
                 self._leave(run)
@@ -728,6 +730,7 @@ class Directory(Children, PooledActor):
                 self._read_inbox(afresh=afresh)
             if changed:
                 self._intake.look()
+                self._services.nudge()
                 self._services.bells.ring_all()
         except Exception as error:
             if isinstance(error, LogDamagedError):

@@ -71,9 +71,12 @@ from actorflow.runtime.handle import (
     OpenQuestion,
     Suspension,
 )
+from actorflow.runtime.intake import Look
 from actorflow.runtime.lifecycle import Lifecycle
 from actorflow.runtime.messages import Command
 from actorflow.runtime.run import Run
+from actorflow.runtime.schedulebook import ScheduleBook
+from actorflow.runtime.schedules import Nudge, ScheduleKeeper, Schedules
 from actorflow.runtime.services import Executors, Services
 from actorflow.runtime.subscriptions import Start as StartAt
 from actorflow.runtime.subscriptions import Subscriber, Subscription, Subscriptions
@@ -218,9 +221,8 @@ class Runtime:
             watchdog=self._watchdog(blocked_after),
             bells=self.bells,
             random=Random(seed),
+            max_interruptions=(worker or Worker()).max_attempts,
         )
-        if worker is not None:
-            self._services.max_interruptions = worker.max_attempts
         self._host_users_code(clock)
         self._directory = self._system.spawn(
             Directory,
@@ -233,6 +235,7 @@ class Runtime:
             shared=not self.is_virtual,
             worker=worker,
         )
+        self.schedules = self._open_schedules(keep=worker is not None)
         try:
             self._ask(Ready)
         except BaseException:  # nobody has it yet, so nobody else would close it
@@ -250,6 +253,26 @@ class Runtime:
             return dispatcher.relieve(thread)
 
         return Watchdog(after, relieve)
+
+    def _open_schedules(self, *, keep: bool) -> Schedules:
+        services, book = self._services, ScheduleBook(self.log, self.clock.time)
+        tell = self._directory.put
+        if keep:
+            keeper = self._system.spawn(ScheduleKeeper, services, self.log, book, tell)
+            services.nudge = lambda: keeper.put(Nudge())
+
+        def nudge() -> None:
+            services.nudge()
+            tell(Look())
+
+        return Schedules(
+            book,
+            self._writer,
+            self._system,
+            self.codec,
+            checked=self._queueable,
+            nudge=nudge,
+        )
 
     def _open(self, log: str | Path | EventLog, durability: Durability) -> EventLog:
         if not isinstance(log, str | Path):

@@ -112,6 +112,7 @@ class Services:
         owner: the id under which this process owns streams.
         max_interruptions: how often a process may die while an activity runs until
             that is given up.
+        nudge: lets the schedules look whether what they wait for has happened.
         holding: no attempt begins any more; what runs may end.
         directory: tells the directory of executions something.
         posted: called when commands for other executions are durable.
@@ -137,6 +138,7 @@ class Services:
     watchdog: Watchdog | None = None
     bells: Bells = field(factory=Bells)
     max_interruptions: int = 5
+    nudge: Callable[[], object] = lambda: None
     holding: bool = False
     closing: bool = False
     fetching: bool = False

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from actorflow.errors import LogUnavailableError, UnreadableError, UnrecordableError
 from actorflow.log.codec import UPCAST, Codec, UnknownEvent
 from actorflow.model import events as model
+from actorflow.model import schedules
 from actorflow.model.events import TAGS, Failure
 from tests.log import strategies as some
 from tests.log.strategies import Item
@@ -113,6 +114,25 @@ EXAMPLES = [
     model.ProgressReported(3.0, 10.0, "page 3"),
     model.ValueEmitted(),
     model.ValueEmitted({"stage": "done"}),
+    schedules.ScheduleSet("report", "0 3 * * *"),
+    schedules.ScheduleSet(
+        "report",
+        "*/5 8-17 * * 1-5",
+        "Europe/Berlin",
+        {"kind": "short"},
+        "buffer_one",
+        "all",
+        3600.0,
+        {"team": "a"},
+        1,
+        ["eu"],
+    ),
+    schedules.SchedulePaused(),
+    schedules.SchedulePaused("holidays"),
+    schedules.ScheduleResumed(),
+    schedules.ScheduleDeleted(),
+    schedules.ScheduleTicked(1700000000.0),
+    schedules.ScheduleTicked(1700000000.0, [1.0], [2.0], [3.0], [4.0]),
 ]
 
 

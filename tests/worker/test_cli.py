@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Command, _actorflow, _db
 
 __all__ = ["_actorflow", "_db"]
@@ -58,3 +60,42 @@ def test_worker_without_workflows(actorflow: Command, tmp_path: Path) -> None:
 
     assert outcome.code == 2
     assert "no workflow" in outcome.err
+
+
+def test_schedules(actorflow: Command) -> None:
+    """A schedule is added, listed, paused, triggered and deleted."""
+    words = ("--cron", "0 3 * * *", "--timezone", "Asia/Tokyo", "-i", "name=Ada")
+    added = actorflow("schedule", "add", "daily", "greeting", *words, "--json")
+    assert "T18:00:00" in added.json["next_at"], added
+    actorflow("schedule", "pause", "daily", "--reason", "holidays")
+    (paused,) = actorflow("schedule", "list", "--json").json
+    assert (paused["status"], paused["reason"]) == ("paused", "holidays")
+    assert "is active" in actorflow("schedule", "resume", "daily").out
+    started = actorflow("schedule", "trigger", "daily").out.strip()
+    assert actorflow("show", started, "--json").json["status"] == "queued"
+    assert actorflow("schedule", "delete", "daily").code == 0
+    assert "no schedules" in actorflow("schedule", "list").out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "problem"),
+    [
+        (("add", "s", "greeting", "--cron", "61 * * * *"), 2, "bad minute"),
+        (("pause", "nobody"), 5, "there is no log"),
+    ],
+)
+def test_schedules_without_meaning(
+    actorflow: Command, words: tuple[str, ...], code: int, problem: str
+) -> None:
+    """What cannot be done is said in one line, with an exit code."""
+    outcome = actorflow("schedule", *words)
+
+    assert (outcome.code, problem in outcome.err) == (code, True), outcome
+
+
+def test_unknown_schedule(actorflow: Command) -> None:
+    """A schedule that is not there is named."""
+    actorflow("start", "greeting")
+    outcome = actorflow("schedule", "pause", "nobody")
+
+    assert (outcome.code, outcome.err) == (4, "error: there is no schedule 'nobody'\n")
