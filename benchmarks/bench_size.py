@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import actorflow as af
 from benchmarks.bench_chain import chain
@@ -25,9 +26,7 @@ def measure(options: Options) -> list[Figure]:
     figures = []
     for steps in CHAINS:
         workflow = chain(steps)
-        figures.append(
-            _bytes(f"a chain of {steps:,}", options.directory, workflow, {})
-        )
+        figures.append(_bytes(f"a chain of {steps:,}", options.directory, workflow, {}))
     for items in ITEMS:
         given = {"numbers": list(range(items))}
         figures.append(
@@ -37,7 +36,7 @@ def measure(options: Options) -> list[Figure]:
 
 
 def _bytes(
-    title: str, directory: Path, workflow: af.Workflow, given: dict[str, object]
+    title: str, directory: Path, workflow: af.Workflow, given: dict[str, Any]
 ) -> Figure:
     figure = Figure(f"{title}: an event", "bytes", goal=200.0)
     path = directory / f"{title}.db"

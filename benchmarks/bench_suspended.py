@@ -52,7 +52,8 @@ def _fill(path: Path, count: int) -> None:
     connection = sqlite3.connect(path)
     with connection:
         connection.execute(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+            "WITH RECURSIVE n(i) AS"  # noqa: S608 - names of our own columns
+            " (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
             " INSERT INTO stream SELECT stream.id + i, kind, i, type, head, epoch,"
             " owner, status, wake_at, waits, attributes, fingerprint, created_at + i,"
             " updated_at + i" + _further(connection) + " FROM stream, n",

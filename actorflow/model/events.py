@@ -313,10 +313,18 @@ class FlowStarted:
 
 @frozen
 class ItemsStarted:
-    """Items *first* to *first + count - 1* of a map were entered."""
+    """Items *first* to *first + count - 1* of a map were entered.
+
+    Attributes:
+        first: the index of the first.
+        count: how many.
+        bare: they are activities that nothing is expected of but that they return; so
+            the state only counts them, until something else happens to one.
+    """
 
     first: int
     count: int
+    bare: bool = False
 
 
 @frozen

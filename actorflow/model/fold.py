@@ -33,6 +33,7 @@ from actorflow.model.state import (
     call_number,
     item_key,
     lookup,
+    new_item,
     parent_of,
     rank_of,
     with_path,
@@ -244,6 +245,8 @@ def _rearm_items(state: ExecutionState, activation: Activation, fan: Fan) -> Non
 
 
 def _execution_recovered(state: ExecutionState, _: Recorded) -> None:
+    for activation in list(state.everything()):
+        state.touch(activation.address)
     for activation in state.activations.values():
         if activation.phase == "running" and activation.kind == "activity":
             activation.phase = "interrupted"
@@ -439,7 +442,7 @@ def _body(recorded: list[Any]) -> tuple[str, str, str | None]:
 
 def _flow_started(state: ExecutionState, recorded: Recorded) -> None:
     event: ev.FlowStarted = recorded.event
-    activation = state.activations[recorded.address]
+    activation = state.touch(recorded.address)
     activation.scope = Scope(event.inputs, event.variables)
     state.weigh(activation)
 
@@ -449,22 +452,18 @@ def _items_started(state: ExecutionState, recorded: Recorded) -> None:
     parent = state.activations[recorded.address]
     fan = parent.fan
     assert fan is not None
+    if event.bare:
+        indexes = range(event.first, event.first + event.count)
+        fan.bare.update(dict.fromkeys(indexes, recorded.time))
+        fan.next, fan.live = indexes.stop, fan.live + event.count
+        state.weigh_children(parent, (), event.count)
+        return
     begun, again = 0, []
     for index in range(event.first, event.first + event.count):
         address = f"{parent.address}[{fan.key(index)}]"
         item = state.activations.get(address)
         if item is None:
-            kind, node, undo = fan.body(index)
-            state.activations[address] = Activation(
-                address,
-                parent,
-                owes=True,
-                kind=kind,
-                node=node,
-                undo=undo,
-                visit=parent.visit,
-                started_at=recorded.time,
-            )
+            state.activations[address] = new_item(parent, fan, index, recorded.time)
             begun += 1
             _note_child(state, state.activations[address])
         else:
@@ -480,7 +479,7 @@ def _items_started(state: ExecutionState, recorded: Recorded) -> None:
 
 
 def _attempt_started(state: ExecutionState, recorded: Recorded) -> None:
-    activation = state.activations[recorded.address]
+    activation = state.touch(recorded.address)
     if activation.phase == "backoff":
         activation.started_at = recorded.time
     activation.phase = "running"
@@ -490,7 +489,7 @@ def _attempt_started(state: ExecutionState, recorded: Recorded) -> None:
 
 def _attempt_failed(state: ExecutionState, recorded: Recorded) -> None:
     event: ev.AttemptFailed = recorded.event
-    activation = state.activations[recorded.address]
+    activation = state.touch(recorded.address)
     activation.phase, activation.attempt = "backoff", event.attempt + 1
     activation.error = event.error
     if activation.kind == "dynamic":
@@ -507,7 +506,10 @@ def _forget_calls(state: ExecutionState, node: Activation) -> None:
 
 
 def _activation_completed(state: ExecutionState, recorded: Recorded) -> None:
-    activation = state.activations[recorded.address]
+    activation = state.activations.get(recorded.address)
+    if activation is None:
+        _bare_item_completed(state, recorded)
+        return
     parent, result = activation.parent, recorded.event.result
     fan = activation.fan
     if fan is not None:
@@ -529,6 +531,21 @@ def _activation_completed(state: ExecutionState, recorded: Recorded) -> None:
         _can_be_undone(state, activation, activation.undo, result)
     elif end is not None and end.undoable:
         _can_be_undone(state, activation, activation.node, result, end.execution)
+
+
+def _bare_item_completed(state: ExecutionState, recorded: Recorded) -> None:
+    address = recorded.address
+    bracket = address.rindex("[")
+    parent, index = state.activations[address[:bracket]], int(address[bracket + 1 : -1])
+    fan, result = parent.fan, recorded.event.result
+    assert fan is not None
+    entered = fan.bare.pop(index)
+    fan.results[index] = result
+    fan.live -= 1
+    state.item_ended(parent, fan)
+    undo = fan.body(index)[2]
+    if undo is not None:
+        _can_be_undone(state, new_item(parent, fan, index, entered), undo, result)
 
 
 def _can_be_undone(
@@ -643,7 +660,7 @@ def _merge(
 
 
 def _activation_failed(state: ExecutionState, recorded: Recorded) -> None:
-    activation = state.activations[recorded.address]
+    activation = state.touch(recorded.address)
     state.stop_waiting(activation)
     activation.phase, activation.error = "failed", recorded.event.error
     if activation.calls is not None and activation.open:
@@ -691,7 +708,7 @@ def _call_failed(
 
 
 def _activation_cancelled(state: ExecutionState, recorded: Recorded) -> None:
-    activation = state.activations[recorded.address]
+    activation = state.touch(recorded.address)
     state.drop(activation)
     parent = activation.parent
     if isinstance(parent, Activation):
@@ -733,7 +750,7 @@ def _child_ended(state: ExecutionState, recorded: Recorded) -> None:
 
 
 def _value_recorded(state: ExecutionState, recorded: Recorded) -> None:
-    activation = state.activations[recorded.address]
+    activation = state.touch(recorded.address)
     if activation.records is None:
         activation.records = {}
     activation.records[recorded.event.key] = recorded.event.value
@@ -743,7 +760,7 @@ def _value_recorded(state: ExecutionState, recorded: Recorded) -> None:
 
 def _wait_started(state: ExecutionState, recorded: Recorded) -> None:
     event: ev.WaitStarted = recorded.event
-    activation = state.activations[recorded.address]
+    activation = state.touch(recorded.address)
     wait = Wait(
         event.wait, event.kind, event.topic, event.reason, recorded.time, event.schema
     )
@@ -761,7 +778,7 @@ def _wait_started(state: ExecutionState, recorded: Recorded) -> None:
 
 def _wait_ended(state: ExecutionState, recorded: Recorded) -> None:
     event: ev.WaitEnded = recorded.event
-    activation = state.activations[recorded.address]
+    activation = state.touch(recorded.address)
     wait = activation.wait
     topic = wait.topic if wait else None
     state.stop_waiting(activation)
@@ -805,22 +822,24 @@ def _update_rejected(_: ExecutionState, __: Recorded) -> None:
 
 
 def _progress_reported(state: ExecutionState, recorded: Recorded) -> None:
-    activation = state.activations.get(recorded.address)
+    activation = state.find(recorded.address)
     if activation is not None:
+        activation = state.touch(recorded.address)
         activation.progress = recorded.event
 
 
 def _value_emitted(state: ExecutionState, recorded: Recorded) -> None:
     """Count: emitted values are for those who listen."""
-    activation = state.activations.get(recorded.address)
+    activation = state.find(recorded.address)
     if activation is not None:
+        activation = state.touch(recorded.address)
         activation.emitted += 1
         _acted(activation)
         state.weigh(activation)
 
 
 def _node_settled(state: ExecutionState, recorded: Recorded) -> None:
-    activation = state.activations[recorded.address]
+    activation = state.touch(recorded.address)
     event: ev.NodeSettled = recorded.event
     if event.taken is not None:
         assert activation.ended is not None

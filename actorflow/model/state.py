@@ -168,6 +168,8 @@ class Fan:
         names: of arms; None for items, which have numbers.
         bodies: (kind, node, undo) of each arm, or the one of all items.
         redo: those to be started again before new ones.
+        bare: when they were entered, of active items that are not kept as activations:
+            nothing is known of them but that, and there may be very many.
     """
 
     items: list[Data]
@@ -180,6 +182,7 @@ class Fan:
     live: int = 0
     failures: dict[int, Failure] = field(factory=dict)
     redo: deque[int] = field(factory=deque)
+    bare: dict[int, float] = field(factory=dict)
 
     def body(self, index: int) -> tuple[str, str, str | None]:
         """Return (kind, node, undo) of an item."""
@@ -406,6 +409,21 @@ def item_key(address: str) -> str:
     return address[address.rindex("[") + 1 : -1]
 
 
+def new_item(parent: Activation, fan: Fan, index: int, entered: float) -> Activation:
+    """Return an item of a map or an arm of a parallel as it is at first."""
+    kind, node, undo = fan.body(index)
+    return Activation(
+        f"{parent.address}[{fan.key(index)}]",
+        parent,
+        owes=True,
+        kind=kind,
+        node=node,
+        undo=undo,
+        visit=parent.visit,
+        started_at=entered,
+    )
+
+
 @define
 class ExecutionState(Part):
     """Everything that is so after the events applied to it.
@@ -524,6 +542,50 @@ class ExecutionState(Part):
             return self
         return self.branches.get(address) or self.activations[address]
 
+    def find(self, address: str) -> Activation | None:
+        """Return the activation at *address*, be it a bare item; None if none is."""
+        return self.activations.get(address) or self._bare_item(address)
+
+    def touch(self, address: str) -> Activation:
+        """Return the activation at *address*, to which something happens.
+
+        An item that was bare is kept from now on.
+
+        Raises:
+            KeyError: there is none.
+        """
+        activation = self.find(address)
+        if activation is None:
+            raise KeyError(address)
+        if address not in self.activations:
+            self.activations[address] = activation
+            parent = self.activations[parent_of(address)]
+            assert parent.fan is not None
+            del parent.fan.bare[int(item_key(address))]
+        return activation
+
+    def everything(self) -> Iterator[Activation]:
+        """Yield every activation, bare items included."""
+        for activation in self.activations.values():
+            yield activation
+            fan = activation.fan
+            if fan is not None:
+                for index, entered in fan.bare.items():
+                    yield new_item(activation, fan, index, entered)
+
+    def _bare_item(self, address: str) -> Activation | None:
+        """Return what a bare item would be if it were kept."""
+        if not address.endswith("]"):
+            return None
+        parent = self.activations.get(parent_of(address))
+        fan = parent.fan if parent is not None else None
+        if parent is None or fan is None or not fan.bare:
+            return None
+        key = item_key(address)
+        index = int(key) if key.isdecimal() else -1
+        entered = fan.bare.get(index)
+        return None if entered is None else new_item(parent, fan, index, entered)
+
     def scope_of(self, owner: str) -> Scope:
         """Return the scope of the execution (``""``) or of the flow at *owner*."""
         scope = self.activations[owner].scope if owner else self.scope
@@ -603,6 +665,14 @@ class ExecutionState(Part):
         change = begun + sum(self._weighed(child) for child in children)
         self._count(parent, change)
         self.weigh(parent)
+
+    def item_ended(self, parent: Activation, fan: Fan) -> None:
+        """Count one busy item less; with others at work, nothing else changes by it."""
+        busy = parent.busy_children - 1
+        if busy and busy == fan.live and parent.owes == fan.startable:
+            parent.busy_children = busy
+        else:
+            self._count(parent, -1)
 
     def _weighed(self, part: Branch | Activation) -> int:
         """Return by how much the number of busy parts has changed: 1, 0 or -1."""

@@ -53,7 +53,7 @@ class ActivityActor(RunActor):
 
     @property
     def _activation(self) -> Activation | None:
-        return self.run.state.activations.get(self.address)
+        return self.run.state.find(self.address)
 
     def handle(self, message: Any) -> None:
         """Take in what happened; then do what is owed."""

@@ -102,8 +102,8 @@ def checkpoint_of(
             for branch in state.branches.values()
         },
         activations={
-            address: _activation(activation, bring(activation.records))
-            for address, activation in state.activations.items()
+            activation.address: _activation(activation, bring(activation.records))
+            for activation in state.everything()
         },
         waits={
             address: WaitView(

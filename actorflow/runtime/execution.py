@@ -175,7 +175,7 @@ class ExecutionActor(Family):
     def _was_interrupted(self) -> bool:
         return any(
             activation.kind == "activity" and activation.phase == "running"
-            for activation in self.run.state.activations.values()
+            for activation in self.run.state.everything()
         )
 
     # -- commands from outside ---------------------------------------------------------

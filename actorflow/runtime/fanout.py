@@ -61,7 +61,7 @@ class FanActor(RunActor):
         self._ready: list[Job] = []
         self._tray = Tray(self._actor_ref.put)
         # Bound once: thousands of jobs share them.
-        self._tell, self._wanted = self._tray.put, run.wants
+        self._tell, self._wanted = self._tray.put, self._wants
         self._bound = self._carried_activity()
 
     def on_start(self) -> None:
@@ -116,7 +116,7 @@ class FanActor(RunActor):
         return f"{self.address}[{fan.key(index)}]"
 
     def _is_active(self, address: str) -> bool:
-        item = self.run.state.activations.get(address)
+        item = self.run.state.find(address)
         return item is not None and item.phase not in ("failed", "queued")
 
     # -- starting ----------------------------------------------------------------------
@@ -134,8 +134,10 @@ class FanActor(RunActor):
             self._enter_items(fan, fan.next, min(room, left))
 
     def _enter_items(self, fan: Fan, first: int, count: int) -> None:
-        self.run.record_one(self.address, ev.ItemsStarted(first, count))
-        begin = self._begin if self._bound is None else self._carry
+        carried = self._bound is not None
+        bare = carried and first == fan.next
+        self.run.record_one(self.address, ev.ItemsStarted(first, count, bare))
+        begin = self._carry if carried else self._begin
         for index in range(first, first + count):
             begin(fan, index, self._address(fan, index))
         if self._ready:
@@ -208,6 +210,13 @@ class FanActor(RunActor):
             )
             self._jobs[address] = job
             self._ready.append(job)
+
+    def _wants(self, address: str) -> bool:
+        """Whether the outcome of that item still matters; from any thread."""
+        run = self.run
+        if run.services.holding or run.state.outcome is not None:
+            return False
+        return address in self._jobs
 
     def _submit(self, jobs: list[Job]) -> None:
         submit = self.run.services.executors.submit

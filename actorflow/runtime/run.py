@@ -103,7 +103,7 @@ class Run:
         """Whether the outcome of that activation still matters; from any thread."""
         if self.services.holding:
             return False
-        return self.state.outcome is None and address in self.state.activations
+        return self.state.outcome is None and self.state.find(address) is not None
 
     def adopt(self, past: list[Recorded]) -> None:
         """Take over the past of another execution, of which the state is the fold."""

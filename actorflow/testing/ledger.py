@@ -117,7 +117,7 @@ class Ledger:
         if stored is None or stored.row.epoch != run.stream.epoch:
             return  # a stale owner, which does not know it yet, cannot know better
         account = self.accounts[stored.row.id]
-        activation = account.state.activations.get(job.address)
+        activation = account.state.find(job.address)
         if activation is None:
             raise SimulationError(
                 f"{job.address} runs although the log says it has ended, or has not "

@@ -48,7 +48,7 @@ class _Leaf(RunActor):
     def handle(self, message: Any) -> None:
         """Leave when it has ended."""
         del message
-        activation = self.run.state.activations.get(self.address)
+        activation = self.run.state.find(self.address)
         if activation is None or activation.phase == "failed":
             self.leave()
 
@@ -69,7 +69,7 @@ class _Fan(FanActor):
 
     def handle(self, message: Any) -> None:
         """Begin items also when none is left to be started."""
-        activation = self.run.state.activations.get(self.address)
+        activation = self.run.state.find(self.address)
         if activation is not None and activation.fan is not None:
             self._start_items(activation, activation.fan)
         super().handle(message)
@@ -279,13 +279,13 @@ class ReplayedRun(Run):
         if isinstance(event, ev.BranchStarted):
             first = event.parent is None and "/" not in address
             return first and event.step == self.workflow.start.name
-        part = self.state.activations.get(address)
+        part = self.state.find(address)
         decided = isinstance(event, ev.ActivationStarted | ev.ActivationCancelled)
         return part is not None and part.kind in LEAVES and not decided
 
     def _is_of_node(self, recorded: Recorded) -> bool:
         """Whether it is about an attempt of a dynamic node, which has to notice it."""
-        part = self.state.activations.get(recorded.address)
+        part = self.state.find(recorded.address)
         is_node = part is not None and part.kind == "dynamic"
         return is_node and isinstance(recorded.event, _ATTEMPTS)
 

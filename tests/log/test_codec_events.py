@@ -83,6 +83,7 @@ EXAMPLES = [
     model.FlowStarted(),
     model.FlowStarted({"id": 1}, {"n": None}),
     model.ItemsStarted(0, 100),
+    model.ItemsStarted(100, 1, bare=True),
     model.AttemptStarted(2),
     model.AttemptStarted(1, 1700000060.5),
     model.AttemptFailed(1, Failure("activity_failed", "x"), 1700000000.123456),
