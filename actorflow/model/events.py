@@ -457,6 +457,13 @@ class NodeSettled:
 
 
 @frozen
+class NodeContinued:
+    """The dynamic node began anew with *input*, and what it had done is forgotten."""
+
+    input: Data = None
+
+
+@frozen
 class UpdateAnswered:
     """The node is done with an update it had accepted; *error* if it failed.
 
@@ -532,6 +539,7 @@ Event = (
     | WaitStarted
     | WaitEnded
     | NodeSettled
+    | NodeContinued
     | UpdateAnswered
     | UpdateRejected
     | ProgressReported
@@ -571,6 +579,7 @@ TAGS: dict[str, type] = {
     "wait.started": WaitStarted,
     "wait.ended": WaitEnded,
     "node.settled": NodeSettled,
+    "node.continued": NodeContinued,
     "update.answered": UpdateAnswered,
     "update.rejected": UpdateRejected,
     "progress.reported": ProgressReported,

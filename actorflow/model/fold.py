@@ -805,6 +805,16 @@ def _take(state: ExecutionState, topic: str, seq: int) -> Data:
     return found[1]
 
 
+def _node_continued(state: ExecutionState, recorded: Recorded) -> None:
+    activation = state.activations[recorded.address]
+    _forget_calls(state, activation)
+    activation.input, activation.records = recorded.event.input, None
+    activation.generation += 1
+    activation.attempt, activation.started_at = 1, recorded.time
+    state.set_clock(activation, None, recorded.time)
+    state.weigh(activation)
+
+
 def _update_answered(state: ExecutionState, recorded: Recorded) -> None:
     event: ev.UpdateAnswered = recorded.event
     activation = state.activations[recorded.address]
@@ -881,6 +891,7 @@ _APPLY: dict[type, Callable[[ExecutionState, Recorded], None]] = {
     ev.WaitStarted: _wait_started,
     ev.WaitEnded: _wait_ended,
     ev.NodeSettled: _node_settled,
+    ev.NodeContinued: _node_continued,
     ev.UpdateAnswered: _update_answered,
     ev.UpdateRejected: _update_rejected,
     ev.ProgressReported: _progress_reported,

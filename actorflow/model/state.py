@@ -321,6 +321,7 @@ class Activation(Part):
         branch: what it was set apart under, itself.
         seen: how many of these the node is known to have taken in.
         undone: numbers of calls that a retry has let it make anew.
+        generation: how often a dynamic node has begun anew, counted from 1.
         records: activity history.
         answers: ended waits, by ordinal.
         emitted: how many values it has yielded upward.
@@ -351,6 +352,7 @@ class Activation(Part):
     ended: list[Called] | None = None
     seen: int = 0
     undone: set[str] | None = None
+    generation: int = 1
     emitted: int = 0
     branch: str | None = None
     started_at: float = 0.0

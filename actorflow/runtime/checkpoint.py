@@ -35,6 +35,7 @@ class ActivationView:
     records: Mapping[str, Any]
     items_done: int | None = None
     items_total: int | None = None
+    generation: int = 1
 
 
 @frozen
@@ -134,4 +135,5 @@ def _activation(activation: Activation, records: dict[str, Any]) -> ActivationVi
         records=records,
         items_done=None if fan is None else fan.next - len(fan.redo) - fan.live,
         items_total=None if fan is None else len(fan.items),
+        generation=activation.generation,
     )

@@ -19,6 +19,7 @@ from actorflow.model.events import Data, Failure
 from actorflow.model.policy import next_try
 from actorflow.model.state import Activation
 from actorflow.runtime.alarm import Alarm
+from actorflow.runtime.binding import call_of
 from actorflow.runtime.emitter import MARK, Yielded, emitter_of
 from actorflow.runtime.jobs import Raised, Returned
 from actorflow.runtime.messages import Rang, Settle
@@ -26,7 +27,7 @@ from actorflow.runtime.nodecalls import Calls
 from actorflow.runtime.nodecontext import Context
 from actorflow.runtime.nodefailure import diverged, failure_in
 from actorflow.runtime.nodehost import NodeHost
-from actorflow.runtime.nodeloop import Gone, NodeLoop, NodeTimer
+from actorflow.runtime.nodeloop import Continued, Gone, NodeLoop, NodeTimer
 from actorflow.runtime.nodeplace import defined
 from actorflow.runtime.nodethread import NodeThread, Wanted
 from actorflow.runtime.run import Run, RunActor
@@ -50,7 +51,17 @@ class Durable:
 
 
 def _returned(main: asyncio.Task[Any]) -> bool:
-    return not main.cancelled() and main.exception() is None
+    """Whether the node has come to its end, or wants to begin anew."""
+    if main.cancelled():
+        return False
+    return main.exception() is None or _continues(main)
+
+
+def _continues(main: asyncio.Task[Any]) -> bool:
+    error = None if main.cancelled() else main.exception()
+    if isinstance(error, BaseExceptionGroup):  # it was in a task group
+        return error.split(Continued)[1] is None
+    return isinstance(error, Continued)
 
 
 class DynamicActor(RunActor):
@@ -200,6 +211,9 @@ class DynamicActor(RunActor):
 
     def _coroutine(self) -> Any:
         bound, call = self._bound, self._work.call
+        activation = self.run.state.activations[self.address]
+        if activation.generation > 1:
+            call = call_of(activation.input)
         if not bound.is_async:
             ref = self._actor_ref
             self._thread = NodeThread(self.run, self._loop, self._host, ref)
@@ -293,6 +307,9 @@ class DynamicActor(RunActor):
         if handlers is not None and handlers.failure is not None:
             self._end_failed(handlers.failure)
             return
+        if _continues(main):
+            self._continue(self._host.continued)
+            return
         try:
             data = self._host.output(self._bound, main.result())
         except BaseException as error:  # noqa: BLE001 - user code may raise anything
@@ -301,6 +318,14 @@ class DynamicActor(RunActor):
         self._calls.leave_all(well=True)
         self.run.record_one(self.address, ev.ActivationCompleted(data))
         self._tell_parent()
+
+    def _continue(self, data: Data) -> None:
+        """Begin anew; nobody above notices."""
+        self.run.record_one(self.address, ev.NodeContinued(data))
+        self._is_late = False
+        self._abandon_attempt()
+        self._begin_attempt()
+        self._actor_ref.put(Settle())
 
     def _end_failed(self, error: BaseException) -> None:
         failure = failure_in(error, self.address, self._bound.activity.name)
@@ -348,6 +373,10 @@ class DynamicActor(RunActor):
         self._leave_memory()
 
     # -- for the loop and the host -----------------------------------------------------
+
+    def check_input(self, data: Data) -> None:
+        """Raise what the node's function would if it were called with that."""
+        self._bound.arguments(call_of(data), None)
 
     @property
     def is_blocking(self) -> bool:

@@ -84,10 +84,12 @@ class Calls:
     """What one node has called, is given back, and has left.
 
     Attributes:
+        made: how many it has made.
         taken: how many of the calls that have ended were handed to the node.
         emitted: how many values it has yielded.
         unmet: recorded calls that the replay has still to make.
         diverged: the first difference between the log and the code.
+        prefix: what tells the calls from those before the node began anew.
     """
 
     def __init__(self, run: Run, address: str, loop: NodeLoop) -> None:
@@ -97,16 +99,21 @@ class Calls:
         self._pending: dict[str, Pending] = {}
         self._undone: Set[str] = _NONE
         self.taken = 0
+        self.made = 0
         self.emitted = 0
         self.unmet: dict[str, Called] = {}
         self.diverged: NonDeterminismError | None = None
         self.gone = False
+        self.prefix = ""
 
     def begin(self, activation: Activation) -> None:
         """Take note of what is recorded already."""
         calls = activation.calls or {}
         self.unmet = {n: called for n, called in calls.items() if not called.loose}
         self._undone = activation.undone or _NONE
+        if activation.generation > 1:
+            self.prefix = f"g{activation.generation}"
+            self._loop.count_from(self.prefix)
 
     @property
     def replaying(self) -> bool:
@@ -142,6 +149,8 @@ class Calls:
         if key is None:
             return self._loop.next_call()
         number = f":{quote(key, safe='').replace('~', '%7E')}"
+        if self.prefix:
+            number = f":{self.prefix}{number}"
         return self._next_try(number)
 
     def _next_try(self, number: str) -> str:
@@ -219,6 +228,7 @@ class Calls:
     def _make(self, pending: Pending, ask: Ask) -> None:
         """Record the call, or meet the recorded one."""
         number = pending.number
+        self.made += 1
         called = (self._activation.calls or {}).get(number)
         self._pending[number] = pending
         if called is None:

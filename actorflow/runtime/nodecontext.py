@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from random import Random
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 from uuid import UUID
 
 from attrs import frozen
@@ -94,6 +94,24 @@ class Host(Protocol):
         """Refuse to change anything while a query is being answered."""
         ...
 
+    def continue_as_new(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Begin anew."""
+        ...
+
+    def close_handlers(self) -> Any:
+        """Take no further messages."""
+        ...
+
+    @property
+    def calls_made(self) -> int:
+        """How many calls the node has made."""
+        ...
+
+    @property
+    def seed(self) -> str:
+        """What the node's chance comes from."""
+        ...
+
     def ask_person(self, asked: Question) -> Any:
         """Wait for an answer."""
         ...
@@ -167,8 +185,7 @@ class Context:
         """A random source that gives the same numbers in every replay."""
         self._host.must_not_look()
         if self._random is None:
-            seed = f"{self.execution_id}:{self.address}"
-            self._random = Random(seed)
+            self._random = Random(self._host.seed)
         return self._random
 
     @property
@@ -278,6 +295,15 @@ class Context:
         """
         self._host.on_update(name, handler, validator)
 
+    def close_handlers(self) -> Any:
+        """Take no further signals and updates; return when no handler is at work.
+
+        What comes later is kept for others, or for the node when it has continued as
+        new. Awaited in an ``async def`` node; and not from handlers themselves, which
+        would wait for their own end.
+        """
+        return self._host.close_handlers()
+
     def on_query(self, name: str, function: Callable[..., Any]) -> None:
         """Let *function* answer every query of that name, by `Runtime.query`.
 
@@ -310,6 +336,25 @@ class Context:
         """
         return self._host.ask_person(Question(prompt, schema, id, timeout, default))
 
+    def continue_as_new(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """End here, and begin anew with other inputs and nothing to replay.
+
+        For a node that goes on for ever, so that its history does not. It stays the
+        same execution and address: who waits for the result, or reads what is emitted,
+        goes on doing so. Signals that were not taken are there for the new run, which
+        installs its handlers itself. What the node has running is left, as when it
+        returns.
+
+        Not from handlers or tasks: there it is for the node itself to notice.
+
+        Raises:
+            ActivityError: the inputs do not fit the node.
+            HandlerError: the node has handlers; `close_handlers` first, and take the
+                inputs then.
+        """
+        self._host.continue_as_new(args, kwargs)
+        raise AssertionError  # the host has raised
+
     def record(self, key: str, fn: Callable[..., Any], *args: Any) -> Any:
         """Return what *fn* returned when *key* was first recorded here."""
         return self._host.record(key, fn, args)
@@ -317,6 +362,11 @@ class Context:
     def patched(self, patch_id: str) -> bool:
         """Return whether to take the new way: False for what began on the old one."""
         return self._host.patched(patch_id)
+
+    @property
+    def calls_made(self) -> int:
+        """How many calls the node has made: what a replay has to make again."""
+        return self._host.calls_made
 
     def now(self) -> datetime:
         """Return the time of the latest event the node has taken in."""

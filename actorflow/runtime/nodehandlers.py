@@ -62,6 +62,7 @@ class Handlers:
         self._calls = calls
         self._listeners: dict[str, Listener] = {}
         self._closed = False
+        self._rested: asyncio.Future[None] | None = None
         self.node = actor.address
         self.updates: dict[str, tuple[Any, Handler | None]] = {}
         self.queries: dict[str, Callable[..., Any]] = {}
@@ -118,6 +119,8 @@ class Handlers:
     # -- listening ---------------------------------------------------------------------
 
     def _listen(self, listener: Listener) -> None:
+        if self._closed:
+            raise HandlerError(listener.name, "the node has closed its handlers")
         self._listeners[listener.name] = listener
         listener.task = self._loop.create_task(self._serve(listener))
         listener.task.add_done_callback(self._ended)
@@ -134,6 +137,8 @@ class Handlers:
                 raise
             finally:
                 listener.busy = False
+                if self._rested is not None and not self._rested.done():
+                    self._rested.set_result(None)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Let the node fail with what came out of a handler."""
@@ -147,6 +152,18 @@ class Handlers:
         """Whether a handler is at work that the node has to wait for."""
         working = any(each.busy for each in self._listeners.values())
         return working and self.failure is None
+
+    @property
+    def listening(self) -> bool:
+        """Whether messages are still being taken."""
+        return bool(self._listeners) and not self._closed
+
+    async def closed(self) -> None:
+        """Take no further message, and return when no handler is at work."""
+        self.close()
+        while self.busy:
+            self._rested = self._loop.create_future()
+            await self._rested
 
     def close(self) -> bool:
         """Take no further message; return whether a handler was listening."""

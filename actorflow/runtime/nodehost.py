@@ -28,7 +28,7 @@ from actorflow.runtime.nodecalls import Ask, Calls, quoted
 from actorflow.runtime.nodechild import ChildHandle
 from actorflow.runtime.nodecontext import Question, schema_of
 from actorflow.runtime.nodehandlers import Handlers
-from actorflow.runtime.nodeloop import NodeLoop
+from actorflow.runtime.nodeloop import Continued, NodeLoop
 from actorflow.runtime.work import Work
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class NodeHost:
         self._patches: dict[str, bool] | None = None
         self._recording: dict[str, asyncio.Future[Any]] | None = None
         self.handlers: Handlers | None = None
+        self.continued: Data = None
 
     @property
     def replaying(self) -> bool:
@@ -69,13 +70,7 @@ class NodeHost:
         return self._made(node, self._ask(node, args, kwargs), self._hint(node))
 
     def _ask(self, node: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ask:
-        values = self._run.services.codec
-        data = call_data(
-            tuple(
-                values.to_record(a, path=f"argument {n}") for n, a in enumerate(args)
-            ),
-            {name: values.to_record(a, path=name) for name, a in kwargs.items()},
-        )
+        data = self._given(args, kwargs)
         name, kind = node_name(node), node_kind(node)
         work = Work(node, call_of(data), Step(name, activity=node))
         undo = self._run.services.expressions.undo_of(node)
@@ -115,6 +110,15 @@ class NodeHost:
         )
         number = self._calls.number()
         return self._calls.result(number, Ask("tell", started, TELL), Any)
+
+    def _given(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Data:
+        values = self._run.services.codec
+        return call_data(
+            tuple(
+                values.to_record(a, path=f"argument {n}") for n, a in enumerate(args)
+            ),
+            {name: values.to_record(a, path=name) for name, a in kwargs.items()},
+        )
 
     def _hint(self, node: Any) -> Any:
         if node_kind(node) in ("flow", "child"):
@@ -219,6 +223,40 @@ class NodeHost:
     def on_query(self, name: str, function: Callable[..., Any]) -> None:
         """Let *function* answer every query of that name."""
         self._handling().on_query(name, function)
+
+    def continue_as_new(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Let the node begin anew."""
+        self.must_not_look()
+        if not self._loop.in_main:
+            message = "only the node itself can continue as new, not a handler or task"
+            raise ActivityError(message, type="invalid_input")
+        if self.handlers is not None and self.handlers.listening:
+            reason = "`await ctx.close_handlers()` first, so that nothing told is lost"
+            raise HandlerError("this node", reason)
+        data = self._given(args, kwargs)
+        self._actor.check_input(data)
+        self.continued = data
+        raise Continued
+
+    async def close_handlers(self) -> None:
+        """Take no further messages; return when no handler is at work."""
+        self.must_not_look()
+        if self.handlers is not None:
+            await self.handlers.closed()
+
+    @property
+    def calls_made(self) -> int:
+        """How many calls the node has made."""
+        return self._calls.made
+
+    @property
+    def seed(self) -> str:
+        """What the node's chance comes from."""
+        return ":".join(
+            part
+            for part in (self._run.id, self._actor.address, self._calls.prefix)
+            if part
+        )
 
     def _handling(self) -> Handlers:
         self.must_not_look()

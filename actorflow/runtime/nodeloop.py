@@ -32,6 +32,10 @@ class Gone(BaseException):
     """The node has left memory, or has ended: it can call nothing any more."""
 
 
+class Continued(BaseException):
+    """The node is to begin anew: unwinds it, and is nobody's to catch."""
+
+
 class Path:
     """Where a task stands among the tasks of its node: the same in every replay."""
 
@@ -191,6 +195,15 @@ class NodeLoop(asyncio.AbstractEventLoop):
     def _path(self) -> Path:
         task = asyncio.current_task(self)
         return task.path if isinstance(task, NodeTask) else self._root
+
+    def count_from(self, prefix: str) -> None:
+        """Let the numbers of calls and tasks begin with *prefix*."""
+        self._root = Path(prefix)
+
+    @property
+    def in_main(self) -> bool:
+        """Whether it is the node itself that runs, and not a task it has made."""
+        return asyncio.current_task(self) is self._main
 
     def interrupt(self) -> None:
         """Cancel the node itself: something beside it has failed."""

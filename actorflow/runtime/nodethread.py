@@ -261,6 +261,24 @@ class BlockingHost:
         """Refuse to change anything while a query is being answered."""
         self._host.must_not_look()
 
+    def continue_as_new(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Let the node begin anew."""
+        self._ask(lambda host: host.continue_as_new(args, kwargs))
+
+    def close_handlers(self) -> Any:
+        """Take no further messages; return when no handler is at work."""
+        return self._ask(lambda host: host.close_handlers())
+
+    @property
+    def calls_made(self) -> int:
+        """How many calls the node has made."""
+        return self._host.calls_made
+
+    @property
+    def seed(self) -> str:
+        """What the node's chance comes from."""
+        return self._host.seed
+
     def ask_person(self, asked: Question) -> Any:
         """Return an answer."""
         return self._ask(lambda host: host.ask_person(asked))

@@ -107,6 +107,8 @@ EXAMPLES = [
     model.WaitEnded(1, answer={"value": True, "by": "ann"}),
     model.NodeSettled(),
     model.NodeSettled(2, 5),
+    model.NodeContinued(),
+    model.NodeContinued({"n": 2}),
     model.UpdateAnswered("add", "k1"),
     model.UpdateAnswered("add", "k2", [3]),
     model.UpdateAnswered("add", "k3", error=Failure("fatal", "no")),

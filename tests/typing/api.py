@@ -131,6 +131,13 @@ def handlers(ctx: af.Context) -> None:
     ctx.on_query(print)  # type: ignore[call-arg, arg-type]
 
 
+async def runs_anew(ctx: af.Context) -> int:
+    """It never returns, so nothing has to come after it."""
+    await ctx.close_handlers()
+    assert_type(ctx.calls_made, int)
+    ctx.continue_as_new(3, total=4)
+
+
 def asks(runtime: af.Runtime, run: af.ExecutionHandle) -> None:
     """What a handler returns has no type here."""
     assert_type(runtime.ask("e", "add", 3, key="k", timeout=None), Any)
