@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from attrs import Factory, field, frozen
+from attrs import Factory, evolve, field, frozen
 
 from actorflow.errors import ActivityError
 from actorflow.model.events import Failure
@@ -198,6 +198,14 @@ def next_try(
     return None
 
 
+class DescribedError(Exception):
+    """Stands for an exception that another process could only describe."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.failure = failure
+
+
 def failure_of(
     error: BaseException, *, address: str | None = None, node: str | None = None
 ) -> Failure:
@@ -206,6 +214,8 @@ def failure_of(
     An `ActivityError` names its own class; a `TimeoutError` is a ``timeout``; all else
     is ``activity_failed``. A cancellation is not a timeout.
     """
+    if isinstance(error, DescribedError):
+        return evolve(error.failure, address=address, node=node)
     kind, details = "activity_failed", None
     if isinstance(error, ActivityError):
         kind, details = error.type, error.details

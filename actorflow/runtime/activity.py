@@ -19,6 +19,8 @@ from actorflow.runtime.emitter import Yielded, emitter_of
 from actorflow.runtime.jobs import Began, Job, Left, Raised, Returned
 from actorflow.runtime.limits import Permit
 from actorflow.runtime.messages import Rang, Reported, Requested, TimedOut
+from actorflow.runtime.messages import Ended, Rang, Reported, Requested, TimedOut
+from actorflow.runtime.nodefailure import recordable
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work
 
@@ -260,7 +262,8 @@ class ActivityActor(RunActor):
             return
         node = self._bound.activity.name
         failure = failure_of(error, address=self.address, node=node)
-        failure = evolve(failure, details=self._recordable(failure.details))
+        details = recordable(failure.details, self.run.services.codec)
+        failure = evolve(failure, details=details)
         delay = self._delay(activation, failure, error)
         if delay is None:
             self.run.record_one(self.address, ev.ActivationFailed(failure))
@@ -269,13 +272,6 @@ class ActivityActor(RunActor):
         at = round(self.run.services.clock.time() + delay, 6)
         failed = ev.AttemptFailed(activation.attempt, failure, at)
         self.run.record_one(self.address, failed)
-
-    def _recordable(self, details: Any) -> Any:
-        """Return what an activity attached to its failure, or a description of it."""
-        try:
-            return self.run.services.codec.to_data(details, path="details")
-        except UnrecordableError:
-            return repr(details).encode("utf-8", "replace").decode()
 
     def _delay(
         self, activation: Activation, failure: Failure, error: BaseException

@@ -13,6 +13,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from attrs import evolve
+
 from actorflow.errors import NonDeterminismError, NotDurableError, UnrecordableError
 from actorflow.model import events as ev
 from actorflow.model.events import Data, Failure
@@ -25,7 +27,7 @@ from actorflow.runtime.jobs import Raised, Returned
 from actorflow.runtime.messages import Rang, Settle
 from actorflow.runtime.nodecalls import Calls
 from actorflow.runtime.nodecontext import Context
-from actorflow.runtime.nodefailure import diverged, failure_in
+from actorflow.runtime.nodefailure import diverged, failure_in, recordable
 from actorflow.runtime.nodehost import NodeHost
 from actorflow.runtime.nodeloop import Continued, Gone, NodeLoop, NodeTimer
 from actorflow.runtime.nodeplace import defined
@@ -329,6 +331,9 @@ class DynamicActor(RunActor):
 
     def _end_failed(self, error: BaseException) -> None:
         failure = failure_in(error, self.address, self._bound.activity.name)
+        if failure.details is not None:
+            details = recordable(failure.details, self.run.services.codec)
+            failure = evolve(failure, details=details)
         # Neither would be better another time.
         hopeless = isinstance(error, UnrecordableError)
         hopeless = hopeless or failure.type == "invalid_input"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from attrs import evolve
 
-from actorflow.errors import NodeFailed, NonDeterminismError
+from actorflow.errors import NodeFailed, NonDeterminismError, UnrecordableError
+from actorflow.log.codec import Codec
 from actorflow.model.events import Failure
 from actorflow.model.policy import failure_of
 
@@ -27,6 +29,17 @@ def failure_in(error: BaseException, address: str, node: str) -> Failure:
     return evolve(failure, causes=tuple(dict.fromkeys(_behind(error, DEPTH))))
 
 
+def recordable(details: Any, codec: Codec) -> Any:
+    """Return what is attached to a failure, or a description of it."""
+    try:
+        return codec.to_data(details, path="details")
+    except UnrecordableError:
+        try:
+            return repr(details).encode("utf-8", "replace").decode()
+        except Exception:  # noqa: BLE001 - it is anybody's code
+            return f"<{type(details).__qualname__}>"
+
+
 def diverged(error: NonDeterminismError, address: str, node: str) -> Failure:
     """Return the failure of an execution whose code is not that of its log."""
     failure = failure_of(error, address=address, node=node)
@@ -41,10 +54,10 @@ def diverged(error: NonDeterminismError, address: str, node: str) -> Failure:
 
 
 def _recorded(error: BaseException) -> Failure | None:
-    if isinstance(error, NodeFailed):
-        failure: Failure = error.cause
-        return failure
-    return getattr(error, "failure", None)
+    found = getattr(
+        error, "cause" if isinstance(error, NodeFailed) else "failure", None
+    )
+    return found if isinstance(found, Failure) else None
 
 
 def _behind(error: BaseException, depth: int) -> Iterator[Failure]:

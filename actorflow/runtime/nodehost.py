@@ -34,6 +34,8 @@ from actorflow.runtime.work import Work
 if TYPE_CHECKING:
     from actorflow.runtime.dynamic import DynamicActor
 
+NESTED = 200
+"""How many activations may lie in one another, by way of calls."""
 SLEEP = Work(None, NO_CALL, Step("timer", sleep=1))
 TELL = Work(None, NO_CALL, Step("tell", sleep=1))
 SIGNAL = Work(None, NO_CALL, Step("signal", sleep=1))
@@ -150,6 +152,9 @@ class NodeHost:
 
     def _made(self, node: Any, ask: Ask, hint: Any) -> Awaitable[Any]:
         """Give a call its number; return an awaitable of its result."""
+        if self._actor.address.count("/") >= NESTED:
+            message = f"calls are nested {NESTED} deep, the last of them of {ask.name}"
+            raise RecursionError(message)
         number = self._calls.number(getattr(node, "key", None))
         branch = getattr(node, "branch", None)
         if branch == "sub":

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import importlib
 import os
+import pickle  # noqa: TID251 - as the pool itself does with exceptions
 import threading
 from typing import TYPE_CHECKING, Any
 
 from actorflow.model.activities import Activity
+from actorflow.model.policy import DescribedError, failure_of
 from actorflow.runtime.context import ActivityContext
 from actorflow.runtime.jobs import Began, Job, Raised, Returned
 
@@ -81,9 +83,10 @@ class ProcessExecutor:
             with self._lock:
                 self._pool = None
         try:
-            if error is not None:
-                raise error
-            ended: Any = Returned(job, job.bound.result(future.result()))
+            value = future.result()
+            if isinstance(value, DescribedError):
+                raise value
+            ended: Any = Returned(job, job.bound.result(value))
         except BaseException as raised:  # noqa: BLE001
             ended = Raised(job, raised)
         job.end(ended)
@@ -147,4 +150,18 @@ def _call(where: tuple[str, str], args: list[Any], kwargs: dict[str, Any]) -> An
     for part in name.split("."):
         target = getattr(target, part)
     fn = target.fn if isinstance(target, Activity) else target
-    return fn(*args, **kwargs)
+    try:
+        return fn(*args, **kwargs)
+    except Exception as error:
+        if _can_travel(error):
+            raise
+        return DescribedError(failure_of(error))
+
+
+def _can_travel(error: Exception) -> bool:
+    """Whether the parent can have the exception: if not, that would end the pool."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - it was made right here
+    except Exception:  # noqa: BLE001 - exceptions are anybody's code
+        return False
+    return True
