@@ -19,7 +19,6 @@ from actorflow.runtime.emitter import Yielded, emitter_of
 from actorflow.runtime.jobs import Began, Job, Left, Raised, Returned
 from actorflow.runtime.limits import Permit
 from actorflow.runtime.messages import Rang, Reported, Requested, TimedOut
-from actorflow.runtime.messages import Ended, Rang, Reported, Requested, TimedOut
 from actorflow.runtime.nodefailure import recordable
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work
