@@ -17,6 +17,14 @@ class ActorflowError(Exception):
 # --- definitions ---------------------------------------------------------------------
 
 
+_SHOWN, _PROBLEM, _SOURCE = 50, 600, 200
+
+
+def _cut(text: str, length: int) -> str:
+    """Return *text*, or its beginning: nobody reads more, and a file may be hostile."""
+    return text if len(text) <= length else f"{text[:length]}..."
+
+
 class DefinitionError(ActorflowError):
     """A definition has problems; all of them are listed.
 
@@ -32,7 +40,10 @@ class DefinitionError(ActorflowError):
 
     def __str__(self) -> str:
         count = len(self.problems)
-        lines = "".join(f"\n  - {problem}" for problem in self.problems)
+        shown = [_cut(problem, _PROBLEM) for problem in self.problems[:_SHOWN]]
+        if count > _SHOWN:
+            shown.append(f"and {count - _SHOWN} more")
+        lines = "".join(f"\n  - {problem}" for problem in shown)
         return f"{self.name!r} has {count} problem{'s' * (count != 1)}:{lines}"
 
 
@@ -110,7 +121,7 @@ class ExpressionError(ActorflowError):
         self.source, self.reason = source, reason
 
     def __str__(self) -> str:
-        return f"{self.source!r}: {self.reason}"
+        return f"{_cut(repr(self.source), _SOURCE)}: {self.reason}"
 
 
 # --- values --------------------------------------------------------------------------

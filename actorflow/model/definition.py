@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from attrs import field, frozen
 from actorflow.errors import DefinitionError
 from actorflow.model.activities import Dynamic, node_name
 from actorflow.model.children import Child
-from actorflow.model.ordering import postorder
+from actorflow.model.ordering import circles
 from actorflow.model.steps import BY_NAME, Input, Output, Step, mapping, names
 
 if TYPE_CHECKING:
@@ -117,17 +117,24 @@ class Workflow:
                 if edge.branch:
                     ahead[step.name] |= bit.setdefault(edge.branch, 1 << len(bit))
         following = {step.name: targets(step) for step in self.steps}
-        order = postorder(following, self.start.name)
-        changed = True
-        while changed:
-            changed = False
-            for name in order:
-                found = ahead[name]
+        for circle in circles(following, self.start.name):
+            found = 0
+            for name in circle:
+                found |= ahead[name]
                 for target in following[name]:
                     found |= ahead[target]
-                changed |= found != ahead[name]
-                ahead[name] = found
+            ahead.update(dict.fromkeys(circle, found))
         return bit, ahead
+
+    def placed(self, problem: str) -> str:
+        """Return *problem* with its place in the file this was read from, if it was."""
+        place: Callable[[str], str] | None = self.__dict__.get("_place")
+        return problem if place is None else place(problem)
+
+    def read_from(self, place: Callable[[str], str]) -> Workflow:
+        """Let *place* tell where in a file problems are; return itself."""
+        self.__dict__["_place"] = place
+        return self
 
     def to_mermaid(self) -> str:
         """Return the graph as a Mermaid flowchart."""

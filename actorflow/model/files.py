@@ -99,7 +99,11 @@ def loads(text: str, *, name: str = "<text>") -> Workflow:
                 faults.append(Fault(problem, path, locator.place(path)))
     if workflow is None or faults:
         raise DefinitionError(name, _sentences(name, faults))
-    return workflow
+
+    def place(problem: str) -> str:
+        return _sentence(name, problem, locator.place(locator.path(problem)))
+
+    return workflow.read_from(place)
 
 
 def _is_certain(problem: str, path: Path, unread: Set[Path]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 
 from actorflow.model.activities import Activity, activity_problems, retry_problems
@@ -54,10 +54,7 @@ def workflow_problems(workflow: Workflow) -> Iterator[str]:
         for target in dict.fromkeys(targets(step)):
             if target not in names:
                 yield f"step {step.name!r} goes to {target!r}, which is no step"
-        for branch in _unknown_branches(step, branches):
-            yield f"step {step.name!r} joins {branch!r}, which no edge starts"
-        if _joins_only_itself(workflow, step):
-            yield f"step {step.name!r} joins only the branch that arrives at it"
+    yield from _joined_problems(workflow, branches)
     if start_known and all(
         t in names for step in workflow.steps for t in targets(step)
     ):
@@ -207,11 +204,12 @@ def _join_problems(step: Step) -> Iterator[str]:
     if join.branches and join.count is not None and join.count > len(join.branches):
         listed = len(join.branches)
         yield f"join.count is {join.count}, but {listed} branches are listed"
+    places = Counter(join.mappings.values())
     for source, dest in join.mappings.items():
         branch = source.partition(".")[0]
         if join.branches and branch not in join.branches:
             yield f"join maps {source!r}, but does not list branch {branch!r}"
-        if list(join.mappings.values()).count(dest) > 1:
+        if places[dest] > 1:
             yield f"join maps {source!r} to {dest!r}, as it does another; choose one"
         if not dest or "" in dest.split("."):
             yield f"join maps {source!r} to {dest!r}, which is no path"
@@ -239,17 +237,18 @@ _STEP_CHECKS: tuple[Callable[[Step], Iterator[str]], ...] = (
 )
 
 
-def _unknown_branches(step: Step, branches: set[str]) -> Iterator[str]:
-    for branch in step.join.branches if step.join else ():
-        if branch not in branches and branch != "main":
-            yield branch
-
-
-def _joins_only_itself(workflow: Workflow, step: Step) -> bool:
-    if not step.join or len(step.join.branches) != 1:
-        return False
-    leading = [e for s in workflow.steps for e in s.next if e.step == step.name]
-    return [e.branch for e in leading] == list(step.join.branches)
+def _joined_problems(workflow: Workflow, branches: set[str]) -> Iterator[str]:
+    leading: dict[str, list[str | None]] = defaultdict(list)
+    for step in workflow.steps:
+        for edge in step.next:
+            leading[edge.step].append(edge.branch)
+    for step in workflow.steps:
+        listed = list(step.join.branches) if step.join else []
+        for branch in listed:
+            if branch not in branches and branch != "main":
+                yield f"step {step.name!r} joins {branch!r}, which no edge starts"
+        if len(listed) == 1 and leading[step.name] == listed:
+            yield f"step {step.name!r} joins only the branch that arrives at it"
 
 
 def _unreachable(workflow: Workflow) -> Iterator[str]:

@@ -27,7 +27,7 @@ def bind(workflow: Workflow, activities: Activities) -> None:
     """
     problems = list(_problems(workflow, activities, ""))
     if problems:
-        raise DefinitionError(workflow.name, problems)
+        raise DefinitionError(workflow.name, list(map(workflow.placed, problems)))
 
 
 def _problems(workflow: Workflow, activities: Activities, where: str) -> Iterator[str]:

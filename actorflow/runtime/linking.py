@@ -45,10 +45,10 @@ class _Linker:
             except DefinitionError as error:
                 problems += [f"step {step.name!r}: {p}" for p in error.problems]
         if problems:
-            raise DefinitionError(workflow.name, problems)
+            raise DefinitionError(workflow.name, list(map(workflow.placed, problems)))
         if all(new is old for new, old in zip(steps, workflow.steps, strict=True)):
             return workflow
-        return evolve(workflow, steps=steps)
+        return evolve(workflow, steps=steps).read_from(workflow.placed)
 
     def _step(self, step: Step) -> Step:
         kind = step.kind

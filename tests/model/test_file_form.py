@@ -58,7 +58,7 @@ def test_any_value_in_any_place_is_read_or_a_problem(data: Any) -> None:
 
 
 @given(FILES)
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_schema_and_reader_agree(data: Any) -> None:
     """What the schema allows the reader can read, and nothing else."""
     root, faults = read(json.dumps(data), name="w.json")

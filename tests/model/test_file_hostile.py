@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import actorflow as af
 from actorflow.model.files import load
 from actorflow.model.nodes import MAX_DEPTH, MAX_NODES, MAX_SIZE
+from actorflow.testing import runtime
 from tests.model.filetexts import problems, text
 from tests.model.strategies import TEXTS
 
@@ -59,6 +60,94 @@ def test_hostile_text_is_refused(content: str, expected: str) -> None:
 
     assert expected in found[0]
     assert max(map(len, found)) < 400
+
+
+def many(count: int, step: str, **more: str) -> str:
+    """Return a file of *count* steps like *step*, one leading to the next, as JSON."""
+    steps = [step.replace("@@", str(n + 1)).replace("@", str(n)) for n in range(count)]
+    last = f'{{"name": "s{count}", "decide": true}}'
+    top = "".join(f', "{key}": {value}' for key, value in more.items())
+    return f'{{"name": "w", "steps": [{", ".join([*steps, last])}]{top}}}'
+
+
+PLACES = ", ".join(f'"b.v{n}": "d{n}"' for n in range(20_000))
+LAWFUL = {
+    "a long chain": many(
+        8_000, '{"name": "s@", "decide": true, "next": [{"step": "s@@"}]}'
+    ),
+    "many joins of one branch each": many(
+        2_000,
+        '{"name": "s@", "decide": true, "next": [{"step": "t@", "branch": "b@"}, '
+        '{"step": "j@", "branch": "c@"}]}, {"name": "t@", "sleep": 1}, '
+        '{"name": "j@", "join": {"branches": ["b@"]}, "next": [{"step": "s@@"}]}',
+    ),
+    "circles in circles": many(
+        4_000,
+        '{"name": "s@", "decide": true, "next": [{"step": "s@@", "branch": "b@"}, '
+        '{"step": "s0"}]}',
+    ),
+    "a join with many mappings": (
+        '{"name": "w", "steps": [{"name": "s", "decide": true, "next": '
+        '[{"step": "t", "branch": "b"}, {"step": "j", "branch": "c"}]}, '
+        '{"name": "t", "sleep": 1}, {"name": "j", "join": {"branches": ["b"], '
+        f'"mappings": {{{PLACES}}}}}}}]}}'
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LAWFUL)
+@pytest.mark.timeout(20)
+def test_large_graph_is_read(case: str) -> None:
+    """What is large and lawful costs what it holds, not the square of it."""
+    workflow = af.Workflow.loads(LAWFUL[case])
+
+    assert not workflow.may_start(workflow.steps[-1].name, "b0")
+
+
+def outcome(workflow: af.Workflow) -> str:
+    """Return how a run has ended, or that it was refused with few words."""
+    try:
+        with runtime(workflow) as rt:
+            return rt.start(workflow).wait().status
+    except af.DefinitionError as error:
+        told = str(error)
+    in_place = "step 'a': next[0].when: " in told and len(told) < 1_000
+    return "refused in its place" if in_place else told
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "().__class__.__bases__[0].__subclasses__()",
+        "state.x.__init__.__globals__",
+        "__import__('os').system('true')",
+        "open('/etc/passwd').read()",
+        "[c for c in ().__class__.__mro__]",
+        "lambda: 1",
+        "'{0.__class__}'.format(state)",
+        "f'{state.__class__}'",
+        "9 ** 9 ** 9 ** 9",
+        "'a' * 10 ** 12",
+        "(" * 3_000 + "1" + ")" * 3_000,
+        "1" + " + 1" * 4_000,
+        "not " * 2_000 + "1",
+        "x" * 20_000,
+    ],
+)
+@pytest.mark.timeout(20)
+def test_hostile_expression_does_no_harm(expression: str) -> None:
+    """It is refused with its place, or fails its step; neither takes long."""
+    workflow = af.Workflow(
+        "w",
+        state={"x": 1},
+        steps=[
+            af.Step("a", decide=True, next=[af.Edge("b", when=expression)]),
+            af.Step("b", sleep=1),
+        ],
+    )
+    file = workflow.to_yaml()
+
+    assert outcome(af.Workflow.loads(file)) in ("refused in its place", "failed")
 
 
 @pytest.mark.parametrize(

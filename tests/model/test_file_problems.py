@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+import actorflow as af
+from actorflow.model.files import loads
 from tests.model.filetexts import problems, text
 
 
@@ -222,3 +224,41 @@ def test_unknown_key_unlike_any_other() -> None:
     (problem,) = problems(in_step("catch: {qqq: 1, goto: a}"))
 
     assert problem.endswith("unknown key 'qqq'; known: on, goto, store")
+
+
+# --- what is found when the nodes are known ------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (text(step="activity: ghost"), "w.yaml:4:13: step 'a': activity 'ghost'"),
+        (
+            text(step="activity: work\n  parameters:\n    x: ${state.y}"),
+            "w.yaml:6:8: step 'a': parameters.x: 'state.y'",
+        ),
+        (
+            text(step="activity: work\n  next:\n  - {step: a, when: 1 +}"),
+            "w.yaml:6:21: step 'a': next[0].when: '1 +'",
+        ),
+        (text(step="dynamic: ghost"), "w.yaml:4:12: step 'a': dynamic node"),
+    ],
+)
+def test_problem_of_a_node_has_its_place(content: str, place: str) -> None:
+    """What only the runtime can know is told with the line in the file, too."""
+
+    def work(x: int = 1) -> int:
+        return x
+
+    with pytest.raises(af.DefinitionError) as caught:
+        af.Runtime(":memory:", [loads(content, name="w.yaml")], activities=[work])
+
+    assert place in str(caught.value)
+
+
+def test_error_shows_the_first_of_many_problems() -> None:
+    """All of them can be had; what is printed can be read."""
+    error = af.DefinitionError("w", [f"problem {n}" for n in range(1_000)])
+
+    assert len(error.problems) == 1_000
+    assert str(error).endswith("problem 49\n  - and 950 more")
