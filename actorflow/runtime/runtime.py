@@ -419,7 +419,10 @@ class Runtime:
         )
         queued = ev.ExecutionQueued(
             name,
-            self.codec.to_data(dict(inputs), path="inputs"),
+            {
+                input_: self.codec.to_record(value, path=f"inputs.{input_}")
+                for input_, value in inputs.items()
+            },
             self.codec.to_data(dict(attributes or {}), path="attributes"),
             priority,
             sorted(tag_set(tags)),
@@ -518,6 +521,34 @@ class Runtime:
         """
         data = self.codec.to_record(payload, path="payload")
         self._command(execution_id, "signal", topic=topic, payload=data, key=key)
+
+    def signal_with_start(
+        self,
+        definition: Any,
+        topic: str,
+        payload: Any = None,
+        /,
+        *,
+        execution_id: str,
+        key: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        **inputs: Any,
+    ) -> ExecutionHandle:
+        """Send a signal to an execution, which is started if it is not there.
+
+        Returns when neither can be lost any more. With a *key*, all of it may be done
+        again: there is one execution, and the signal comes once.
+
+        Raises:
+            ExecutionEndedError: it was there, and has ended.
+            InputError: the inputs do not fit.
+            DefinitionMismatch: the id belongs to another definition.
+        """
+        run = self.start(
+            definition, execution_id=execution_id, attributes=attributes, **inputs
+        )
+        self.signal(execution_id, topic, payload, key=key)
+        return run
 
     def ask(
         self,
