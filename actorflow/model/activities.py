@@ -36,6 +36,8 @@ class Activity(Generic[P, R]):
         name: under which graphs and the log know it.
         retry: policies, tried in order; the first that covers a failure decides.
         timeout: seconds for one attempt, the first included.
+        heartbeat_timeout: seconds after which an attempt that has told nothing (see
+            `ActivityContext.heartbeat`) is given up.
         rate_limit: how often attempts may begin.
         concurrency_limit: how many attempts may run at the same time.
         executor: where it runs; an ``async def`` always runs on ``async``.
@@ -50,6 +52,7 @@ class Activity(Generic[P, R]):
     name: str
     retry: tuple[Retry, ...] = field(default=(), converter=retries)
     timeout: float | None = field(default=None, converter=optional_seconds)
+    heartbeat_timeout: float | None = field(default=None, converter=optional_seconds)
     rate_limit: RateLimit | None = None
     concurrency_limit: ConcurrencyLimit | None = None
     executor: ExecutorName = "thread"
@@ -124,6 +127,11 @@ def activity_problems(activity: Activity[..., Any]) -> Iterable[str]:
         yield "executor 'async' needs an `async def`"
     if activity.timeout is not None and activity.timeout <= 0:
         yield f"timeout must be positive, not {activity.timeout:g} s"
+    beat = activity.heartbeat_timeout
+    if beat is not None and beat <= 0:
+        yield f"heartbeat_timeout must be positive, not {beat:g} s"
+    if beat is not None and activity.executor == "process":
+        yield "heartbeat_timeout is not for executor 'process', which cannot tell"
     for number, retry in enumerate(activity.retry):
         yield from retry_problems(retry, f"retry[{number}]")
     limit = activity.rate_limit
@@ -163,6 +171,7 @@ def activity(
     name: str | None = None,
     retry: Retry | Sequence[Retry] | None = None,
     timeout: float | None = None,
+    heartbeat_timeout: float | None = None,
     rate_limit: RateLimit | None = None,
     concurrency_limit: ConcurrencyLimit | None = None,
     executor: ExecutorName = "thread",

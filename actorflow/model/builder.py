@@ -66,6 +66,7 @@ class Flow:
         state: variables to begin with.
         version: a label of your own; part of the fingerprint.
         compatible_with: fingerprints of older versions this one may carry on.
+        timeout: until an execution has to have ended, pauses not counted.
     """
 
     def __init__(
@@ -76,9 +77,11 @@ class Flow:
         state: Mapping[str, Any] | None = None,
         version: str = "",
         compatible_with: Iterable[str] = (),
+        timeout: Duration | None = None,
     ) -> None:
         self.name = name
         self._problems: list[str] = []
+        self._timeout = self._seconds(timeout, name)
         if isinstance(inputs, str):
             self._problems.append(f"inputs are a list of names: [{inputs!r}]")
             inputs = [inputs]
@@ -396,6 +399,7 @@ class Flow:
                 result=None if several else (*self._outputs, "*")[0],
                 version=self._version,
                 compatible_with=self._compatible_with,
+                timeout=self._timeout,
             )
         except DefinitionError as error:
             raise DefinitionError(self.name, [*problems, *error.problems]) from None

@@ -14,6 +14,7 @@ from actorflow.errors import DefinitionError
 from actorflow.model.activities import Dynamic, node_name
 from actorflow.model.children import Child
 from actorflow.model.ordering import circles
+from actorflow.model.policy import optional_seconds
 from actorflow.model.steps import BY_NAME, Input, Output, Step, mapping, names
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Workflow:
         inputs: what a caller gives.
         state: the variables the first branch begins with.
         outputs: what an execution returns, taken from its branches' variables.
+        timeout: seconds until an execution has to have ended, pauses not counted; it
+            fails then with a ``timeout``.
         result: instead of *outputs*: the one variable of the first branch that an
             execution returns; ``"*"`` is all of them.
         version: a label of your own; part of the fingerprint.
@@ -62,6 +65,9 @@ class Workflow:
     compatible_with: tuple[str, ...] = field(default=(), converter=names, kw_only=True)
     description: str = field(default="", kw_only=True)
     result: str | None = field(default=None, kw_only=True)
+    timeout: float | None = field(
+        default=None, kw_only=True, converter=optional_seconds
+    )
 
     def __attrs_post_init__(self) -> None:
         # Imported late: validation reads definitions, definitions only call it.

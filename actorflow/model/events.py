@@ -141,6 +141,7 @@ class ExecutionStarted:
         parent: of a child: its parent's ``execution``, the ``address`` and ``visit``
             of the activation it is run for, how ``deep`` it lies, and whether it is to
             go on ``on_parent_close``.
+        timeout: seconds until it has to have ended, pauses not counted.
     """
 
     workflow: str
@@ -149,6 +150,14 @@ class ExecutionStarted:
     variables: dict[str, Data] = field(factory=dict)
     attributes: dict[str, Data] = field(factory=dict)
     parent: dict[str, Data] | None = None
+    timeout: float | None = None
+
+
+@frozen
+class DeadlineSet:
+    """The execution has to have ended by then, in seconds since the epoch."""
+
+    deadline: float
 
 
 @frozen
@@ -492,6 +501,13 @@ class UpdateRejected:
 
 
 @frozen
+class HeartbeatReceived:
+    """The activity told that it is alive, and something new; the next try may ask."""
+
+    detail: Data = None
+
+
+@frozen
 class ProgressReported:
     """The activity told how far it is."""
 
@@ -510,6 +526,7 @@ class ValueEmitted:
 Event = (
     ExecutionQueued
     | ExecutionStarted
+    | DeadlineSet
     | ExecutionCompleted
     | ExecutionFailed
     | ExecutionCancelled
@@ -542,6 +559,7 @@ Event = (
     | NodeContinued
     | UpdateAnswered
     | UpdateRejected
+    | HeartbeatReceived
     | ProgressReported
     | ValueEmitted
 )
@@ -550,6 +568,7 @@ Event = (
 TAGS: dict[str, type] = {
     "execution.queued": ExecutionQueued,
     "execution.started": ExecutionStarted,
+    "deadline.set": DeadlineSet,
     "execution.completed": ExecutionCompleted,
     "execution.failed": ExecutionFailed,
     "execution.cancelled": ExecutionCancelled,
@@ -582,6 +601,7 @@ TAGS: dict[str, type] = {
     "node.continued": NodeContinued,
     "update.answered": UpdateAnswered,
     "update.rejected": UpdateRejected,
+    "heartbeat.received": HeartbeatReceived,
     "progress.reported": ProgressReported,
     "value.emitted": ValueEmitted,
     "schedule.set": ScheduleSet,

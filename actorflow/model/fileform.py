@@ -264,6 +264,7 @@ WORKFLOW = Record(
         "steps": (Several(STEP, strict=True), "The graph."),
         "outputs": (Several(OUTPUT, strict=True), "What an execution returns."),
         "result": (NAME, "Instead of outputs: one variable, or `*` for all."),
+        "timeout": (Maybe(Duration()), "How long an execution may take, unpaused."),
     },
 )
 

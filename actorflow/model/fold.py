@@ -44,6 +44,19 @@ def apply(state: ExecutionState, recorded: Recorded) -> None:
     """Take in one event."""
     state.version = recorded.seq
     _APPLY[type(recorded.event)](state, recorded)
+    if state.until is not None:
+        _mind_pauses(state, recorded.time)
+
+
+def _mind_pauses(state: ExecutionState, now: float) -> None:
+    """Let the clock of the whole execution stand still while it is paused."""
+    assert state.until is not None
+    paused = state.paused is not None or state.pauses > 0
+    if paused and state.frozen is None:
+        state.frozen = now
+    elif not paused and state.frozen is not None:
+        state.until = round(state.until + now - state.frozen, 6)
+        state.frozen = None
 
 
 # -- the execution ---------------------------------------------------------------------
@@ -76,9 +89,19 @@ def _execution_started(state: ExecutionState, recorded: Recorded) -> None:
         started_at=recorded.time,
         scope=Scope(event.inputs, event.variables),
         origin=event.parent,
+        timeout=event.timeout,
+        until=_after(recorded.time, event.timeout),
     )
     for attribute in fields(ExecutionState):
         setattr(state, attribute.name, getattr(fresh, attribute.name))
+
+
+def _after(now: float, seconds: float | None) -> float | None:
+    return None if seconds is None else round(now + seconds, 6)
+
+
+def _deadline_set(state: ExecutionState, recorded: Recorded) -> None:
+    state.until, state.frozen = recorded.event.deadline, None
 
 
 def _execution_completed(state: ExecutionState, recorded: Recorded) -> None:
@@ -141,8 +164,9 @@ def _thaw(state: ExecutionState, activation: Activation, now: float) -> None:
         state.set_clock(activation, until, now)
 
 
-def _execution_retried(state: ExecutionState, _: Recorded) -> None:
+def _execution_retried(state: ExecutionState, recorded: Recorded) -> None:
     state.outcome = state.finished_at = state.error = state.reason = None
+    state.until, state.frozen = _after(recorded.time, state.timeout), None
     _rearm_scope(state, state.scope)
     for activation in state.children.values():
         if activation.phase == "waiting":  # it may have been cancelled meanwhile
@@ -831,6 +855,12 @@ def _update_rejected(_: ExecutionState, __: Recorded) -> None:
     """Change nothing: it is there to be read."""
 
 
+def _heartbeat_received(state: ExecutionState, recorded: Recorded) -> None:
+    activation = state.activations.get(recorded.address)
+    if activation is not None:
+        activation.heartbeat = recorded.event.detail
+
+
 def _progress_reported(state: ExecutionState, recorded: Recorded) -> None:
     activation = state.find(recorded.address)
     if activation is not None:
@@ -862,6 +892,7 @@ def _node_settled(state: ExecutionState, recorded: Recorded) -> None:
 _APPLY: dict[type, Callable[[ExecutionState, Recorded], None]] = {
     ev.ExecutionQueued: _execution_queued,
     ev.ExecutionStarted: _execution_started,
+    ev.DeadlineSet: _deadline_set,
     ev.ExecutionCompleted: _execution_completed,
     ev.ExecutionFailed: _execution_failed,
     ev.ExecutionCancelled: _execution_cancelled,
@@ -894,6 +925,7 @@ _APPLY: dict[type, Callable[[ExecutionState, Recorded], None]] = {
     ev.NodeContinued: _node_continued,
     ev.UpdateAnswered: _update_answered,
     ev.UpdateRejected: _update_rejected,
+    ev.HeartbeatReceived: _heartbeat_received,
     ev.ProgressReported: _progress_reported,
     ev.ValueEmitted: _value_emitted,
 }

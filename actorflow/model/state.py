@@ -324,6 +324,7 @@ class Activation(Part):
         generation: how often a dynamic node has begun anew, counted from 1.
         records: activity history.
         answers: ended waits, by ordinal.
+        heartbeat: what its latest heartbeat told.
         emitted: how many values it has yielded upward.
         interruptions: how often a process died while it ran.
         link: of a child: what it knows of the execution it stands for.
@@ -361,6 +362,7 @@ class Activation(Part):
     answers: dict[int, Answer] | None = None
     link: ChildLink | None = None
     progress: ev.ProgressReported | None = None
+    heartbeat: Data = None
 
     @property
     def in_flight(self) -> bool:
@@ -448,6 +450,9 @@ class ExecutionState(Part):
         pauses: how many steps wait for somebody to unpause.
         part_failed: whether a part that has parts ever failed; if not, none is asked.
         origin: of a child: its parent, as `ExecutionStarted` says.
+        timeout: seconds until it has to have ended.
+        until: when that is over.
+        frozen: since when a pause has stopped that clock.
         children: activations that run an execution of their own, by address.
         orphans: those of them that are not wanted any more; they are to be told.
         calm: maps with items that only wait, and dynamic nodes in which nothing is
@@ -486,6 +491,9 @@ class ExecutionState(Part):
     part_failed: bool = False
     pauses: int = 0
     origin: dict[str, Data] | None = None
+    timeout: float | None = None
+    until: float | None = None
+    frozen: float | None = None
     children: dict[str, Activation] = field(factory=dict)
     orphans: list[Activation] = field(factory=list, eq=False, repr=False)
     calm: set[str] = field(factory=set, eq=False, repr=False)
@@ -526,13 +534,14 @@ class ExecutionState(Part):
     def wake_at(self) -> float | None:
         """When the earliest clock that runs will ring."""
         heap = self._deadlines
+        end = self.until if self.frozen is None else None
         while heap:
             until, address = heap[0]
             activation = self.activations.get(address)
             if activation and activation.until == until and activation.frozen is None:
-                return until
+                return until if end is None else min(until, end)
             heapq.heappop(heap)
-        return None
+        return end
 
     def part(self, address: str) -> Branch | Activation | ExecutionState:
         """Return what lives at *address*.

@@ -265,6 +265,8 @@ def _unreachable(workflow: Workflow) -> Iterator[str]:
 
 
 def _interface_problems(workflow: Workflow, branches: set[str]) -> Iterator[str]:
+    if workflow.timeout is not None and workflow.timeout <= 0:
+        yield f"timeout must be positive, not {workflow.timeout:g} s"
     for kind, names in (
         ("input", [item.name for item in workflow.inputs]),
         ("output", [item.name for item in workflow.outputs]),

@@ -18,8 +18,9 @@ from actorflow.runtime.context import ActivityContext, AskSignal, Flush, RecordV
 from actorflow.runtime.emitter import Yielded, emitter_of
 from actorflow.runtime.jobs import Began, Job, Left, Raised, Returned
 from actorflow.runtime.limits import Permit
-from actorflow.runtime.messages import Rang, Reported, Requested, TimedOut
+from actorflow.runtime.messages import Listen, Rang, Reported, Requested, TimedOut
 from actorflow.runtime.nodefailure import recordable
+from actorflow.runtime.pulse import Pulse
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work
 
@@ -44,6 +45,7 @@ class ActivityActor(RunActor):
         self._job: Job | None = work.job
         self._timer: Any = None
         self._deadline: Any = None
+        self._pulse = Pulse(self, self._bound.activity.heartbeat_timeout)
         self._rings = 0
         self._watched: float | None = None
         self._permit: Permit | None = None
@@ -73,10 +75,10 @@ class ActivityActor(RunActor):
         elif isinstance(message, Requested):
             self._requested(message)
         elif isinstance(message, Reported):
-            self._report(message.event)
+            self._report(message)
         elif isinstance(message, Began):
             self._began(message)
-        elif isinstance(message, TimedOut):
+        elif isinstance(message, TimedOut | Listen):
             self._timed_out(message)
         elif isinstance(message, Rang):
             self._rang(message)
@@ -128,7 +130,7 @@ class ActivityActor(RunActor):
             self._call,
             self._actor_ref.put,
             attempt=activation.attempt,
-            wants_began=self._timeout is not None,
+            wants_began=self._timeout is not None or self._pulse.seconds is not None,
             wanted=self.run.wants,
         )
         if self._bound.signature.context is not None:
@@ -176,6 +178,7 @@ class ActivityActor(RunActor):
             visit=activation.visit,
             history=dict(activation.records or {}),
             answers=dict(activation.answers or {}),
+            heartbeat=activation.heartbeat,
             bridge=ActorBridge(self._actor_ref, job),
             values=self.run.services.codec,
             is_async=self._bound.is_async,
@@ -224,12 +227,16 @@ class ActivityActor(RunActor):
     def _over(self) -> None:
         self._job = None
         self._give_back()
+        self._pulse.stop()
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
     def _began(self, message: Began) -> None:
-        if self._is_current(message.job) and self._timeout is not None:
+        if not self._is_current(message.job):
+            return
+        self._pulse.begin(message.job)
+        if self._timeout is not None:
             after = self.run.services.timers.after
             tell = self.actor_ref.put
             self._deadline = after(self._timeout, tell, TimedOut(message.job))
@@ -248,12 +255,18 @@ class ActivityActor(RunActor):
         self._over()
         self._attempt_failed(message.error)
 
-    def _timed_out(self, message: TimedOut) -> None:
-        if self._job is None or not self._is_current(message.job):
+    def _timed_out(self, message: TimedOut | Listen) -> None:
+        job = self._job
+        if job is None or not self._is_current(message.job):
             return
-        self.run.services.executors.abandon(self._job)
+        why = f"no result within {self._timeout:g} s" if self._timeout else ""
+        if isinstance(message, Listen):
+            if not self._pulse.has_stopped(job):
+                return
+            why = f"no heartbeat within {self._pulse.seconds:g} s"
+        self.run.services.executors.abandon(job)
         self._over()
-        self._attempt_failed(TimeoutError(f"no result within {self._timeout:g} s"))
+        self._attempt_failed(TimeoutError(why))
 
     def _attempt_failed(self, error: BaseException) -> None:
         activation = self._activation
@@ -301,6 +314,7 @@ class ActivityActor(RunActor):
         if not self._is_current(message.job):
             message.reply(None, StaleAttemptError())
             return
+        self._pulse.beat()
         request = message.request
         if isinstance(request, RecordValue):
             self._record_value(request, message.reply)
@@ -347,9 +361,18 @@ class ActivityActor(RunActor):
             if self._activation is not None:
                 self._wait(self._asked)
 
-    def _report(self, event: Any) -> None:
-        if self._activation is None:
+    def _report(self, message: Reported) -> None:
+        activation, event = self._activation, message.event
+        if activation is None:
             return
+        is_current = message.job is not None and self._is_current(message.job)
+        if is_current:
+            self._pulse.beat()
+        if isinstance(event, ev.HeartbeatReceived):
+            # A log of every beat would outgrow what it tells.
+            new = event.detail is not None and event.detail != activation.heartbeat
+            if not (new and is_current):
+                return
         emitter = None
         if isinstance(event, ev.ValueEmitted):
             emitter = emitter_of(self.run, self.address)

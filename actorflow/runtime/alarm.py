@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
-from actorflow.model.state import Activation
 from actorflow.runtime.messages import Rang
 from actorflow.runtime.run import RunActor
+
+
+class Timed(Protocol):
+    """An activation, or an execution: what has a clock that pauses stop."""
+
+    address: str
+    until: float | None
+    frozen: float | None
 
 
 class Alarm:
@@ -20,7 +27,7 @@ class Alarm:
         self._timer: Any = None
         self._until: float | None = None
 
-    def watch(self, activation: Activation) -> None:
+    def watch(self, activation: Timed) -> None:
         """Let the actor be sent `Rang` when the activation's time is over."""
         run, until = self._actor.run, activation.until
         stands_still = activation.frozen is not None or run.state.is_halted(

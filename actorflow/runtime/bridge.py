@@ -11,10 +11,15 @@ from pykka._envelope import Envelope
 from actorflow.actors.future import PooledFuture, current
 from actorflow.actors.ref import PooledRef
 from actorflow.errors import StaleAttemptError
-from actorflow.model.events import ProgressReported, ValueEmitted
+from actorflow.model.events import HeartbeatReceived, ProgressReported, ValueEmitted
 from actorflow.runtime.jobs import Job
 from actorflow.runtime.messages import Reported, Requested
 
+_EVENTS: dict[str, Callable[..., Any]] = {
+    "progress": ProgressReported,
+    "heartbeat": HeartbeatReceived,
+    "emit": ValueEmitted,
+}
 Reply = Callable[[Any, BaseException | None], None]
 
 
@@ -50,10 +55,7 @@ class ActorBridge:
 
     def report(self, what: str, *details: Any) -> None:
         """Tell something nobody waits for."""
-        event = (
-            ProgressReported(*details) if what == "progress" else ValueEmitted(*details)
-        )
-        self._ref.put(Reported(event))
+        self._ref.put(Reported(_EVENTS[what](*details), self._job))
 
 
 class _LastWord(PooledFuture[Any]):

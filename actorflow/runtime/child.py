@@ -119,6 +119,7 @@ class ChildExecutionActor(WaitActor):
                 "on_parent_close": self._child.on_parent_close,
             },
             wanted=lambda: self._is_wanted(activation),
+            timeout=self._work.timeout or self._child.timeout,
         )
 
     def _is_wanted(self, activation: Activation) -> bool:

@@ -116,6 +116,7 @@ class ActivityContext:
         visit: int = 1,
         history: dict[str, Any] | None = None,
         answers: dict[int, Any] | None = None,
+        heartbeat: Any = None,
         bridge: Bridge | None = None,
         values: Any = None,
         is_async: bool = False,
@@ -129,6 +130,7 @@ class ActivityContext:
         self.attempt = attempt
         self.visit = visit
         self.idempotency_key = f"{execution_id}:{address}:{visit}"
+        self._heartbeat = heartbeat
         self._history = history or {}
         self._answers = answers or {}
         self._bridge = bridge
@@ -239,9 +241,20 @@ class ActivityContext:
         self._report("progress", *_plain_progress(done, total, message))
 
     def heartbeat(self, detail: Any = None) -> None:
-        """Tell that the activity is alive."""
-        message = None if detail is None else str(detail)
-        self._report("progress", *_plain_progress(None, None, message))
+        """Tell that the activity is alive; anything else it tells does so as well.
+
+        A *detail* is recorded, if it is another than before: should this attempt fail,
+        or its process die, the next finds it in `last_heartbeat`.
+        """
+        data = None
+        if detail is not None:
+            data = self._values.to_record(detail, path="heartbeat")
+        self._report("heartbeat", data)
+
+    @property
+    def last_heartbeat(self) -> Any:
+        """The last detail that an earlier attempt of this activation told, or None."""
+        return self._values.from_data(self._heartbeat, path="heartbeat")
 
     def emit(self, value: Any) -> Given:
         """Yield *value* upward, to whoever reads `emitted()`.

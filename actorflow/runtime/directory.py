@@ -78,6 +78,7 @@ class Start:
     reply: Any
     parent: Mapping[str, Data] | None = None
     wanted: Callable[[], bool] | None = None
+    timeout: float | None = None
 
 
 @define(eq=False)
@@ -363,6 +364,9 @@ class Directory(Children, PooledActor):
         run = Run(self._services, Stream(KIND, fork.id, row.type), workflow, state)
         self._starting[run.stream] = [fork]
         run.adopt(past)
+        if state.timeout is not None and state.outcome is None:
+            until = round(self._services.clock.time() + state.timeout, 6)
+            run.record(("", ev.DeadlineSet(until)))
         run.after_durable(self._created, fork)
         run.commit()
         self._enter(run)
@@ -788,5 +792,10 @@ def _stream_of(row: StreamRow) -> Stream:
 
 def _start_facts(start: Start) -> list[Fact]:
     return start_facts(
-        start.workflow, start.inputs, start.variables, start.attributes, start.parent
+        start.workflow,
+        start.inputs,
+        start.variables,
+        start.attributes,
+        parent=start.parent,
+        timeout=start.timeout,
     )

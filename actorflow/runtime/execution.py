@@ -25,9 +25,10 @@ from actorflow.model.events import Failure
 from actorflow.model.rules import Fact, Output, View
 from actorflow.model.state import UNDO, Activation, Compensation
 from actorflow.model.steps import BY_NAME, Step
+from actorflow.runtime.alarm import Alarm
 from actorflow.runtime.binding import NO_CALL, call_of
 from actorflow.runtime.family import Family
-from actorflow.runtime.messages import Answered, Command
+from actorflow.runtime.messages import Answered, Command, Rang
 from actorflow.runtime.run import Run
 from actorflow.runtime.starting import begin_facts
 from actorflow.runtime.work import Work
@@ -37,6 +38,9 @@ logger = logging.getLogger(__name__)
 
 _REPLAY_TIME, _PATIENCE = 0.005, 400
 """How often, and how many times, to look whether a question's node has replayed."""
+
+
+_TIMEOUT = ("builtins:TimeoutError", "builtins:OSError")
 
 
 def _replying(future: Any) -> Callable[[Exception | None], None]:
@@ -60,6 +64,7 @@ class ExecutionActor(Family):
     def __init__(self, run: Run, address: str) -> None:
         super().__init__(run, address, run.workflow)
         self._patience = _PATIENCE
+        self._alarm = Alarm(self)
 
     def on_start(self) -> None:
         """Begin, or go on where the log ends."""
@@ -71,6 +76,8 @@ class ExecutionActor(Family):
 
     def handle(self, message: Any) -> None:
         """Take in what a branch or the outside wants; then see what follows."""
+        if isinstance(message, Rang) and self._alarm.has_rung(message):
+            self._time_is_over()
         if isinstance(message, Command):
             if message.name == "answer":
                 self._answer_question(message)
@@ -88,10 +95,20 @@ class ExecutionActor(Family):
         super().handle(message)
         if self.run.state.compensating is not None:
             self._compensate(self.run.state.compensating)
+        if self.run.state.until is not None:
+            self._alarm.watch(self.run.state)
         self.run.serving.settle()
 
+    def _time_is_over(self) -> None:
+        """Fail: the whole execution has taken too long."""
+        state = self.run.state
+        if state.outcome is None and state.compensating is None:
+            within = f"not ended within {state.timeout:g} s"
+            self.ended(Failure("timeout", within, _TIMEOUT, node=state.workflow))
+
     def on_stop(self) -> None:
-        """Leave nobody waiting."""
+        """Leave nobody waiting, and no timer behind."""
+        self._alarm.stop()
         self.run.serving.give_up()
 
     def too_late(self, message: Any) -> None:
@@ -195,18 +212,10 @@ class ExecutionActor(Family):
                 logger.exception("%r to %s failed", command.name, self.run.id)
             else:
                 logger.warning("%r to %s: %s", command.name, self.run.id, error)
-            self._leave_if_ended()
             return
         if command.reply is not None:
             refuse = command.reply.set_exception
             self.run.after_durable(command.reply.set, None, otherwise=refuse)
-        self._leave_if_ended()
-
-    def _leave_if_ended(self) -> None:
-        """Leave memory again if nothing but this command had brought it here."""
-        outcome = self.run.state.outcome
-        if outcome is not None:
-            self.run.after_durable(self.run.services.changed, self.run, outcome)
 
     def _must_be_open(self) -> None:
         outcome = self.run.state.outcome

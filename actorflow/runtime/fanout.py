@@ -191,6 +191,7 @@ class FanActor(RunActor):
         bound = self.run.services.bound(node)
         timeout = self._step.timeout or bound.activity.timeout
         asks = bound.signature.context is not None or bound.activity.is_limited
+        asks = asks or bound.activity.heartbeat_timeout is not None
         return None if asks or timeout is not None else bound
 
     def _carry(self, fan: Fan, index: int, address: str) -> None:

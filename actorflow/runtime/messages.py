@@ -58,6 +58,14 @@ class Reported:
     """A running activity tells something nobody decides upon."""
 
     event: Any
+    job: Any = None
+
+
+@define(eq=False)
+class Listen:
+    """See whether a job has told anything lately."""
+
+    job: Any
 
 
 @define(eq=False)

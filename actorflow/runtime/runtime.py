@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from queue import SimpleQueue
 from random import Random
@@ -40,6 +41,7 @@ from actorflow.model import events as ev
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure, Outcome, Recorded
 from actorflow.model.journal import Journal, Occurrence
+from actorflow.model.policy import optional_seconds
 from actorflow.model.state import ENDED, ExecutionState
 from actorflow.model.timeline import Timeline
 from actorflow.runtime import asked, registry
@@ -316,6 +318,7 @@ class Runtime:
         execution_id: str | None = None,
         on_conflict: OnConflict = "use_existing",
         attributes: Mapping[str, Any] | None = None,
+        timeout: float | str | timedelta | None = None,
         **inputs: Any,
     ) -> ExecutionHandle:
         """Start an execution; return when it is durable.
@@ -331,6 +334,9 @@ class Runtime:
             on_conflict: if the id is taken: ``use_existing``, ``fail``, or ``restart``
                 (what runs under the id is ended, and it begins anew).
             attributes: searched by `list`.
+            timeout: until it has to have ended, pauses not counted; else it fails with
+                a ``timeout``. By default the definition's. (An input of that name is
+                given by position.)
             inputs: inputs by name.
 
         Raises:
@@ -339,7 +345,9 @@ class Runtime:
             ExecutionExistsError: the id is taken, and *on_conflict* is ``fail``.
         """
         choice = (on_conflict, on_conflict in _ON_CONFLICT, " or ".join(_ON_CONFLICT))
-        _check_settings({"on_conflict": choice})
+        within = optional_seconds(timeout)
+        positive = (timeout, within is None or within > 0, "positive")
+        _check_settings({"on_conflict": choice, "timeout": positive})
         workflow = self._workflow(definition)
         variables = self.codec.to_data(dict(workflow.state), path="state")
         data = registry.input_data(workflow, args, inputs, self.codec)
@@ -347,7 +355,14 @@ class Runtime:
         execution_id = execution_id or self._new_id(workflow.name)
         self._ask(
             lambda reply: Start(
-                workflow, execution_id, data, variables, wanted, on_conflict, reply
+                workflow,
+                execution_id,
+                data,
+                variables,
+                wanted,
+                on_conflict,
+                reply,
+                timeout=within,
             )
         )
         return ExecutionHandle(self, execution_id)

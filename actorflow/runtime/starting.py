@@ -20,7 +20,9 @@ def start_facts(
     inputs: Mapping[str, Data],
     variables: Mapping[str, Data],
     attributes: Mapping[str, Data],
+    *,
     parent: Mapping[str, Data] | None = None,
+    timeout: float | None = None,
 ) -> list[Fact]:
     """Return what has happened when an execution has started."""
     started = ev.ExecutionStarted(
@@ -30,6 +32,7 @@ def start_facts(
         dict(variables),
         dict(attributes),
         None if parent is None else dict(parent),
+        workflow.timeout if timeout is None else timeout,
     )
     return [("", started), ("main", ev.BranchStarted(workflow.start.name))]
 

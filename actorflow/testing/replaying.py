@@ -360,12 +360,11 @@ _ENDS = (ev.ExecutionCompleted, ev.ExecutionFailed, ev.CompensationStarted)
 
 def _is_given_up(event: Any) -> bool:
     """Whether the engine gave the execution up, or a person ended it."""
-    if isinstance(event, ev.CompensationStarted):
-        return event.error is None
     error = getattr(event, "error", None)
     if error is None:
-        return False
-    return error.type == "engine" or NAME in error.exceptions
+        return isinstance(event, ev.CompensationStarted)
+    late = error.type == "timeout" and error.address is None
+    return late or error.type == "engine" or NAME in error.exceptions
 
 
 def _is_out_of_time(recorded: Recorded) -> bool:
