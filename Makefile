@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test coverage lint format bench docs dist clean
+.PHONY: help demo test coverage lint format bench soak docs dist clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -44,6 +44,9 @@ bench: $(VENV)/.ready  ## Measure (ONLY=actors for benchmarks/bench_actors.py al
 	  echo "== $$script"; \
 	  $(BIN)/python "$$script" $(ARGS) || exit 1; \
 	done
+
+soak: $(VENV)/.ready-soak  ## Kill hosts of a mixed load at random, and check every promise (MINUTES=5)
+	@nice $(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),5) --report build/soak $(ARGS)
 
 docs: $(VENV)/.ready-docs  ## Build the documentation into build/docs
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs

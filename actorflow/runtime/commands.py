@@ -16,7 +16,7 @@ from actorflow.log.port import InboxRow
 from actorflow.runtime.execution import ExecutionActor
 from actorflow.runtime.messages import Command
 
-_OURS = frozenset({"wake", "give_up", "restart", "go_on"})
+INTERNAL = frozenset({"begin", "give_up", "go_on", "release", "restart", "wake"})
 """Commands that a runtime gives itself; from outside they are nonsense."""
 
 
@@ -66,7 +66,7 @@ def _commands() -> Mapping[str, Callable[..., Any]]:
     return {
         "answer": _answer,
         "update": _update,
-        **{name: method for name, method in there.items() if name not in _OURS},
+        **{name: method for name, method in there.items() if name not in INTERNAL},
     }
 
 

@@ -38,6 +38,7 @@ from actorflow.model.fold import apply
 from actorflow.model.rules import Fact
 from actorflow.model.state import ENDED, ExecutionState
 from actorflow.runtime.children import Children
+from actorflow.runtime.commands import INTERNAL
 from actorflow.runtime.execution import ExecutionActor
 from actorflow.runtime.inbox import Inbox
 from actorflow.runtime.intake import KIND, Claimed, Intake, Look, Recovered, Wake
@@ -580,7 +581,7 @@ class Directory(Children, PooledActor):
 
     def _could_not(self, execution_id: str, command: Command, error: Exception) -> None:
         """Leave the command to whoever can run the execution, or refuse it."""
-        kept_here = command.name in ("restart", "query", "go_on")
+        kept_here = command.name in {*INTERNAL, "query"}
         elsewhere = isinstance(
             error, OwnedError | UnknownDefinitionError | MissingTagsError
         )

@@ -15,6 +15,9 @@ from actorflow.errors import LogCorruptError, LogDamagedError
 from actorflow.log.memory import MemoryLog
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model.events import Recorded
+from actorflow.runtime.commands import INTERNAL
+from actorflow.runtime.directory import Route
+from actorflow.runtime.messages import Command
 from actorflow.testing import VirtualClock, runtime
 
 
@@ -85,6 +88,8 @@ def test_one_stream_that_ends_elsewhere(path: Path, head: int) -> None:
         ("give_up", {"failure": {}}),
         ("restart", {"started": [["", 5]]}),
         ("wake", {}),
+        ("begin", {}),
+        ("release", {}),
         ("signal", {}),
         ("signal", {"topic": 5}),
         ("signal", {"topic": "go", "colour": "red"}),
@@ -162,3 +167,28 @@ def test_damaged_sleeper_is_left_alone() -> None:
         clock.advance(50)
 
         assert log.reads == 1
+
+
+def test_commands_after_the_end_go_away(path: Path) -> None:
+    """A command that came too late is dropped, once, and does not wait for ever."""
+    with af.Runtime(path, definitions=[flow]) as rt:
+        rt.signal("a", "go")
+        assert rt.get("a").result(timeout=10) == "Hello, a"
+    with SQLiteLog(path) as log:
+        log.post("execution", "a", "pause", {})
+    with af.Runtime(path, definitions=[flow]):
+        pass
+
+    with SQLiteLog(path, read_only=True) as log:
+        assert log.inbox() == []
+
+
+def test_own_commands_stay_at_home(path: Path) -> None:
+    """What a runtime tells itself is not left for others, whoever runs it there."""
+    with SQLiteLog(path) as other, af.Runtime(path, definitions=[flow]) as rt:
+        other.claim("execution", "a")
+        for command in sorted(INTERNAL - {"restart"}):
+            rt._directory.tell(Route("a", Command(command, {})))
+        rt.signal("a", "go")
+
+        assert [row.command for row in other.inbox()] == ["signal"]
