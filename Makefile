@@ -39,11 +39,8 @@ format: $(VENV)/.ready-lint  ## Format the code, and mend what can be mended
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.ready  ## Measure (ONLY=actors for benchmarks/bench_actors.py alone)
-	@for script in benchmarks/bench_$(or $(ONLY),*).py; do \
-	  echo "== $$script"; \
-	  $(BIN)/python "$$script" $(ARGS) || exit 1; \
-	done
+bench: $(VENV)/.ready-bench  ## Measure, peers too (ONLY=actors for bench_actors alone)
+	@$(BIN)/python -m benchmarks $(ONLY) $(ARGS)
 
 soak: $(VENV)/.ready-soak  ## Kill hosts of a mixed load at random, and check every promise (MINUTES=5)
 	@nice $(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),5) --report build/soak $(ARGS)

@@ -1,6 +1,8 @@
 """Runs every benchmark, each in a process of its own.
 
 python -m benchmarks [chain map ...] [--quick] [--json FILE]
+
+With ``--json`` figures are kept, and nothing is printed; see `benchmarks.picture`.
 """
 
 from __future__ import annotations
