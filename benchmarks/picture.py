@@ -24,7 +24,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 PAGE = DOCS / "explanation" / "speed.md"
 PICTURE = DOCS / "images" / "benchmarks"
 PART = re.compile(
-    r"(<!-- begin figures: [^\n]* -->\n).*?(<!-- end figures -->)", re.DOTALL
+    r"(<!-- figures from here[^\n]* -->\n).*?(<!-- figures to here -->)", re.DOTALL
 )
 NAMES = {
     "actorflow": "actorflow",
