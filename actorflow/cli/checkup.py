@@ -11,11 +11,12 @@ from actorflow.cli.opening import KIND
 from actorflow.errors import UnreadableError
 from actorflow.log.batch import micros, seconds
 from actorflow.log.doctor import PARTIAL, RESCUE, Finding
-from actorflow.log.port import StreamRow
+from actorflow.log.port import Snapshot, StreamRow
 from actorflow.log.sqlite import SQLiteLog
+from actorflow.model import snapshots
+from actorflow.model.fold import apply
 from actorflow.model.state import ExecutionState
 from actorflow.runtime.commands import command_of
-from actorflow.runtime.directory import fold
 from actorflow.runtime.run import summary_of
 
 PAGE = 500
@@ -66,8 +67,13 @@ def _executions(log: SQLiteLog) -> Iterator[StreamRow]:
 
 def _replayed(log: SQLiteLog, row: StreamRow) -> Iterator[Finding]:
     """Yield whether the events of an execution lead where its row says they do."""
+    state, stored = ExecutionState(), log.snapshot(row.id)
+    known = stored is not None and stored.format == snapshots.known_format()
     try:
-        state = fold(log, row.id, row.head)
+        for recorded in log.read(row.id, until=row.head):
+            apply(state, recorded)
+            if stored and known and recorded.seq == stored.seq:
+                yield from _restored(log, row, stored, state)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
         problem = f"its events do not replay: {type(error).__name__}: {error}"
         yield Finding("error", problem, row.name, advice=PARTIAL)
@@ -77,6 +83,15 @@ def _replayed(log: SQLiteLog, row: StreamRow) -> Iterator[Finding]:
         if told[what] != by_events:
             problem = f"its row has {what} {told[what]!r}; by its events: {by_events!r}"
             yield Finding("error", problem, row.name, advice=RESCUE)
+
+
+def _restored(
+    log: SQLiteLog, row: StreamRow, stored: Snapshot, state: ExecutionState
+) -> Iterator[Finding]:
+    """Yield whether a snapshot is what the events before it lead to."""
+    if log.codec.dumps(stored.data) != log.codec.dumps(snapshots.dump(state)):
+        problem = "a snapshot is not what the events before it lead to"
+        yield Finding("error", problem, row.name, stored.seq, RESCUE)
 
 
 def _told(row: StreamRow) -> dict[str, Any]:

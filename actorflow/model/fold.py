@@ -3,6 +3,7 @@
 There is one, and it runs when an event has just been recorded and when it is read back
 years later. It needs no definition, reads no clock and refuses nothing. Values are
 shared, never changed in place, so a fork copies references and still isolates.
+Should an event come to mean another state, raise `snapshots.REVISION`.
 """
 
 from __future__ import annotations

@@ -446,6 +446,7 @@ class ExecutionState(Part):
             ask for again.
         compensations: how to undo what has completed, oldest first.
         compensating: that this is being done, and why.
+        stored: seq of the last snapshot of it.
         forks: the counter that names branches.
         pauses: how many steps wait for somebody to unpause.
         part_failed: whether a part that has parts ever failed; if not, none is asked.
@@ -497,6 +498,7 @@ class ExecutionState(Part):
     children: dict[str, Activation] = field(factory=dict)
     orphans: list[Activation] = field(factory=list, eq=False, repr=False)
     calm: set[str] = field(factory=set, eq=False, repr=False)
+    stored: int = field(default=0, eq=False)
     _deadlines: list[tuple[float, str]] = field(factory=list, eq=False, repr=False)
 
     # -- questions ---------------------------------------------------------------------

@@ -32,6 +32,7 @@ from actorflow.errors import (
 )
 from actorflow.log.port import EventLog, Stream, StreamRow, Write
 from actorflow.model import events as ev
+from actorflow.model import snapshots
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Data, Failure, Recorded
 from actorflow.model.fold import apply
@@ -769,9 +770,13 @@ class Directory(Children, PooledActor):
 
 
 def fold(log: EventLog, stream: int, until: int | None = None) -> ExecutionState:
-    """Replay a stream."""
+    """Replay a stream, from its newest snapshot if that is known here."""
+    stored = log.snapshot(stream, until=until)
     state = ExecutionState()
-    for recorded in log.read(stream, until=until):
+    if stored is not None and stored.format == snapshots.known_format():
+        state = snapshots.restore(stored.data)
+        state.stored = stored.seq
+    for recorded in log.read(stream, after=state.version, until=until):
         apply(state, recorded)
     return state
 

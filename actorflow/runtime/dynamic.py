@@ -324,6 +324,7 @@ class DynamicActor(RunActor):
     def _continue(self, data: Data) -> None:
         """Begin anew; nobody above notices."""
         self.run.record_one(self.address, ev.NodeContinued(data))
+        self.run.shortened = True
         self._is_late = False
         self._abandon_attempt()
         self._begin_attempt()

@@ -14,7 +14,8 @@ from actorflow.actors.pooled import PooledActor
 from actorflow.actors.ref import PooledRef
 from actorflow.errors import ActorflowError
 from actorflow.log.codec import Codec
-from actorflow.log.port import Post, Stream, Summary, Write
+from actorflow.log.port import Post, Snapshot, Stream, Summary, Write
+from actorflow.model import snapshots
 from actorflow.model.children import child_id
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Event, Recorded
@@ -42,6 +43,7 @@ class Run:
         inbound: commands sent to the execution that it has not handled yet.
         lost: why it is no longer run here, if so.
         serving: who asks something of its nodes.
+        shortened: much of what it was is forgotten; a snapshot may be worth it.
         away: the code of one of its nodes blocks; all but that node wait.
     """
 
@@ -61,6 +63,7 @@ class Run:
         self.inbound = 0
         self.lost: Exception | None = None
         self.serving = Serving(self)
+        self.shortened = False
         self.away: Away | None = None
         self._time = services.clock.time  # asked for every event
         self._facts: list[Recorded] = []
@@ -216,6 +219,7 @@ class Run:
         write = Write(
             self.stream,
             self._facts,
+            snapshot=self._snapshot() if self.shortened else None,
             summary=self._changed_summary(),
             consumed=self._consumed,
             posts=self._posts,
@@ -226,6 +230,13 @@ class Run:
         self._facts, self._consumed, self._effects = [], [], []
         self._otherwise, self._posts = [], []
         self.services.writer.append(write, *effects, on_lost=lost)
+
+    def _snapshot(self) -> Snapshot | None:
+        self.shortened = False
+        if not snapshots.is_worth_it(self.state):
+            return None
+        seq = self.state.stored = self.state.version
+        return Snapshot(seq, snapshots.known_format(), snapshots.dump(self.state))
 
     def _announcements(self, write: Write) -> Iterator[tuple[Any, ...]]:
         """Yield what is to happen when *write* is durable: those who wait are told."""

@@ -123,8 +123,8 @@ def check_same(live: ExecutionState, replayed: ExecutionState) -> None:
         )
 
 
-_UNSEEN = ("parent", "calm", "orphans", "_deadlines")
-"""What points upward, or is used up by actors."""
+_UNSEEN = ("parent", "calm", "orphans", "stored", "_deadlines")
+"""What points upward, is used up by actors, or is not the events' doing."""
 
 _Difference = tuple[str, Any, Any]
 

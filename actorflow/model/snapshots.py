@@ -1,0 +1,238 @@
+"""Stored checkpoints: a state as a JSON tree, and back.
+
+They save time and are never the truth: a reader that does not know the format folds the
+events instead. A state is a web of objects that point at each other, so each is written
+once, in a table, and is its place there everywhere else. What is written of a field is
+what its annotation says; values of users (`Data`) go through as they are.
+"""
+
+from __future__ import annotations
+
+import types
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import cache
+from hashlib import sha256
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import attrs
+
+from actorflow.model import state as states
+from actorflow.model.events import Data
+from actorflow.model.state import ExecutionState
+
+LEAST = 100
+"""Events that a snapshot has to save reading."""
+REVISION = 1
+"""To be raised when the same events lead to another state than before."""
+
+_CLASSES: dict[str, type] = {
+    name: cls
+    for name, cls in vars(states).items()
+    if attrs.has(cls) and cls.__module__ == states.__name__
+}
+_FLEETING = ("calm", "orphans", "stored", "_deadlines")
+"""Fields that actors use up, or that follow from others."""
+_SEQUENCES: tuple[Any, ...] = (list, set, frozenset, deque, tuple)
+
+Convert = Callable[[Any, Any], Any]
+"""Turns a value into what stands for it, or back; the table is the second argument."""
+
+
+def dump(state: ExecutionState) -> Data:
+    """Return *state* as a JSON tree."""
+    table = _Writing()
+    table.place(state)
+    rows = []
+    for one in table:
+        converters = _fields(type(one))
+        values = [write(getattr(one, name), table) for name, write, _ in converters]
+        rows.append([type(one).__name__, *values])
+    return rows
+
+
+def restore(data: Data) -> ExecutionState:
+    """Return the state that `dump` was given."""
+    table: list[Any] = [object.__new__(_CLASSES[row[0]]) for row in data]
+    for one, row in zip(table, data, strict=True):
+        for (name, _, read), value in zip(_fields(type(one)), row[1:], strict=True):
+            setattr(one, name, read(value, table))
+    state = table[0]
+    assert isinstance(state, ExecutionState)
+    fresh = ExecutionState()
+    for name in _FLEETING:
+        setattr(state, name, getattr(fresh, name))
+    for activation in state.activations.values():
+        if activation.frozen is None:
+            state.set_clock(activation, activation.until, 0.0)
+    return state
+
+
+def is_worth_it(state: ExecutionState) -> bool:
+    """Return whether a snapshot saves reading more events than it has things itself.
+
+    So all snapshots of an execution together cost no more than its events did.
+    """
+    since = state.version - state.stored
+    if since < LEAST or since < len(state.activations):
+        return False
+    return since >= _weight(state)
+
+
+def _weight(state: ExecutionState) -> int:
+    parts = sum(
+        1 + len(part.calls or ()) + (len(part.fan.items) if part.fan else 0)
+        for part in state.activations.values()
+    )
+    kept = len(state.signal_keys) + len(state.updates) + len(state.compensations)
+    waiting = sum(len(queue) for queue in state.signals.values())
+    return parts + len(state.branches) + kept + waiting
+
+
+@cache
+def known_format() -> str:
+    """Return the name of the format: another one when the classes of a state change."""
+    shape = [
+        (name, [(a.name, str(a.type)) for a in attrs.fields(cls)])
+        for name, cls in sorted(_CLASSES.items())
+    ]
+    digest = sha256(repr(shape).encode()).hexdigest()[:12]
+    return f"execution/{REVISION}/{digest}"
+
+
+class _Writing:
+    """The objects found so far, in the order of their places."""
+
+    def __init__(self) -> None:
+        self._places: dict[int, int] = {}
+        self._found: list[Any] = []
+
+    def place(self, one: Any) -> int:
+        """Return the place of an object; it gets the next, if it has none."""
+        place = self._places.setdefault(id(one), len(self._found))
+        if place == len(self._found):
+            self._found.append(one)
+        return place
+
+    def __iter__(self) -> Iterator[Any]:
+        # Grows while it is read: what is written finds others.
+        index = 0
+        while index < len(self._found):
+            yield self._found[index]
+            index += 1
+
+
+_FIELDS: dict[type, list[tuple[str, Convert, Convert]]] = {}
+
+
+def _fields(cls: Any) -> list[tuple[str, Convert, Convert]]:
+    """Return the fields of a class, with what writes and what reads each."""
+    known = _FIELDS.get(cls)
+    if known is None:
+        hints = get_type_hints(cls)
+        known = [
+            (a.name, *_converters(hints[a.name]))
+            for a in attrs.fields(cls)
+            if a.name not in _FLEETING
+        ]
+        _FIELDS[cls] = known
+    return known
+
+
+def _as_it_is(value: Any, _: Any) -> Any:
+    return value
+
+
+_AS_IT_IS: tuple[Convert, Convert] = (_as_it_is, _as_it_is)
+
+
+@cache
+def _converters(hint: Any) -> tuple[Convert, Convert]:
+    """Return what writes, and what reads, values of that annotation."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return _union([each for each in arguments if each is not type(None)])
+    if origin is dict:
+        return _mapping(*arguments)
+    if origin in _SEQUENCES:
+        return _sequence(origin, arguments)
+    if attrs.has(hint):
+        shared = hint.__module__ == states.__name__
+        return _REFERENCE if shared else _inline(hint)
+    return _AS_IT_IS
+
+
+def _union(members: list[Any]) -> tuple[Convert, Convert]:
+    """None, or one thing; several only of what is written alike."""
+    (write, read), *others = {_converters(member) for member in members}
+    assert not others, members
+
+    def write_some(value: Any, table: Any) -> Any:
+        return None if value is None else write(value, table)
+
+    def read_some(value: Any, table: Any) -> Any:
+        return None if value is None else read(value, table)
+
+    return (write, read) if write is _as_it_is else (write_some, read_some)
+
+
+def _mapping(key: Any, value: Any) -> tuple[Convert, Convert]:
+    write_key, read_key = _converters(key)
+    write, read = _converters(value)
+    if key is str and write is _as_it_is:
+        return (lambda given, _: dict(given)), (lambda given, _: dict(given))
+
+    def write_all(given: Any, table: Any) -> Any:
+        return [[write_key(k, table), write(v, table)] for k, v in given.items()]
+
+    def read_all(given: Any, table: Any) -> Any:
+        return {read_key(k, table): read(v, table) for k, v in given}
+
+    return write_all, read_all
+
+
+def _sequence(cls: Any, members: tuple[Any, ...]) -> tuple[Convert, Convert]:
+    if cls is tuple and members[-1] is not ...:
+        return _row([_converters(member) for member in members])
+    write, read = _converters(members[0])
+
+    def write_all(given: Any, table: Any) -> Any:
+        # A set is in another order in every process.
+        ordered = sorted(given) if cls is set else given
+        return [write(each, table) for each in ordered]
+
+    def read_all(given: Any, table: Any) -> Any:
+        return cls(read(each, table) for each in given)
+
+    return write_all, read_all
+
+
+def _row(members: list[tuple[Convert, Convert]]) -> tuple[Convert, Convert]:
+    def write_all(given: Any, table: Any) -> Any:
+        pairs = zip(members, given, strict=True)
+        return [write(each, table) for (write, _), each in pairs]
+
+    def read_all(given: Any, table: Any) -> Any:
+        pairs = zip(members, given, strict=True)
+        return tuple(read(each, table) for (_, read), each in pairs)
+
+    return write_all, read_all
+
+
+def _inline(cls: Any) -> tuple[Convert, Convert]:
+    """A frozen fact, as events have them: written where it stands."""
+
+    def write_it(given: Any, table: Any) -> Any:
+        return [write(getattr(given, name), table) for name, write, _ in _fields(cls)]
+
+    def read_it(given: Any, table: Any) -> Any:
+        pairs = zip(_fields(cls), given, strict=True)
+        return cls(**{name: read(each, table) for (name, _, read), each in pairs})
+
+    return write_it, read_it
+
+
+_REFERENCE: tuple[Convert, Convert] = (
+    lambda one, table: table.place(one),
+    lambda place, table: table[place],
+)
