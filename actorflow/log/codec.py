@@ -20,9 +20,10 @@ from actorflow.log.classes import KnownClasses, is_record
 from actorflow.log.encoders import Encoders, place
 from actorflow.log.eventhooks import Hooks, model_hooks, user_hooks
 from actorflow.log.hints import Shaper, normal
-from actorflow.log.stdtypes import Refused
+from actorflow.log.stdtypes import TAG, Refused
 from actorflow.log.values import Values
 from actorflow.model.events import TAGS, Data
+from actorflow.model.state import BLOB
 
 UPCAST: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """tag -> how to read the payload that an older version wrote.  Never remove one."""
@@ -117,6 +118,15 @@ class Codec:
     def to_refer(self, data: Data) -> Data:
         """Return *data*, or, if it is large, a reference to it."""
         return self._claims.check_in(data)
+
+    def redeemed(self, data: Data) -> Data:
+        """Return *data*; of a reference, what it stands for.
+
+        Raises:
+            BlobError: that cannot be had.
+        """
+        is_reference = isinstance(data, dict) and data.get(TAG) == BLOB
+        return self._claims.redeem(data) if is_reference else data
 
     def keep_large(self, store: BlobStore, *, over: int | None = None) -> None:
         """Keep values whose JSON is longer than *over* bytes in *store*.

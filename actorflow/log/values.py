@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 from attrs import define
@@ -47,6 +48,7 @@ class Values:
         self._kinds = {kind.tag: kind.decode for kind in KINDS}
         self._untag: dict[str, Callable[[Any, Any], Any]] = {
             "tuple": lambda data, read: tuple(read(data["v"])),
+            "chain": lambda data, read: list(chain.from_iterable(read(data["v"]))),
             "set": lambda data, read: set(read(data["v"])),
             "frozenset": lambda data, read: frozenset(read(data["v"])),
             "dict": lambda data, read: dict(read(data["v"])),

@@ -24,6 +24,7 @@ from actorflow.model.steps import (
     Loop,
     Map,
     Output,
+    Pages,
     Parallel,
     Route,
     Step,
@@ -190,6 +191,7 @@ class Flow:
         node: Any,
         *,
         over: Any,
+        batch: int | None = None,
         into: str | None = None,
         input: Any = None,
         max_concurrency: int | None = None,
@@ -200,12 +202,51 @@ class Flow:
         """Run *node* for every item of *over*; the result is the list of results.
 
         The item is the one positional argument; ``input=`` templates see ``item`` and
-        ``index``.
+        ``index``. With ``batch=``, an item is a list of so many. If *over* is a
+        callable that returns an iterator, that is read only as far as there is room.
         """
         fan = Map(
             over=over,
             activity=self._node(node, name),
             parameters=input,
+            batch=batch,
+            max_concurrency=max_concurrency,
+            on_error=on_error,
+        )
+        name = self._named(name)
+        within = self._seconds(timeout, name)
+        step = Step(name, map=fan, store=into or name, retry=retry, timeout=within)
+        return self._add(step)
+
+    def paginate(
+        self,
+        name: str,
+        fetch: Any,
+        *,
+        each: Any = None,
+        start: Any = None,
+        max_pages: int | None = None,
+        max_concurrency: int = 1,
+        into: str | None = None,
+        on_error: Any = "wait",
+        retry: Retry | Sequence[Retry] | None = None,
+        timeout: Duration | None = None,
+    ) -> Self:
+        """Fetch page after page; each that is recorded is never fetched again.
+
+        *fetch* is given a cursor (the first: *start*, an expression or a callable) and
+        by name what else it asks for; it returns a `Page`. The result has all
+        ``items``, the last ``cursor``, and how many ``pages`` there were.
+
+        With *each*, that is run for the items of every page, and the result has its
+        ``results`` instead: a page is fetched when *max_concurrency* lets it be worked
+        on, and forgotten when it is done. *on_error*, *retry* and *timeout* are about
+        *each*; *fetch* has its own.
+        """
+        pages = Pages(fetch=self._node(fetch, name), start=start, max_pages=max_pages)
+        fan = Map(
+            over=pages,
+            activity=None if each is None else self._node(each, name),
             max_concurrency=max_concurrency,
             on_error=on_error,
         )

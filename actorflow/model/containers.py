@@ -110,12 +110,17 @@ class Maybe:
 
 @frozen
 class Items:
-    """An expression that gives items, or a list of them."""
+    """An expression that gives items, a list of them, or where to get them."""
+
+    source: Shape
+    cls: type
 
     def read(self, node: Node, where: Where) -> Any:
         """Return the expression or the list."""
         if isinstance(node.value, str | tuple) or node.value is UNREAD:
             return node.plain()
+        if isinstance(node.value, dict):
+            return self.source.read(node, where)
         message = f"must be an expression or a list, not {node.kind}"
         return where.refuse(message, node.place)
 
@@ -123,8 +128,10 @@ class Items:
         """Return it."""
         if isinstance(value, str | list):
             return Data().write(value, where)
+        if isinstance(value, self.cls):
+            return self.source.write(value, where)
         return unwritable(value, where)
 
     def schema(self) -> Schema:
         """Return the schema."""
-        return {"type": ["string", "array"]}
+        return {"anyOf": [{"type": ["string", "array"]}, self.source.schema()]}

@@ -15,7 +15,7 @@ from actorflow.model.activities import Dynamic, node_name
 from actorflow.model.children import Child
 from actorflow.model.ordering import circles
 from actorflow.model.policy import optional_seconds
-from actorflow.model.steps import BY_NAME, Input, Output, Step, mapping, names
+from actorflow.model.steps import BY_NAME, Input, Output, Pages, Step, mapping, names
 
 if TYPE_CHECKING:
     from actorflow.model.files import Source
@@ -213,7 +213,12 @@ def _step_shape(step: Step) -> dict[str, Any]:
         "catch": [(c.goto, c.on, c.store) for c in step.catch],
     }
     if step.map:
-        shape["map"] = [_text(step.map.over), _text(step.map.parameters)]
+        over = step.map.over
+        if isinstance(over, Pages):
+            over = {"pages": [_text(over.start), over.max_pages]}
+        shape["map"] = [_text(over), _text(step.map.parameters)]
+        if step.map.batch is not None:
+            shape["batch"] = step.map.batch
         if (names := (step.map.item, step.map.index)) != ("item", "index"):
             shape["map"] += names
     if step.parallel:

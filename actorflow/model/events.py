@@ -337,6 +337,23 @@ class ItemsStarted:
 
 
 @frozen
+class ItemsFound:
+    """Where the items of a map come from gave some more.
+
+    Attributes:
+        items: those; None if they are the page that was just fetched.
+        last: whether there are no more.
+        cursor: where to go on.
+        error: why no more could be found.
+    """
+
+    items: list[Data] | None = None
+    last: bool = False
+    cursor: Data = None
+    error: Failure | None = None
+
+
+@frozen
 class AttemptStarted:
     """A further attempt began: after a back-off, or because a process had died.
 
@@ -544,6 +561,7 @@ Event = (
     | BranchFailed
     | ActivationStarted
     | FlowStarted
+    | ItemsFound
     | ItemsStarted
     | AttemptStarted
     | AttemptFailed
@@ -586,6 +604,7 @@ TAGS: dict[str, type] = {
     "branch.failed": BranchFailed,
     "activation.started": ActivationStarted,
     "flow.started": FlowStarted,
+    "items.found": ItemsFound,
     "items.started": ItemsStarted,
     "attempt.started": AttemptStarted,
     "attempt.failed": AttemptFailed,

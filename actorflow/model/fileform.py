@@ -30,6 +30,7 @@ from actorflow.model.steps import (
     Loop,
     Map,
     Output,
+    Pages,
     Parallel,
     Route,
     Step,
@@ -132,12 +133,26 @@ WAIT_SIGNAL = Record(
     },
 )
 
+PAGES = Record(
+    Pages,
+    "pages",
+    {
+        "fetch": (ACTIVITY, "The name of what fetches a page, given its cursor."),
+        "start": (NAME, "An expression: the cursor of the first page."),
+        "max_pages": (Maybe(WHOLE), "Fetch no more than that."),
+    },
+)
+
 MAP = Record(
     Map,
     "map",
     {
-        "over": (Items(), "An expression that gives the items, or a list."),
-        "activity": (ACTIVITY, "The name of what runs for each."),
+        "over": (
+            Items(PAGES, Pages),
+            "An expression that gives the items, a list, or where to fetch them.",
+        ),
+        "activity": (Maybe(ACTIVITY), "The name of what runs for each."),
+        "batch": (Maybe(WHOLE), "Each item is a list of so many."),
         "parameters": (
             Maybe(PARAMETERS),
             "Templates that see `item` and `index`; without any, the item is passed.",
@@ -270,7 +285,7 @@ WORKFLOW = Record(
 
 RECORDS = (
     *(WORKFLOW, INPUT, OUTPUT, STEP, EDGE, RETRY, CATCH),
-    *(CHILD, MAP, PARALLEL, LOOP, ROUTE, JOIN, WAIT_SIGNAL, ASK),
+    *(CHILD, MAP, PAGES, PARALLEL, LOOP, ROUTE, JOIN, WAIT_SIGNAL, ASK),
 )
 
 

@@ -262,6 +262,7 @@ def _leading(failure: Failure | None) -> set[str]:
 
 
 def _rearm_items(state: ExecutionState, activation: Activation, fan: Fan) -> None:
+    fan.broken = None
     fan.redo, fan.failures = deque(sorted({*fan.redo, *fan.failures})), {}
     for index in fan.redo:
         item = state.activations.get(f"{activation.address}[{fan.key(index)}]")
@@ -449,7 +450,8 @@ def _called(node: Activation, child: Activation, seq: int) -> None:
 
 
 def _fan(given: dict[str, Any]) -> Fan:
-    items = given["items"]
+    # Its own list, where more are to come: what is recorded is never changed.
+    items = [] if "source" in given else given["items"]
     return Fan(
         items,
         given.get("names"),
@@ -457,6 +459,9 @@ def _fan(given: dict[str, Any]) -> Fan:
         given["limit"],
         given["on_error"],
         [None] * len(items),
+        source=given.get("source"),
+        open="source" in given,
+        cursor=given.get("cursor"),
     )
 
 
@@ -470,6 +475,29 @@ def _flow_started(state: ExecutionState, recorded: Recorded) -> None:
     activation = state.touch(recorded.address)
     activation.scope = Scope(event.inputs, event.variables)
     state.weigh(activation)
+
+
+def _items_found(state: ExecutionState, recorded: Recorded) -> None:
+    event: ev.ItemsFound = recorded.event
+    parent = state.activations[recorded.address]
+    fan = parent.fan
+    assert fan is not None
+    found = event.items
+    if found is None:  # of large pages there is only a reference, which has a part
+        (page,) = (parent.results or {}).values()
+        found = [lookup({"page": page.value}, "page.items")[1]]
+    parent.results = None
+    if not fan.bodies:  # nothing is run for them: they are results
+        fan.results += found
+        fan.next += len(found)
+        fan.items += [None] * len(found)
+    else:
+        fan.items += found
+        fan.results += [None] * len(found)
+    fan.open, fan.broken = not event.last, event.error
+    if event.cursor is not None:
+        fan.cursor = event.cursor
+    state.weigh(parent)
 
 
 def _items_started(state: ExecutionState, recorded: Recorded) -> None:
@@ -565,8 +593,7 @@ def _bare_item_completed(state: ExecutionState, recorded: Recorded) -> None:
     fan, result = parent.fan, recorded.event.result
     assert fan is not None
     entered = fan.bare.pop(index)
-    fan.results[index] = result
-    fan.live -= 1
+    _item_completed(fan, index, result)
     state.item_ended(parent, fan)
     undo = fan.body(index)[2]
     if undo is not None:
@@ -619,17 +646,22 @@ def _step_completed(
 def _child_completed(
     parent: Activation, child: Activation, result: Data, time: float
 ) -> None:
-    if parent.fan is not None:
-        parent.fan.results[parent.fan.index(item_key(child.address))] = result
-        parent.fan.live -= 1
+    if parent.fan is not None and child.address != parent.child:
+        index = parent.fan.index(item_key(child.address))
+        _item_completed(parent.fan, index, result)
         return
     parent.open -= 1
     if parent.calls is not None:
         _call_ended(parent, child, time).value = result
-    elif parent.results is None or parent.kind == "loop":
-        parent.results = {child.address: Result(result)}
     else:
-        parent.results[child.address] = Result(result)
+        parent.results = {child.address: Result(result)}
+
+
+def _item_completed(fan: Fan, index: int, result: Data) -> None:
+    fan.results[index] = result
+    fan.live -= 1
+    if fan.source is not None:
+        fan.items[index] = None  # nobody needs it any more, and there may be millions
 
 
 def _call_ended(node: Activation, child: Activation, time: float) -> Called:
@@ -655,6 +687,10 @@ def _collected(fan: Fan) -> Data:
             ev.outcome_data(result, fan.failures.get(index))
             for index, result in enumerate(results)
         ]
+    if fan.source == "pages":
+        whole = {"items": {"$": "chain", "v": results}}
+        given = {"results": results} if fan.bodies else whole
+        return {**given, "cursor": fan.cursor, "pages": len(results)}
     return results if fan.names is None else dict(zip(fan.names, results, strict=True))
 
 
@@ -698,12 +734,14 @@ def _activation_failed(state: ExecutionState, recorded: Recorded) -> None:
         state.drop(activation)
     if not isinstance(parent, Activation):
         return
-    if parent.fan is not None:
+    if parent.fan is not None and activation.address != parent.child:
         index = parent.fan.index(item_key(recorded.address))
         parent.fan.failures[index] = recorded.event.error
         parent.fan.live -= 1
     else:
         parent.open -= 1
+        if parent.fan is not None:
+            parent.fan.broken = recorded.event.error
         if parent.calls is not None:
             _call_failed(state, parent, activation, recorded.time)
     state.weigh(parent)
@@ -737,7 +775,7 @@ def _activation_cancelled(state: ExecutionState, recorded: Recorded) -> None:
     state.drop(activation)
     parent = activation.parent
     if isinstance(parent, Activation):
-        if parent.fan is not None:
+        if parent.fan is not None and activation.address != parent.child:
             parent.fan.live -= 1
             parent.fan.redo.append(parent.fan.index(item_key(recorded.address)))
         else:
@@ -911,6 +949,7 @@ _APPLY: dict[type, Callable[[ExecutionState, Recorded], None]] = {
     ev.BranchFailed: _branch_failed,
     ev.ActivationStarted: _activation_started,
     ev.FlowStarted: _flow_started,
+    ev.ItemsFound: _items_found,
     ev.ItemsStarted: _items_started,
     ev.AttemptStarted: _attempt_started,
     ev.AttemptFailed: _attempt_failed,

@@ -6,7 +6,8 @@ outside; time and chance are arguments.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Protocol
 
 from attrs import evolve, field, frozen
@@ -17,7 +18,16 @@ from actorflow.model.definition import Workflow, node_kind
 from actorflow.model.events import Data, Event, Failure
 from actorflow.model.policy import matches
 from actorflow.model.state import Activation, Branch, ExecutionState, Scope, lookup
-from actorflow.model.steps import NODE_KINDS, REQUIRED, Ask, Edge, Join, Route, Step
+from actorflow.model.steps import (
+    NODE_KINDS,
+    REQUIRED,
+    Ask,
+    Edge,
+    Join,
+    Pages,
+    Route,
+    Step,
+)
 from actorflow.model.steps import Output as WantedOutput
 
 Fact = tuple[str, Event]
@@ -56,8 +66,8 @@ class Evaluator(Protocol):
         """Return the name of the node that compensates *node*."""
         ...
 
-    def items(self, over: Any, view: View) -> list[Data]:
-        """Return the items a map runs over."""
+    def items(self, over: Any, view: View) -> list[Data] | None:
+        """Return the items a map runs over; None if they are not to be read at once."""
         ...
 
 
@@ -200,12 +210,30 @@ def body(node: Any, evaluator: Evaluator) -> Data:
 def _map_input(step: Step, view: View, evaluator: Evaluator) -> Data:
     fan = step.map
     assert fan is not None
-    return {
-        "items": evaluator.items(fan.over, view),
-        "bodies": [body(fan.activity, evaluator)],
+    given = {
+        "items": [],
+        "bodies": [body(node, evaluator) for node in (fan.activity,) if node],
         "limit": fan.max_concurrency,
         "on_error": fan.on_error,
     }
+    if isinstance(fan.over, Pages):
+        start = fan.over.start
+        cursor = None if start is None else evaluator.value(start, view)
+        return {**given, "source": "pages", "cursor": cursor}
+    items = evaluator.items(fan.over, view)
+    if items is None:
+        return {**given, "source": "iterator"}
+    return {**given, "items": list(batches(items, fan.batch))}
+
+
+def batches(items: Iterable[Data], size: int | None) -> Iterator[Data]:
+    """Yield the items, or, if a *size* is given, lists of so many."""
+    if size is None:
+        yield from items
+        return
+    left = iter(items)
+    while batch := list(islice(left, size)):
+        yield batch
 
 
 def _parallel_input(step: Step, view: View, evaluator: Evaluator) -> Data:
@@ -355,7 +383,11 @@ def caught(step: Step, branch: Branch, failure: Failure) -> Fact:
 def map_failure(activation: Activation) -> Failure | None:
     """Return how a finished map failed, if it did: its lowest failing index leads."""
     fan = activation.fan
-    if fan is None or not fan.failures or fan.on_error == "continue":
+    if fan is None:
+        return None
+    if fan.broken is not None:
+        return fan.broken
+    if not fan.failures or fan.on_error == "continue":
         return None
     causes = tuple(fan.failures[index] for index in sorted(fan.failures))
     first = causes[0]

@@ -170,6 +170,11 @@ class Fan:
         redo: those to be started again before new ones.
         bare: when they were entered, of active items that are not kept as activations:
             nothing is known of them but that, and there may be very many.
+        source: where items come from that are not all known yet: ``iterator`` or
+            ``pages``; None if they were known at once.
+        open: whether there may be more of them.
+        cursor: where to go on, of pages; of the last, what it gave.
+        broken: why no more could be found.
     """
 
     items: list[Data]
@@ -183,6 +188,10 @@ class Fan:
     failures: dict[int, Failure] = field(factory=dict)
     redo: deque[int] = field(factory=deque)
     bare: dict[int, float] = field(factory=dict)
+    source: str | None = None
+    open: bool = False
+    cursor: Data = None
+    broken: Failure | None = None
 
     def body(self, index: int) -> tuple[str, str, str | None]:
         """Return (kind, node, undo) of an item."""
@@ -199,9 +208,21 @@ class Fan:
     @property
     def startable(self) -> bool:
         """Whether there are items that should still be started some time."""
-        if self.on_error == "fail_fast" and self.failures:
+        if self.stopped:
             return False
         return bool(self.redo) or self.next < len(self.items)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing further is begun, because something has failed."""
+        return self.broken is not None or (
+            self.on_error == "fail_fast" and bool(self.failures)
+        )
+
+    @property
+    def hungry(self) -> bool:
+        """Whether the next thing to do is to look for more items."""
+        return self.open and not self.stopped and not self.startable
 
     @property
     def failed_fast(self) -> bool:
@@ -211,7 +232,7 @@ class Fan:
     @property
     def finished(self) -> bool:
         """Whether no item is active and none will be started."""
-        return self.live == 0 and not self.startable
+        return self.live == 0 and not self.startable and not self.hungry
 
 
 @define
@@ -682,7 +703,8 @@ class ExecutionState(Part):
     def item_ended(self, parent: Activation, fan: Fan) -> None:
         """Count one busy item less; with others at work, nothing else changes by it."""
         busy = parent.busy_children - 1
-        if busy and busy == fan.live and parent.owes == fan.startable:
+        wanting = fan.startable or fan.hungry
+        if busy and busy == fan.live and parent.owes == wanting:
             parent.busy_children = busy
         else:
             self._count(parent, -1)
@@ -742,8 +764,16 @@ class ExecutionState(Part):
         return activation.open == 0
 
     def _fan_owes(self, activation: Activation, fan: Fan) -> bool:
+        if fan.source is not None and activation.open:  # a page is being fetched
+            fails_fast = fan.on_error == "fail_fast" and bool(fan.failures)
+            return fails_fast or (fan.startable and self._has_room(activation))
+        if fan.hungry:
+            return self._has_room(activation)
         if not fan.startable:
             return fan.live == 0 or fan.failed_fast
+        return self._has_room(activation)
+
+    def _has_room(self, activation: Activation) -> bool:
         return activation.room > 0 and not self.is_halted(activation.address)
 
     def _flow_owes(self, activation: Activation, scope: Scope) -> bool:

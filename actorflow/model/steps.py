@@ -132,14 +132,57 @@ class WaitSignal:
     on_timeout: str | None = None
 
 
+FETCH = "fetch"
+"""What the node that fetches pages is called among those of its step."""
+
+
+@frozen
+class Page:
+    """What one call of a source of pages returns.
+
+    Attributes:
+        items: what is on the page.
+        cursor: where the next page begins; None if this was the last.
+        more: whether there is a next page, if the cursor does not tell: with False,
+            the cursor is where a later execution may go on.
+    """
+
+    items: Any
+    cursor: Any = None
+    more: bool | None = None
+
+
+@frozen(kw_only=True)
+class Pages:
+    """Items that are fetched page after page; each page is one item of a `Map`.
+
+    Attributes:
+        fetch: what to call for a page, by name or itself: its first argument is the
+            cursor, others are inputs and variables of their names. It returns a
+            `Page`, or a mapping with the same keys.
+        start: the cursor of the first page: an expression, or a callable that is given
+            the state; without it, None.
+        max_pages: fetch no more than that.
+    """
+
+    fetch: Any
+    start: Any = None
+    max_pages: int | None = None
+
+
 @frozen(kw_only=True)
 class Map:
     """Run an activity for every item, and collect the results in order.
 
     Attributes:
         over: an expression that gives the items (or a list, or a callable that is
-            given the state).
-        activity: what to run, by name or itself.
+            given the state). What a callable returns is read at once, unless it is an
+            iterator: that is read as far as there is room for more items, and again
+            from its beginning after a restart, so it must give the same items then.
+            `Pages` are fetched one after the other, whenever there is room.
+        activity: what to run, by name or itself; over `Pages`, None leaves them as
+            they are.
+        batch: each item is a list of so many of what *over* gives.
         parameters: templates that also see the item and its index; without any, the
             item is the one positional argument.
         item: what templates call the item.
@@ -152,7 +195,8 @@ class Map:
     """
 
     over: Any
-    activity: Any
+    activity: Any = None
+    batch: int | None = None
     parameters: Mapping[str, Any] | None = None
     item: str = "item"
     index: str = "index"
@@ -346,8 +390,14 @@ class Step:
             return {**self.route.choices, **others}
         own = (self.activity, self.flow, self.dynamic, self.child)
         one = next((node for node in own if node is not None), None)
+        if self.map and isinstance(self.map.over, Pages):
+            return self._paged_nodes(self.map.activity, self.map.over.fetch)
         if self.map:
             one = self.map.activity
         elif self.loop:
             one = self.loop.body
         return {} if one is None else {self.name: one}
+
+    def _paged_nodes(self, activity: Any, fetch: Any) -> dict[str, Any]:
+        own = {} if activity is None else {self.name: activity}
+        return {**own, FETCH: fetch}

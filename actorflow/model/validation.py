@@ -10,7 +10,7 @@ from actorflow.model.activities import Activity, activity_problems, retry_proble
 from actorflow.model.children import Child, child_problems
 from actorflow.model.deadlock import deadlock_problems
 from actorflow.model.definition import Workflow, node_kind, targets
-from actorflow.model.steps import KINDS, NODE_KINDS, RUNNING_KINDS, Step
+from actorflow.model.steps import KINDS, NODE_KINDS, RUNNING_KINDS, Map, Pages, Step
 from actorflow.model.variables import output_problems
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -179,8 +179,25 @@ def _map_problems(step: Step) -> Iterator[str]:
         name = getattr(step.map, attribute)
         if not name.isidentifier() or name in ("inputs", "state"):
             yield f"map.{attribute} must be a name of your own, not {name!r}"
+    if step.map.batch is not None and step.map.batch < 1:
+        yield f"map.batch must be at least 1, not {step.map.batch}"
+    yield from _source_problems(step.map)
     if step.map.item == step.map.index:
         yield f"map.item and map.index are both {step.map.item!r}"
+
+
+def _source_problems(part: Map) -> Iterator[str]:
+    pages = part.over
+    if not isinstance(pages, Pages):
+        if part.activity is None:
+            yield "map needs an activity to run for every item"
+        return
+    if pages.fetch is None:
+        yield "map.over.fetch is what fetches a page; name it"
+    if pages.max_pages is not None and pages.max_pages < 1:
+        yield f"map.over.max_pages must be at least 1, not {pages.max_pages}"
+    if part.batch is not None:
+        yield "map.batch is for items; a page is a batch already"
 
 
 def _loop_problems(step: Step) -> Iterator[str]:

@@ -12,7 +12,7 @@ from actorflow.errors import DefinitionError, ExpressionError
 from actorflow.model.activities import node_name
 from actorflow.model.children import Child
 from actorflow.model.definition import Workflow, node_kind
-from actorflow.model.steps import BY_NAME, Step
+from actorflow.model.steps import BY_NAME, Pages, Step
 from actorflow.model.variables import Variables, variables_of
 from actorflow.runtime.interpreter import compiled
 from actorflow.runtime.registry import Activities, as_workflow
@@ -174,7 +174,10 @@ def _expression_problems(step: Step, names: _Names) -> Iterator[str]:
     if step.map:
         inner = evolve(names, more=frozenset({step.map.item, step.map.index}))
         yield from _template_problems("map.parameters", step.map.parameters, inner)
-        yield from _source_problems("map.over", step.map.over, names)
+        over = step.map.over
+        start = over.start if isinstance(over, Pages) else None
+        yield from _source_problems("map.over.start", start, names)
+        yield from _source_problems("map.over", over, names)
     if step.wait_signal:
         topic = step.wait_signal.topic
         yield from _template_problems("wait_signal.topic", topic, names)

@@ -24,6 +24,7 @@ class Evaluation:
         self.data = self._expressions.data
         self.value = self._expressions.value
         self.items = self._expressions.items
+        self.iterator = self._expressions.iterator
 
     def undo_of(self, node: Any) -> str | None:
         """Return the name of the node that compensates *node*."""
@@ -37,10 +38,12 @@ class Evaluation:
 
     def arguments(self, node: Any, parameters: Any, view: View) -> Data:
         """Return what *node* is to be called with."""
+        return self._expressions.arguments(parameters, self.names_of(node), view)
+
+    def names_of(self, node: Any) -> tuple[str, ...]:
+        """Return the names of what *node* can be given."""
         kind = node_kind(node)
         if kind in ("flow", "child"):
             graph = as_workflow(node) if kind == "flow" else self._definition(node)
-            names = tuple(item.name for item in graph.inputs)
-        else:
-            names = self._activities.bound(node).signature.names
-        return self._expressions.arguments(parameters, names, view)
+            return tuple(item.name for item in graph.inputs)
+        return self._activities.bound(node).signature.names

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Protocol
 
 from actorflow.model.events import Data
@@ -104,16 +104,23 @@ class Expressions:
         """Return the value of an expression, or what a callable returns, as data."""
         return self._values.to_record(_plain(self._value(source, view)), path="value")
 
-    def items(self, over: Any, view: View) -> list[Data]:
-        """Return the items to run over.
+    def items(self, over: Any, view: View) -> list[Data] | None:
+        """Return the items to run over; None if a callable gives an iterator of them.
 
         None is no items, a mapping gives its ``{"key", "value"}`` pairs sorted by key,
         any other iterable but text gives its elements, a scalar is one item.
         """
-        items: list[Data] = self._values.to_data(
-            _as_items(self._value(over, view)), path="items"
-        )
+        value = self._value(over, view)
+        if callable(over) and isinstance(value, Iterator):
+            return None
+        items: list[Data] = self._values.to_data(_as_items(value), path="items")
         return [self._values.to_refer(item) for item in items]
+
+    def iterator(self, over: Any, view: View, skipped: int) -> Iterator[Data]:
+        """Yield as data what the iterator that a callable gives does, but the first."""
+        items = islice(self._value(over, view), skipped, None)
+        for number, item in enumerate(items, skipped):
+            yield self._values.to_record(item, path=f"items[{number}]")
 
     def arguments(self, parameters: Any, names: Sequence[str], view: View) -> Data:
         """Return what a node with parameters *names* is called with.

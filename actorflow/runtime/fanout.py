@@ -14,6 +14,7 @@ from actorflow.model.policy import failure_of
 from actorflow.model.rules import View, map_failure, view_of
 from actorflow.model.state import WINDOW, Activation, Branch, Fan, parent_of
 from actorflow.runtime.binding import Call, call_of
+from actorflow.runtime.feeding import Feeder
 from actorflow.runtime.jobs import Job, Raised, Returned
 from actorflow.runtime.messages import Ended
 from actorflow.runtime.run import Run, RunActor
@@ -57,6 +58,7 @@ class FanActor(RunActor):
         super().__init__(run, address)
         self._step = work.step
         self._nodes = list(work.step.nodes.values())
+        self._feeder = Feeder(run, address, work.step)
         self._jobs: dict[str, Job] = {}
         self._ready: list[Job] = []
         self._tray = Tray(self._actor_ref.put)
@@ -68,6 +70,8 @@ class FanActor(RunActor):
         """Go on with the items that are active already, then as ever."""
         activation = self.run.state.activations.get(self.address)
         fan = activation.fan if activation else None
+        if activation is not None and fan is not None and fan.source is not None:
+            self._feeder.tend(activation)
         if fan is not None and fan.live:
             for index in range(fan.next):
                 address = self._address(fan, index)
@@ -88,25 +92,32 @@ class FanActor(RunActor):
         assert fan is not None
         if activation.phase != "running" or not activation.owes:
             return
-        if fan.failed_fast:
-            self._cancel_rest(fan)
+        if fan.failed_fast or (fan.stopped and activation.open):
+            self._cancel_rest(activation, fan)
+        if fan.open:
+            self._feeder.feed(activation, fan)
         if fan.finished:
             self._finish(activation)
         elif fan.startable:
             self._start_items(activation, fan)
 
-    def _cancel_rest(self, fan: Fan) -> None:
+    def _cancel_rest(self, activation: Activation, fan: Fan) -> None:
         """Leave every item that is still active: its outcome no longer matters."""
         left = [
             address
             for address in map(partial(self._address, fan), range(fan.next))
             if self._is_active(address)
         ]
+        page = self.run.state.child_of(activation)
+        if page is not None and page.phase != "failed":
+            left.append(page.address)
         for address in left:
             self.run.record_one(address, ev.ActivationCancelled())
         # Only now: a thread that gets free would begin what is not yet cancelled.
         self._abandon_jobs()
         self.run.settle_under(f"{self.address}[")
+        if page is not None:
+            self.run.settle_under(page.address)
 
     def _abandon_jobs(self) -> None:
         jobs, self._jobs = self._jobs, {}
@@ -186,7 +197,7 @@ class FanActor(RunActor):
     def _carried_activity(self) -> Any:
         """Return the activity whose items need no actor, unless they need one."""
         fan, node = self._step.map, self._nodes[0]
-        if fan is None or node_kind(node) != "activity":
+        if fan is None or fan.activity is None or node_kind(node) != "activity":
             return None
         bound = self.run.services.bound(node)
         timeout = self._step.timeout or bound.activity.timeout

@@ -43,6 +43,7 @@ from actorflow.model.events import Failure, Outcome, Recorded
 from actorflow.model.journal import Journal, Occurrence
 from actorflow.model.policy import optional_seconds
 from actorflow.model.state import ENDED, ExecutionState
+from actorflow.model.steps import Page
 from actorflow.model.timeline import Timeline
 from actorflow.runtime import asked, registry
 from actorflow.runtime.actors import ACTORS
@@ -1094,3 +1095,4 @@ def _questions_of(row: StreamRow) -> list[OpenQuestion]:
 def _teach(codec: Codec) -> None:
     codec.register(Outcome, name="actorflow:Outcome")
     codec.register(Failure, name="actorflow:Failure")
+    codec.register(Page, name="actorflow:Page")

@@ -15,11 +15,12 @@ from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure, Recorded
 from actorflow.model.fold import apply
 from actorflow.model.policy import class_name
-from actorflow.model.state import Activation, parent_of
+from actorflow.model.state import Activation, Fan, parent_of
 from actorflow.runtime.actors import ACTORS
 from actorflow.runtime.dynamic import DynamicActor
 from actorflow.runtime.execution import ExecutionActor
 from actorflow.runtime.fanout import FanActor
+from actorflow.runtime.feeding import Feeder
 from actorflow.runtime.messages import Ended, Settle
 from actorflow.runtime.nodecalls import Calls
 from actorflow.runtime.nodehost import NodeHost
@@ -53,8 +54,21 @@ class _Leaf(RunActor):
             self.leave()
 
 
+class _Feeder(Feeder):
+    """What items were found is in the history."""
+
+    def feed(self, activation: Activation, fan: Fan) -> None:
+        """Only look after a page that is being fetched."""
+        del fan
+        self.tend(activation)
+
+
 class _Fan(FanActor):
     """A map or a parallel: how many items begin at a time is in the history."""
+
+    def __init__(self, run: Run, address: str, work: Any) -> None:
+        super().__init__(run, address, work)
+        self._feeder = _Feeder(run, address, work.step)
 
     def _carried_activity(self) -> Any:
         return None
@@ -274,7 +288,7 @@ class ReplayedRun(Run):
             return not isinstance(event, _ENDS) or _is_given_up(event)
         if self._is_of_node(recorded):
             return _is_out_of_time(recorded)
-        if isinstance(event, _OUTSIDE):
+        if isinstance(event, _OUTSIDE) or self._is_page(recorded):
             return True
         if isinstance(event, ev.BranchStarted):
             first = event.parent is None and "/" not in address
@@ -283,6 +297,13 @@ class ReplayedRun(Run):
         decided = isinstance(event, ev.ActivationStarted | ev.ActivationCancelled)
         return part is not None and part.kind in LEAVES and not decided
 
+    def _is_page(self, recorded: Recorded) -> bool:
+        """Whether it begins to fetch a page; when, is a matter of room."""
+        if not isinstance(recorded.event, ev.ActivationStarted):
+            return False
+        part = self.state.activations.get(parent_of(recorded.address))
+        return part is not None and part.fan is not None
+
     def _is_of_node(self, recorded: Recorded) -> bool:
         """Whether it is about an attempt of a dynamic node, which has to notice it."""
         part = self.state.find(recorded.address)
@@ -290,9 +311,12 @@ class ReplayedRun(Run):
         return is_node and isinstance(recorded.event, _ATTEMPTS)
 
     def _bring(self, recorded: Recorded) -> None:
+        is_page = self._is_page(recorded)
         self._take(recorded)
         event, address = recorded.event, recorded.address
-        if isinstance(event, ev.ActivationCompleted | ev.ActivationFailed):
+        if is_page:
+            self.settle(parent_of(address))
+        elif isinstance(event, ev.ActivationCompleted | ev.ActivationFailed):
             self.tell(parent_of(address), Ended(address))
             self.settle(address)
         elif isinstance(event, ev.ExecutionStarted):
@@ -301,7 +325,7 @@ class ReplayedRun(Run):
             self.tell("", _Wake())
         elif not address:
             self.settle_all()
-        elif isinstance(event, ev.ItemsStarted) or self._is_of_node(recorded):
+        elif isinstance(event, _ITEMS) or self._is_of_node(recorded):
             self.settle(address)
         while self.state.calm:
             self.settle(self.state.calm.pop())
@@ -350,10 +374,12 @@ class ReplayedRun(Run):
 _OUTSIDE = (
     ev.AttemptFailed,
     ev.AttemptStarted,
+    ev.ItemsFound,
     ev.ItemsStarted,
     ev.NodeSettled,
     ev.WaitEnded,
 )
+_ITEMS = (ev.ItemsFound, ev.ItemsStarted)
 _ATTEMPTS = (ev.AttemptStarted, ev.AttemptFailed, ev.ActivationFailed)
 _ENDS = (ev.ExecutionCompleted, ev.ExecutionFailed, ev.CompensationStarted)
 

@@ -194,6 +194,7 @@ _FIELDS: dict[Any, st.SearchStrategy[Any]] = {
     Failure: failures,
     list[str]: st.lists(st.text(), max_size=3),
     list[float]: st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=3),
+    list[Any]: st.lists(json, max_size=3),
     dict[str, Any]: st.dictionaries(st.text(), json, max_size=3),
 }
 

@@ -107,8 +107,8 @@ def in_step(rest: str) -> str:
         ),
         (text(step="join:"), "4:8: steps[0].join must be a mapping, not null"),
         (
-            text(step="map: {activity: x, over: {a: 1}}"),
-            "4:28: steps[0].map.over must be an expression or a list, not a mapping",
+            text(step="map: {activity: x, over: 5}"),
+            "4:28: steps[0].map.over must be an expression or a list, not a number",
         ),
         (text(step="decide: false"), "4:11: steps[0].decide must be true, or left out"),
         (
