@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test coverage lint format bench soak docs dist clean
+.PHONY: help demo test nightly coverage lint format bench soak docs dist clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,6 +20,9 @@ demo: $(VENV)/.ready  ## Watch a fan-out be killed half-way and finish all the s
 
 test: $(VENV)/.ready-test  ## Run the tests, the README and the docs (ARGS="-k retry" for some)
 	@$(BIN)/python -m pytest $(ARGS)
+
+nightly: $(VENV)/.ready-test  ## Hunt for hours: random programs, crash points, kills (PROGRAMS=1000 for less)
+	@$(BIN)/python -m tests.nightly --programs $(or $(PROGRAMS),10000) $(ARGS)
 
 coverage: $(VENV)/.ready-test  ## Run the tests and show the lines that none has reached
 	@$(BIN)/python -m coverage erase

@@ -145,6 +145,8 @@ def _whole_text(event: Any) -> str | None:
             return "retried"
         case ev.ExecutionRecovered():
             return "taken over from a process that died"
+        case ev.ExecutionReleased():
+            return "let go by a process that stopped"
         case _:
             return None
 

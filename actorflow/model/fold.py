@@ -271,20 +271,21 @@ def _rearm_items(state: ExecutionState, activation: Activation, fan: Fan) -> Non
 
 
 def _execution_recovered(state: ExecutionState, _: Recorded) -> None:
-    for activation in list(state.everything()):
-        state.touch(activation.address)
-    for activation in state.activations.values():
-        if activation.phase == "running" and activation.kind == "activity":
-            activation.phase = "interrupted"
-            activation.interruptions += 1
-            state.weigh(activation)
+    for activation in _interrupted(state):
+        activation.interruptions += 1
 
 
 def _execution_released(state: ExecutionState, _: Recorded) -> None:
-    for activation in state.activations.values():
-        if activation.phase == "running" and activation.kind == "activity":
-            activation.phase = "interrupted"
-            state.weigh(activation)
+    _interrupted(state)
+
+
+def _interrupted(state: ExecutionState) -> list[Activation]:
+    """Let what is in flight be tried again; return it."""
+    found = [state.touch(each.address) for each in list(state.attempted())]
+    for activation in found:
+        activation.phase = "interrupted"
+        state.weigh(activation)
+    return found
 
 
 def _compensation_started(state: ExecutionState, recorded: Recorded) -> None:

@@ -477,8 +477,8 @@ class ExecutionState(Part):
         frozen: since when a pause has stopped that clock.
         children: activations that run an execution of their own, by address.
         orphans: those of them that are not wanted any more; they are to be told.
-        calm: maps with items that only wait, and dynamic nodes in which nothing is
-            busy any more; their actors should look again.
+        calm: maps with items that only wait, and dynamic nodes and failing flows in
+            which nothing is busy any more; their actors should look again.
     """
 
     address: str = ""
@@ -597,6 +597,12 @@ class ExecutionState(Part):
             assert parent.fan is not None
             del parent.fan.bare[int(item_key(address))]
         return activation
+
+    def attempted(self) -> Iterator[Activation]:
+        """Yield the activities of which an attempt is being made."""
+        for activation in self.everything():
+            if activation.phase == "running" and activation.kind == "activity":
+                yield activation
 
     def everything(self) -> Iterator[Activation]:
         """Yield every activation, bare items included."""
@@ -737,7 +743,9 @@ class ExecutionState(Part):
     def _note_calm(self, parent: Activation) -> None:
         """Note whose actor should look again, although no child of it has ended."""
         makes_room = parent.fan is not None and parent.fan.live > parent.busy_children
-        if makes_room or (parent.kind == "dynamic" and not parent.busy_children):
+        # A node may leave memory; a flow in which something failed may end.
+        at_rest = parent.kind == "dynamic" or (parent.scope and parent.scope.failing)
+        if makes_room or (at_rest and not parent.busy_children):
             self.calm.add(parent.address)
 
     def _branch_owes(self, branch: Branch) -> bool:

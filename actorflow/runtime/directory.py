@@ -262,6 +262,11 @@ class Directory(Children, PooledActor):
             self._later(Renew(), self._renew_every)
             self._later(Poll(), POLL)
 
+    def on_stop(self) -> None:
+        """Give back what is in memory; a process that dies does not come to this."""
+        for run, _ in self._runs.values():
+            run.release()
+
     def on_receive(self, message: Any) -> None:
         """One method per message."""
         if self._services.closing:

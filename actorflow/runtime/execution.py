@@ -190,10 +190,7 @@ class ExecutionActor(Family):
         self.run.begin(activation.address, activation.kind, work)
 
     def _was_interrupted(self) -> bool:
-        return any(
-            activation.kind == "activity" and activation.phase == "running"
-            for activation in self.run.state.everything()
-        )
+        return any(self.run.state.attempted())
 
     # -- commands from outside ---------------------------------------------------------
 

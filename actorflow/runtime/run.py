@@ -15,6 +15,7 @@ from actorflow.actors.ref import PooledRef
 from actorflow.errors import ActorflowError
 from actorflow.log.codec import Codec
 from actorflow.log.port import Post, Snapshot, Stream, Summary, Write
+from actorflow.model import events as ev
 from actorflow.model import snapshots
 from actorflow.model.children import child_id
 from actorflow.model.definition import Workflow
@@ -210,6 +211,12 @@ class Run:
             len(self._otherwise),
             len(self._posts),
         )
+
+    def release(self) -> None:
+        """Let go in good order: what is in flight runs once more, somewhere else."""
+        if self.state.outcome is None and any(self.state.attempted()):
+            self.record_one("", ev.ExecutionReleased())
+        self.flush()
 
     def flush(self) -> None:
         """Hand everything recorded to the log, as one write."""

@@ -137,7 +137,7 @@ class Driver:
     def _until_next(self) -> float | None:
         if not self._timed:
             return None
-        return max(0.0, _at(self._timed[0]) - self._world.clock.monotonic())
+        return self._world.left_until(_at(self._timed[0]))
 
     def _act(self) -> bool:
         """Do what is to be done now; return whether there was something."""
@@ -188,9 +188,11 @@ class Driver:
             given = self._signals.get(wait.topic or "")
             if wait.kind == "signal" and given:
                 return Signal(str(wait.topic), given.popleft())
-            given = self._answers.get(wait.topic or "")
+            given = self._answers.get(wait.topic or "") or self._answers.get("*")
             if wait.kind == "question" and given:
-                return Answer(str(wait.topic), given.popleft())
+                once = wait.topic in self._answers
+                answer = given.popleft() if once else given[0]
+                return Answer(str(wait.topic), answer)
         return None
 
     def _next_untimed(self) -> tuple[Action, str] | None:

@@ -91,7 +91,8 @@ class Simulation:
         seed: who is next, whenever several could be, and what chance has.
         signals: what the outside sends when the execution waits for nothing else: one
             payload, or a list of them, by topic.
-        answers: what people answer, by the id of the question.
+        answers: what people answer, by the id of the question; that of ``"*"`` to every
+            question that is not named.
         updates: what callers ask, in this order: one value, or a list, by name. A
             refusal is a reply, too.
         script: what else the outside does, and when: see `Action`.

@@ -31,8 +31,6 @@ _TURNS = 50_000
 _PROCESSES = 3
 _STEALING_TURNS = 60
 _LEASE = 10.0
-_MOMENT = 1e-9
-"""Seconds that make no difference; a float may be too coarse to let them pass."""
 
 
 @frozen
@@ -216,6 +214,10 @@ class World:
         delays = [p.dispatcher.next_timer() for p in self.alive]
         return min((d for d in delays if d is not None), default=None)
 
+    def left_until(self, end: float) -> float:
+        """Return the seconds until *end*, as exact as the clock is."""
+        return max(0.0, round(end - self.clock.monotonic(), 6))
+
     def pass_time(self, limit: float | None = None) -> bool:
         """Jump to the next timer, or by *limit*; return False if there is neither."""
         delay = self.next_timer()
@@ -249,8 +251,8 @@ class World:
         while True:
             while self.step() or self.look_around():
                 pass
-            left = end - self.clock.monotonic()
-            if left < _MOMENT or not self.pass_time(left):
+            left = self.left_until(end)
+            if not left or not self.pass_time(left):
                 return
 
     def wait_for(
@@ -263,8 +265,8 @@ class World:
                 raise Crash
             if self.step() or self.look_around():
                 continue
-            left = None if end is None else max(0.0, end - self.clock.monotonic())
-            if (left is not None and left < _MOMENT) or not self.pass_time(left):
+            left = None if end is None else self.left_until(end)
+            if left == 0 or not self.pass_time(left):
                 return future.done
         return True
 

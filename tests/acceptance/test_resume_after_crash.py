@@ -186,6 +186,22 @@ def test_what_was_running_goes_on_at_the_next_start(db: Path, calls: Calls) -> N
         assert rt.get(RUN).result(timeout=WAIT) == "hold"
 
 
+def test_clean_stops_are_not_counted_as_deaths(db: Path, calls: Calls) -> None:
+    """However often a service is deployed, a long activity is begun again."""
+    gate, running = Event(), Event()
+    wf = holding(calls, gate, running)
+    for _ in range(7):
+        running.clear()
+        with af.Runtime(db, definitions=[wf]) as rt:
+            rt.start(wf, execution_id=RUN)
+            assert running.wait(timeout=WAIT)
+    gate.set()
+    with af.Runtime(db, definitions=[wf]) as rt:
+        assert rt.get(RUN).result(timeout=WAIT) == "hold"
+
+    assert calls.seen.count("a") == 1
+
+
 def test_what_was_done_before_a_clean_stop_is_not_repeated(
     db: Path, calls: Calls
 ) -> None:

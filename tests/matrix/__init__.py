@@ -1,0 +1,1 @@
+"""Every example, killed everywhere."""

@@ -1,0 +1,1 @@
+"""Random programs: what they compute, by plain Python and by the runtime."""
