@@ -4,95 +4,218 @@ Activities touch the world, workflows say in which order, and a `Runtime` record
 happened in a log, so that whatever stops the process, the work goes on where it was.
 """
 
-from actorflow.actors.declared import event
-from actorflow.actors.entities import EntityRef
-from actorflow.actors.eventsourced import EventSourcedActor
-from actorflow.errors import (
-    ActivityError,
-    ActorflowError,
-    AnswerError,
-    BlobCorruptError,
-    BlobError,
-    BlobMissingError,
-    BranchNotFoundError,
-    DefinitionError,
-    DefinitionMismatch,
-    EventNotFoundError,
-    ExecutionCancelled,
-    ExecutionEndedError,
-    ExecutionError,
-    ExecutionExistsError,
-    ExecutionFailed,
-    ExecutionNotFoundError,
-    ExpressionError,
-    FencedError,
-    HandlerError,
-    HandlerNotFoundError,
-    InputError,
-    LogCorruptError,
-    LogError,
-    LogUnavailableError,
-    LogVersionError,
-    LoopLimitError,
-    MissingTagsError,
-    NodeFailed,
-    NonDeterminismError,
-    NotALogError,
-    NotDurableError,
-    NotRetryableError,
-    OwnedError,
-    QueryFailed,
-    ReadOnlyError,
-    RuntimeClosedError,
-    ScheduleNotFoundError,
-    SettingError,
-    StaleAttemptError,
-    UnknownDefinitionError,
-    UnreadableError,
-    UnrecordableError,
-    UpdateFailed,
-    UpdateRejected,
-)
-from actorflow.log.blobs import BlobStore, FileBlobs, MemoryBlobs
-from actorflow.log.codec import Codec
-from actorflow.model.activities import Activity, Dynamic, activity, dynamic
-from actorflow.model.builder import Flow
-from actorflow.model.children import Child
-from actorflow.model.definition import Workflow
-from actorflow.model.events import Failure, Outcome, Recorded
-from actorflow.model.journal import Occurrence
-from actorflow.model.policy import Catch, ConcurrencyLimit, RateLimit, Retry
-from actorflow.model.steps import (
-    Ask,
-    Edge,
-    Input,
-    Join,
-    Loop,
-    Map,
-    Output,
-    Page,
-    Pages,
-    Parallel,
-    Route,
-    Step,
-    WaitSignal,
-)
-from actorflow.model.timeline import Timeline
-from actorflow.runtime.checkpoint import Checkpoint
-from actorflow.runtime.context import ActivityContext
-from actorflow.runtime.handle import (
-    ExecutionHandle,
-    ExecutionResult,
-    OpenQuestion,
-    Suspension,
-)
-from actorflow.runtime.lifecycle import Lifecycle
-from actorflow.runtime.nodechild import ChildHandle
-from actorflow.runtime.nodecontext import Context
-from actorflow.runtime.runtime import Runtime
-from actorflow.runtime.schedule import Schedule, ScheduleInfo
-from actorflow.runtime.subscriptions import Subscription
-from actorflow.runtime.worker import Worker
+# Nothing is imported until it is used: a module that defines activities needs no
+# database, and a command that prints its help needs neither. The first list is for type
+# checkers and people, the second for the interpreter; a test compares them.
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    __version__: str
+    from actorflow.actors.declared import event
+    from actorflow.actors.entities import EntityRef
+    from actorflow.actors.eventsourced import EventSourcedActor
+    from actorflow.errors import (
+        ActivityError,
+        ActorflowError,
+        AnswerError,
+        BlobCorruptError,
+        BlobError,
+        BlobMissingError,
+        BranchNotFoundError,
+        DefinitionError,
+        DefinitionMismatch,
+        EventNotFoundError,
+        ExecutionCancelled,
+        ExecutionEndedError,
+        ExecutionError,
+        ExecutionExistsError,
+        ExecutionFailed,
+        ExecutionNotFoundError,
+        ExpressionError,
+        FencedError,
+        HandlerError,
+        HandlerNotFoundError,
+        InputError,
+        LogCorruptError,
+        LogError,
+        LogUnavailableError,
+        LogVersionError,
+        LoopLimitError,
+        MissingTagsError,
+        NodeFailed,
+        NonDeterminismError,
+        NotALogError,
+        NotDurableError,
+        NotRetryableError,
+        OwnedError,
+        QueryFailed,
+        ReadOnlyError,
+        RuntimeClosedError,
+        ScheduleNotFoundError,
+        SettingError,
+        StaleAttemptError,
+        UnknownDefinitionError,
+        UnreadableError,
+        UnrecordableError,
+        UpdateFailed,
+        UpdateRejected,
+    )
+    from actorflow.log.blobs import BlobStore, FileBlobs, MemoryBlobs
+    from actorflow.log.codec import Codec
+    from actorflow.model.activities import Activity, Dynamic, activity, dynamic
+    from actorflow.model.builder import Flow
+    from actorflow.model.children import Child
+    from actorflow.model.definition import Workflow
+    from actorflow.model.events import Failure, Outcome, Recorded
+    from actorflow.model.journal import Occurrence
+    from actorflow.model.policy import Catch, ConcurrencyLimit, RateLimit, Retry
+    from actorflow.model.steps import (
+        Ask,
+        Edge,
+        Input,
+        Join,
+        Loop,
+        Map,
+        Output,
+        Page,
+        Pages,
+        Parallel,
+        Route,
+        Step,
+        WaitSignal,
+    )
+    from actorflow.model.timeline import Timeline
+    from actorflow.runtime.checkpoint import Checkpoint
+    from actorflow.runtime.context import ActivityContext
+    from actorflow.runtime.handle import (
+        ExecutionHandle,
+        ExecutionResult,
+        OpenQuestion,
+        Suspension,
+    )
+    from actorflow.runtime.lifecycle import Lifecycle
+    from actorflow.runtime.nodechild import ChildHandle
+    from actorflow.runtime.nodecontext import Context
+    from actorflow.runtime.runtime import Runtime
+    from actorflow.runtime.schedule import Schedule, ScheduleInfo
+    from actorflow.runtime.subscriptions import Subscription
+    from actorflow.runtime.worker import Worker
+
+_HOMES = {
+    "actorflow.actors.declared": ("event",),
+    "actorflow.actors.entities": ("EntityRef",),
+    "actorflow.actors.eventsourced": ("EventSourcedActor",),
+    "actorflow.errors": (
+        "ActivityError",
+        "ActorflowError",
+        "AnswerError",
+        "BlobCorruptError",
+        "BlobError",
+        "BlobMissingError",
+        "BranchNotFoundError",
+        "DefinitionError",
+        "DefinitionMismatch",
+        "EventNotFoundError",
+        "ExecutionCancelled",
+        "ExecutionEndedError",
+        "ExecutionError",
+        "ExecutionExistsError",
+        "ExecutionFailed",
+        "ExecutionNotFoundError",
+        "ExpressionError",
+        "FencedError",
+        "HandlerError",
+        "HandlerNotFoundError",
+        "InputError",
+        "LogCorruptError",
+        "LogError",
+        "LogUnavailableError",
+        "LogVersionError",
+        "LoopLimitError",
+        "MissingTagsError",
+        "NodeFailed",
+        "NonDeterminismError",
+        "NotALogError",
+        "NotDurableError",
+        "NotRetryableError",
+        "OwnedError",
+        "QueryFailed",
+        "ReadOnlyError",
+        "RuntimeClosedError",
+        "ScheduleNotFoundError",
+        "SettingError",
+        "StaleAttemptError",
+        "UnknownDefinitionError",
+        "UnreadableError",
+        "UnrecordableError",
+        "UpdateFailed",
+        "UpdateRejected",
+    ),
+    "actorflow.log.blobs": (
+        "BlobStore",
+        "FileBlobs",
+        "MemoryBlobs",
+    ),
+    "actorflow.log.codec": ("Codec",),
+    "actorflow.model.activities": (
+        "Activity",
+        "Dynamic",
+        "activity",
+        "dynamic",
+    ),
+    "actorflow.model.builder": ("Flow",),
+    "actorflow.model.children": ("Child",),
+    "actorflow.model.definition": ("Workflow",),
+    "actorflow.model.events": (
+        "Failure",
+        "Outcome",
+        "Recorded",
+    ),
+    "actorflow.model.journal": ("Occurrence",),
+    "actorflow.model.policy": (
+        "Catch",
+        "ConcurrencyLimit",
+        "RateLimit",
+        "Retry",
+    ),
+    "actorflow.model.steps": (
+        "Ask",
+        "Edge",
+        "Input",
+        "Join",
+        "Loop",
+        "Map",
+        "Output",
+        "Page",
+        "Pages",
+        "Parallel",
+        "Route",
+        "Step",
+        "WaitSignal",
+    ),
+    "actorflow.model.timeline": ("Timeline",),
+    "actorflow.runtime.checkpoint": ("Checkpoint",),
+    "actorflow.runtime.context": ("ActivityContext",),
+    "actorflow.runtime.handle": (
+        "ExecutionHandle",
+        "ExecutionResult",
+        "OpenQuestion",
+        "Suspension",
+    ),
+    "actorflow.runtime.lifecycle": ("Lifecycle",),
+    "actorflow.runtime.nodechild": ("ChildHandle",),
+    "actorflow.runtime.nodecontext": ("Context",),
+    "actorflow.runtime.runtime": ("Runtime",),
+    "actorflow.runtime.schedule": (
+        "Schedule",
+        "ScheduleInfo",
+    ),
+    "actorflow.runtime.subscriptions": ("Subscription",),
+    "actorflow.runtime.worker": ("Worker",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Activity",
@@ -192,9 +315,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> str:
-    if name == "__version__":
-        from importlib.metadata import version  # not everybody asks, and it takes time
+if not TYPE_CHECKING:  # which would take every name for one of ours
 
-        return version("actorflow")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            return import_module("importlib.metadata").version("actorflow")
+        if name not in _HOME_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(_HOME_OF[name]), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.metadata
 import importlib.resources
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import actorflow
 from actorflow import errors
 
 ROOT = Path(__file__).parent.parent
@@ -143,3 +145,34 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!\w+:)([^)#]+)", page.read_text(encoding="utf-8"))
 
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_public_names_are_where_type_checkers_are_told() -> None:
+    """What is imported when it is used is what annotations promise."""
+    tree = ast.parse((ROOT / "actorflow" / "__init__.py").read_text())
+    told = {
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").startswith("actorflow.")
+        for alias in node.names
+    }
+
+    assert told == actorflow._HOME_OF
+    assert sorted(told) == sorted(set(actorflow.__all__) - {"__version__"})
+
+
+def test_importing_imports_nothing_else() -> None:
+    """Who defines activities does not wait for a database to be imported."""
+    code = (
+        "import sys, actorflow; print('attrs' in sys.modules); actorflow.activity;"
+        "print('sqlite3' in sys.modules); actorflow.Runtime; print('sqlite3' in "
+        "sys.modules)"
+    )
+    assert run_python(code).split() == ["False", "False", "True"]
+
+
+def test_a_name_that_is_not_there_is_refused() -> None:
+    """As by any module."""
+    with pytest.raises(AttributeError, match="has no attribute 'Workflows'"):
+        _ = actorflow.Workflows  # type: ignore[attr-defined]
