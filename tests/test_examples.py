@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import actorflow as af
-from examples import crawl, orders
+from actorflow import activities
+from examples import accounts, audit, crawl, orders, saga, uptime
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -57,6 +58,69 @@ def test_crawl_finds_every_page_once() -> None:
 
     assert sorted(found.seen) == sorted([*crawl.WEB, "/missing"])
     assert found.broken == ("/missing",)
+
+
+def test_journey_is_booked_whole_or_not_at_all(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a car, the room and the flight are given back, the last first."""
+    monkeypatch.setattr(saga, "CARS", ["a small car"])
+    saga.main()
+    said = capsys.readouterr().out.splitlines()
+
+    assert said[1].startswith("  booked: a seat for Ada, a room for Ada, 3 nights")
+    assert said[3:] == [
+        "  cancelled: a room for Grace, 3 nights; sorry, Grace",
+        "  cancelled: a seat for Grace",
+        "  failed: no car is left",
+    ]
+
+
+def test_uptime_needs_no_python(capsys: pytest.CaptureFixture[str]) -> None:
+    """A file and the bundled activities are enough; what is ill is told."""
+    workflow = af.Workflow.load(uptime.FILE)
+    with (
+        uptime.pages() as address,
+        af.Runtime(":memory:", [workflow], activities=activities.BASIC) as runtime,
+    ):
+        wanted = [f"{address}/{name}" for name in ("a", "ill", "b", "very-ill")]
+        runtime.start(workflow, pages=wanted).result(timeout=20)
+
+    assert capsys.readouterr().out.count("503 Service Unavailable") == 2
+
+
+def test_accounts_take_a_transfer_once(tmp_path: Path) -> None:
+    """In whatever process it is made again; what is refused changes nothing."""
+    log = tmp_path / "accounts.db"
+    first, again = accounts.transfer(log, 1, 30), accounts.transfer(log, 1, 30)
+    refused = accounts.transfer(log, 2, 500)
+
+    assert first.output == again.output == {"left": 70, "there": 30}
+    assert refused.status == "failed"
+    assert accounts.transfer(log, 3, 70).output == {"left": 0, "there": 100}
+
+
+def test_audit_misses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
+    """What happened between two audits is told in the second."""
+    log = tmp_path / "letters.db"
+    audit.write_letters(log, "Ada")
+    assert len(audit.audited(log)) == 3
+    audit.write_letters(log, "Grace", "Alan")
+
+    assert [line.split()[0] for line in audit.audited(log)] == [
+        *["Grace"] * 3,
+        *["Alan"] * 3,
+    ]
+    assert audit.audited(log) == []
+
+
+def test_readme_links_every_example() -> None:
+    """Whoever looks for an example finds all of them on the first page."""
+    readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+
+    assert [
+        p for p in EXAMPLES.glob("*.py") if f"](examples/{p.name})" not in readme
+    ] == []
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.stem)
