@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from actorflow.cli.display import Feed, display_for
 from actorflow.cli.failures import GENERAL, INTERRUPTED, RESTS
 from actorflow.cli.outcome import go_on_with, result_document, result_text
 from actorflow.cli.patience import settled
+from actorflow.cli.picture import FORMATS, format_of, picture
 from actorflow.cli.settings import Settings, common, pass_settings
 from actorflow.cli.targets import HELP, Target, load_target
 from actorflow.errors import DefinitionMismatch, ExecutionNotFoundError
@@ -160,16 +162,34 @@ def _found_again(runtime: Runtime, found: Target, execution_id: str) -> Executio
 
 @click.command(epilog=HELP)
 @target_argument
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    help="By default what FILE's name says, or mermaid; svg and png need Graphviz.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Where to write it; by default to the standard output.",
+)
 @common
 @pass_settings
-def graph(settings: Settings, target: str) -> None:
-    """Draw a workflow as a Mermaid flowchart."""
+def graph(settings: Settings, target: str, form: str | None, path: Path | None) -> None:
+    """Draw a workflow: as Mermaid text, which forges and editors show, or a picture."""
     workflow = load_target(target).workflow
-    text = workflow.to_mermaid()
     if settings.json:
-        output.document({"workflow": workflow.name, "mermaid": text})
+        texts = {"mermaid": workflow.to_mermaid(), "dot": workflow.to_dot()}
+        output.document({"workflow": workflow.name, **texts})
+        return
+    drawn = picture(workflow, form or format_of(path))
+    if path is None:
+        click.echo(drawn, nl=False)
     else:
-        output.say(text.rstrip("\n"))
+        path.write_bytes(drawn)
 
 
 @click.command(epilog=HELP)

@@ -148,6 +148,12 @@ class Workflow:
 
         return mermaid(self)
 
+    def to_dot(self) -> str:
+        """Return the graph in Graphviz's language."""
+        from actorflow.model.drawing import dot
+
+        return dot(self)
+
     @classmethod
     def load(cls, source: Source) -> Workflow:
         """Return the workflow in a YAML or JSON file, given by its path or open.

@@ -203,6 +203,47 @@ def test_graph_is_mermaid(actorflow: Command) -> None:
     assert outcome.out.startswith("flowchart TD")
 
 
+def test_graph_is_dot(actorflow: Command) -> None:
+    """`--format dot` writes what Graphviz draws."""
+    outcome = actorflow("graph", f"{FLOWS}:approval", "--format", "dot")
+
+    assert outcome.out.startswith('digraph "approval" {')
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [("a.svg", "-Tsvg digraph"), ("a.png", "-Tpng digraph"), ("a.gv", "digraph")],
+)
+def test_graph_is_a_picture(
+    actorflow: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    begins: str,
+) -> None:
+    """A file's name says what is written into it; Graphviz draws."""
+    program = tmp_path / "bin" / "dot"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\nprintf "%s " "$1"\ncat\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    outcome = actorflow("graph", f"{FLOWS}:approval", "-o", name)
+
+    assert (outcome.code, outcome.out) == (0, "")
+    assert Path(name).read_text(encoding="utf-8").startswith(begins)
+
+
+def test_graph_without_graphviz(
+    actorflow: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has no Graphviz is told what needs none."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    outcome = actorflow("graph", f"{FLOWS}:approval", "--format", "svg")
+
+    assert outcome.code == 1
+    assert "--format mermaid" in outcome.err
+
+
 def test_validate_finds_no_problem(actorflow: Command, db: Path) -> None:
     """`validate` runs nothing and needs no log."""
     outcome = actorflow("validate", f"{FLOWS}:approval")

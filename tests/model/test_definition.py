@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import actorflow as af
+from actorflow.model.steps import KINDS
 
 # --- activities ----------------------------------------------------------------------
 
@@ -430,3 +431,60 @@ def test_picture_is_not_broken_by_what_it_shows() -> None:
         '    s0["a &quot;b&quot; &lt;c> &amp; d"]\n'
         "    s0 -->|\"x != '&#35;1;'\"| s0\n"
     )
+
+
+def test_graph_in_dot() -> None:
+    """The same boxes and ways, in Graphviz's language."""
+    workflow = af.Workflow(
+        "orders",
+        steps=[
+            af.Step(
+                "get it",
+                activity="x",
+                catch=[af.Catch(goto="nap")],
+                next=[af.Edge("nap", when="n > 1", branch="b"), af.Edge("nap")],
+            ),
+            af.Step("nap", sleep=1),
+        ],
+    )
+
+    assert workflow.to_dot() == (
+        'digraph "orders" {\n'
+        "    node [shape=box]\n"
+        '    s0 [label="get it", shape=box]\n'
+        '    s1 [label="nap", shape=ellipse]\n'
+        '    s0 -> s1 [label="[b] n > 1"]\n'
+        "    s0 -> s1\n"
+        '    s0 -> s1 [label="on error", style=dashed]\n'
+        "}\n"
+    )
+
+
+def test_dot_is_not_broken_by_what_it_shows() -> None:
+    """Quotes, backslashes and line ends stay inside their label."""
+    name = 'a "b" \\N'
+    text = graph({name: [af.Edge(name, when='x\n!= "}"')]}).to_dot()
+
+    assert 's0 [label="a \\"b\\" \\\\N", shape=box]' in text
+    assert 's0 -> s0 [label="x != \\"}\\""]' in text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_a_shape(kind: str) -> None:
+    """A step of any kind can be drawn, in both languages."""
+    values: dict[str, Any] = {
+        "map": af.Map(over=[], activity="x"),
+        "parallel": af.Parallel(arms={"a": "x"}),
+        "loop": af.Loop(body="x"),
+        "route": af.Route(key="1", choices={"a": "x"}),
+        "join": af.Join(),
+        "wait_signal": af.WaitSignal(topic="t"),
+        "ask": af.Ask(),
+        "sleep": 1,
+        "decide": True,
+    }
+    first = af.Step("first", **{kind: values.get(kind, "x")}, next=[af.Edge("last")])
+    workflow = af.Workflow("w", steps=[first, af.Step("last", sleep=1)])
+
+    assert '"first"' in workflow.to_mermaid()
+    assert '"first"' in workflow.to_dot()
