@@ -26,6 +26,9 @@ from actorflow.errors import ExpressionError
 MAX_LENGTH = 10_000
 MAX_ITEMS = 100_000
 MAX_BITS = 10_000
+MAX_WEIGHT = 1_000_000
+_TEXT_WEIGHT = 16
+"""Characters that weigh as much as an item."""
 
 
 def _power(base: Any, exponent: Any) -> Any:
@@ -57,6 +60,27 @@ def _bounded(bits: int) -> None:
         raise InvalidExpression("the number would be too large")
 
 
+def _check_weight(made: Any) -> None:
+    """Refuse a value that is larger than what can be written down.
+
+    A comprehension can name a value twice, at little cost, and the result again: each
+    level doubles what it takes to record or print it.
+    """
+    weight, left = 0, [made]
+    while left:
+        each = left.pop()
+        weight += 1
+        if isinstance(each, str | bytes):
+            weight += len(each) // _TEXT_WEIGHT
+        elif isinstance(each, dict):
+            left += each.keys()
+            left += each.values()
+        elif isinstance(each, list | tuple | set):
+            left += each
+        if weight + len(left) > MAX_WEIGHT:
+            raise InvalidExpression("the value would be too large")
+
+
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     f.__name__: f for f in (abs, all, any, bool, float, int, len, max, min, sorted, str)
 } | {"round": _round, "sum": sum}
@@ -67,6 +91,16 @@ _OPERATORS = DEFAULT_OPERATORS | {
 }
 _CONSTANTS = {"True": True, "False": False, "None": None}
 _CONSTANTS |= {"true": True, "false": False, "TRUE": True, "FALSE": False, "null": None}
+
+
+_MAKERS = (
+    ast.BinOp,
+    ast.DictComp,
+    ast.GeneratorExp,
+    ast.ListComp,
+)
+"""What can make much of little; all else is as long as its text."""
+_CONTAINERS = (dict, list, set, tuple)
 
 
 class _Interpreter(EvalWithCompoundTypes):
@@ -104,6 +138,12 @@ class _Interpreter(EvalWithCompoundTypes):
 
         To look through every value at every step would cost its size every time.
         """
+
+    def _eval(self, node: ast.AST) -> Any:
+        value = super()._eval(node)
+        if isinstance(node, _MAKERS) and isinstance(value, _CONTAINERS):
+            _check_weight(value)
+        return value
 
     def _eval_call(self, node: ast.Call) -> Any:
         if not isinstance(node.func, ast.Name):

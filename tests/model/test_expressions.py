@@ -76,6 +76,14 @@ def error_of(source: str, **names: Any) -> str:
 # --- expressions ---------------------------------------------------------------------
 
 
+def doubled(times: int) -> str:
+    """Return an expression whose value takes twice as much to write, so many times."""
+    source = "[1]"
+    for n in range(times):
+        source = f"[[v{n}, v{n}] for v{n} in {source}]"
+    return source
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
@@ -210,6 +218,10 @@ def test_callables_in_data_are_never_called() -> None:
         "[" * 90 + "]" * 90,
         "1" * 9_000,
         "'a' + " * 9_000 + "'a'",
+        f"str({doubled(60)})",
+        f"{doubled(60)} == {doubled(60)}",
+        f"[{doubled(14)}] * 50_000",
+        "str([['x' * 90_000] * 90_000])",
         "x\0y",
         "'\ud800'",
         "\ud800",
