@@ -70,6 +70,8 @@ def refusal_of(error: Exception, *, debug: bool) -> Refusal:
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return Refusal(f"{where}{error.strerror}")
+    if isinstance(error, UnicodeEncodeError):
+        return Refusal(f"{error.object!r:.60} is no text: it is not UTF-8", USAGE)
     hint = "" if debug else " (--debug shows where)"
     return Refusal(f"{type(error).__name__}: {error}{hint}")
 

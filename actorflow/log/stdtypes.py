@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import pathlib
+import re
 import uuid
 import zoneinfo
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from fractions import Fraction
 from typing import Any
 
 from attrs import frozen
+
+_FRACTION = re.compile(r"-?\d+(/\d+)?", re.ASCII)
 
 TAG = "$"
 """The key that marks a mapping as the writing of something else."""
@@ -105,6 +108,13 @@ def _write_path(value: pathlib.PurePath) -> str:
     return text
 
 
+def _read_fraction(text: str) -> Fraction:
+    # Fraction takes "1e999999999" too, and works it out.
+    if not _FRACTION.fullmatch(text):
+        raise ValueError(f"{text!r:.40} is no fraction")
+    return Fraction(text)
+
+
 def _write_range(value: range) -> list[int]:
     return [value.start, value.stop, value.step]
 
@@ -126,7 +136,7 @@ KINDS = (
     plain("timedelta", dt.timedelta, _write_delta, lambda v: dt.timedelta(*v)),
     plain("zone", zoneinfo.ZoneInfo, lambda value: value.key, zoneinfo.ZoneInfo),
     plain("decimal", Decimal, str, Decimal),
-    plain("fraction", Fraction, str, Fraction),
+    plain("fraction", Fraction, str, _read_fraction),
     plain("complex", complex, repr, complex),
     plain("uuid", uuid.UUID, str, uuid.UUID),
     plain("bytes", bytes, _write_bytes, base64.b64decode),

@@ -45,6 +45,10 @@ class Values(Recalls, Protocol):
         ...
 
 
+MOST_ITEMS = 10_000_000
+"""Of a map; more do not fit into one execution."""
+
+
 def call_data(args: tuple[Data, ...], kwargs: Mapping[str, Data]) -> Data:
     """Return the input that records a call; keyword arguments alone are a mapping."""
     return {"*": {"args": list(args), "kwargs": dict(kwargs)}} if args else dict(kwargs)
@@ -197,4 +201,7 @@ def _as_items(value: Any) -> list[Any]:
         return [{"key": key, "value": value[key]} for key in sorted(value)]
     if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
         return [value]
-    return list(value)
+    items = list(islice(value, MOST_ITEMS + 1))
+    if len(items) > MOST_ITEMS:  # a range of any length is written in a few characters
+        raise ValueError(f"there are more than {MOST_ITEMS:,} items to run over")
+    return items

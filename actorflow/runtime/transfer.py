@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from actorflow.log.importing import Imported, Importer
 from actorflow.log.lines import Header
 from actorflow.log.port import Summary
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model import events as ev
-from actorflow.model.events import Recorded
+from actorflow.model.events import Data, Recorded
+from actorflow.model.fields import check_fields
 from actorflow.model.fold import apply
 from actorflow.model.state import ExecutionState
+from actorflow.runtime.checkpoint import checkpoint_of
 from actorflow.runtime.run import summary_of
 
 
@@ -44,6 +46,7 @@ class _Execution:
     def add(self, recorded: Recorded) -> None:
         """Take in the next event."""
         event = recorded.event
+        check_fields(event)
         if recorded.seq == 1 and not isinstance(event, ev.ExecutionStarted):
             raise ValueError("an execution begins with execution.started")
         if isinstance(event, ev.ItemsStarted):
@@ -66,4 +69,13 @@ class _Execution:
                 f"by its header it is of {header.type!r}, "
                 f"by its events of {self._state.workflow!r}"
             )
+        checkpoint_of(header.name, self._state, _AsWritten())  # it can be looked at
         return summary_of(self._state)
+
+
+class _AsWritten:
+    """Stands where values are read, and leaves them as they are."""
+
+    def from_data(self, data: Data, hint: Any = Any, *, path: str = "value") -> Any:  # noqa: ARG002
+        """Return *data*."""
+        return data
