@@ -46,7 +46,7 @@ class Account(af.EventSourcedActor):
         self.keys.add(event.key)
 
 
-def transfers(runtime_of: list[af.Runtime]) -> af.Workflow:
+def transfers(runtime_of: list[af.Runtime]) -> af.Flow:
     """Return the flow of a transfer, on the accounts of a runtime."""
 
     @af.activity

@@ -60,7 +60,8 @@ def main() -> None:
             if result.status == "completed":
                 print(f"  booked: {', '.join(result.output.values())}")
             else:
-                print(f"  {result.status}: {result.error.message}")
+                why = result.error.message if result.error else ""
+                print(f"  {result.status}: {why}")
 
 
 if __name__ == "__main__":
