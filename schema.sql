@@ -34,6 +34,7 @@ CREATE TABLE stream (
 -- Lists, newest first, page by (created_at, id); the id is part of every index.
 CREATE INDEX stream_by_creation ON stream (kind, created_at);
 CREATE INDEX stream_by_status ON stream (kind, status, created_at);
+CREATE INDEX stream_by_type ON stream (kind, type, created_at);
 -- What nobody owns, and what a dead process left behind. By type, because a process
 -- takes only what it has the definition of, and need not read past the rest.
 CREATE INDEX stream_left_behind ON stream (owner, kind, status, type);
@@ -69,7 +70,7 @@ CREATE UNIQUE INDEX event_in_stream ON event (stream, seq);
 -- deletes whole streams, and tears the slip up before it commits:
 --     BEGIN IMMEDIATE;
 --     INSERT INTO retention (id, reason) VALUES (1, 'older than 30 days');
---     DELETE FROM event WHERE stream = ...;  -- snapshot, inbox and stream rows likewise
+--     DELETE FROM event WHERE stream = ...;  -- then all else, and the stream's row last
 --     DELETE FROM retention;
 --     COMMIT;
 CREATE TABLE retention (
@@ -101,6 +102,37 @@ CREATE TABLE snapshot (
     created_at INTEGER NOT NULL,
     PRIMARY KEY (stream, seq)
 ) STRICT, WITHOUT ROWID;
+
+-- Search attributes one by one, so that searches find their streams and not the others.
+-- Numbers as they are (1 is 1.0), all else as JSON (true is not 1); lists and mappings
+-- are not searched. Kept by triggers, so nobody who writes a stream need know of it.
+CREATE TABLE attribute (
+    key    TEXT    NOT NULL,
+    value  ANY     NOT NULL,
+    stream INTEGER NOT NULL REFERENCES stream (id),
+    PRIMARY KEY (key, value, stream)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX attribute_of_stream ON attribute (stream);
+
+CREATE TRIGGER attributes_of_new_stream
+AFTER INSERT ON stream WHEN NEW.attributes <> '{}'
+BEGIN
+    INSERT INTO attribute (key, value, stream)
+    SELECT key, CASE type WHEN 'text' THEN json_quote(atom)
+        WHEN 'integer' THEN atom WHEN 'real' THEN atom ELSE type END, NEW.id
+    FROM json_each(NEW.attributes) WHERE type NOT IN ('array', 'object');
+END;
+
+CREATE TRIGGER attributes_of_changed_stream
+AFTER UPDATE OF attributes ON stream WHEN NEW.attributes <> OLD.attributes
+BEGIN
+    DELETE FROM attribute WHERE stream = NEW.id;
+    INSERT INTO attribute (key, value, stream)
+    SELECT key, CASE type WHEN 'text' THEN json_quote(atom)
+        WHEN 'integer' THEN atom WHEN 'real' THEN atom ELSE type END, NEW.id
+    FROM json_each(NEW.attributes) WHERE type NOT IN ('array', 'object');
+END;
 
 -- Every opening of the log for writing, while it lasts. A process that stopped without
 -- closing is found dead by the lock on its side file, or when its lease has run out.

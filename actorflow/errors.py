@@ -348,6 +348,17 @@ class ExecutionEndedError(ExecutionError):
         return f"execution {self.execution_id!r} has ended ({self.status})"
 
 
+class ExecutionNotEndedError(ExecutionError):
+    """The execution has not ended, so it cannot be deleted."""
+
+    def __init__(self, execution_id: str, status: str) -> None:
+        super().__init__(execution_id)
+        self.status = status
+
+    def __str__(self) -> str:
+        return f"execution {self.execution_id!r} is {self.status}; cancel it first"
+
+
 class NotRetryableError(ExecutionError):
     """Only an execution that failed, and was not compensated, can be retried."""
 

@@ -92,6 +92,13 @@ class PooledFuture(Future[T]):
             exc_info = (type(exc_info), exc_info, exc_info.__traceback__)
         self._settle((None, exc_info or sys.exc_info()))
 
+    def settle(self, value: T | None, error: BaseException | None) -> None:
+        """Set what a callback with both was given."""
+        if error is None:
+            self.set(value)
+        else:
+            self.set_exception(error)
+
     def set_get_hook(self, func: Callable[[float | None], T]) -> None:
         """Compute the value by *func* when it is first asked for."""
         if not self._once.acquire(blocking=False):

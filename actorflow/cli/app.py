@@ -14,6 +14,7 @@ from actorflow.cli import (
     demo,
     reading,
     replaying,
+    retaining,
     running,
     scheduling,
     steering,
@@ -85,6 +86,7 @@ for command in (
     *steering.COMMANDS,
     *asking.COMMANDS,
     *tending.COMMANDS,
+    *retaining.COMMANDS,
     *transferring.COMMANDS,
     demo.demo,
 ):

@@ -6,9 +6,9 @@ is read, and several owners can share one store, so that takeovers can be tested
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Unpack
 
 import orjson
 from attrs import evolve
@@ -24,6 +24,7 @@ from actorflow.log.blobs import MemoryBlobs, machine_time
 from actorflow.log.codec import Codec
 from actorflow.log.memory_store import MemoryStore, Opening, Stored, matches
 from actorflow.log.port import (
+    Filters,
     Followed,
     InboxRow,
     Owner,
@@ -159,6 +160,24 @@ class MemoryLog:
         owner = None if row.owner is None else int(row.owner)
         return owner != self._id and not self.store.lives(owner, now)
 
+    def delete(self, kind: str, names: Collection[str], *, reason: str) -> list[str]:
+        """See `EventLog.delete`."""
+        del reason  # nothing here guards the events
+        with self._open().lock:
+            now = self._clock()
+            free = [
+                stored.row
+                for stored in self.store.streams.values()
+                if stored.row.kind == kind
+                and stored.row.name in names
+                and self._may_take(stored.row.id, now)
+            ]
+            for row in free:
+                self.store.delete(row)
+            if free:
+                self.store.committed(self._id)
+            return [row.name for row in free]
+
     # -- ownership --
 
     @property
@@ -288,28 +307,27 @@ class MemoryLog:
         self,
         kind: str,
         *,
-        status: str | Sequence[str] | None = None,
-        type: str | None = None,
-        where: Mapping[str, Any] | None = None,
-        parent: str | None = None,
         before: tuple[float, int] | None = None,
         limit: int = 100,
+        **filters: Unpack[Filters],
     ) -> list[StreamRow]:
         """See `EventLog.rows`."""
-        statuses = {status} if isinstance(status, str) else status
-        with self._open().lock:
-            rows = [
-                row
-                for row in (each.seen() for each in self.store.streams.values())
-                if row.kind == kind
-                and (statuses is None or row.status in statuses)
-                and (type is None or row.type == type)
-                and (parent is None or row.parent == parent)
-                and matches(row, where or {})
-                and (before is None or (row.created_at, row.id) < before)
-            ]
+        rows = [
+            row
+            for row in self._matching(kind, filters)
+            if before is None or (row.created_at, row.id) < before
+        ]
         rows.sort(key=lambda row: (row.created_at, row.id), reverse=True)
         return rows[:limit]
+
+    def count(self, kind: str, **filters: Unpack[Filters]) -> int:
+        """See `EventLog.count`."""
+        return sum(1 for _ in self._matching(kind, filters))
+
+    def _matching(self, kind: str, filters: Filters) -> list[StreamRow]:
+        with self._open().lock:
+            rows = [each.seen() for each in self.store.streams.values()]
+        return [row for row in rows if row.kind == kind and matches(row, filters)]
 
     def due(
         self, kind: str, reach: Reach, *, now: float, limit: int

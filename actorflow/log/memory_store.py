@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -22,7 +22,7 @@ from actorflow.log.batch import (
     seconds,
 )
 from actorflow.log.blobs import MemoryBlobs
-from actorflow.log.port import InboxRow, StreamRow
+from actorflow.log.port import Filters, InboxRow, StreamRow
 
 SNAPSHOTS_KEPT = 3
 
@@ -191,6 +191,12 @@ class MemoryStore:
         self.posted[id_] = Posted(row, stream, text)
         return id_
 
+    def delete(self, row: StreamRow) -> None:
+        """Delete a stream with everything of its own."""
+        del self.streams[row.id], self.names[row.kind, row.name]
+        for id_ in [id_ for id_, each in self.posted.items() if each.stream == row.id]:
+            del self.posted[id_]
+
     def take(self, stored: Stored, owner: int) -> StreamRow:
         """Give a stream to *owner*, under a new epoch."""
         epoch = stored.row.epoch + 1
@@ -214,14 +220,32 @@ class MemoryStore:
         self.commits[owner] = self.commits.get(owner, 0) + 1
 
 
-def matches(row: StreamRow, where: Mapping[str, Any]) -> bool:
-    """Return whether the search attributes of *row* are equal, as JSON, to *where*."""
+def matches(row: StreamRow, filters: Filters) -> bool:
+    """Return whether *row* matches every filter."""
+    status, where = filters.get("status"), filters.get("where") or {}
     for key, value in where.items():
         if not (value is None or isinstance(value, (bool, int, float, str))):
             raise TypeError(f"where[{key!r}] must be text, a number, a bool or None")
-    return all(
-        key in row.attributes and _equal(row.attributes[key], value)
-        for key, value in where.items()
+    is_one = isinstance(status, str)
+    return (
+        (status is None or row.status in ([status] if is_one else status))
+        and filters.get("type") in (None, row.type)
+        and filters.get("parent") in (None, row.parent)
+        and _in_time(row, filters)
+        and all(
+            key in row.attributes and _equal(row.attributes[key], value)
+            for key, value in where.items()
+        )
+    )
+
+
+def _in_time(row: StreamRow, filters: Filters) -> bool:
+    since, until = filters.get("since"), filters.get("until")
+    quiet = filters.get("quiet_since")
+    return (
+        (since is None or row.created_at >= since)
+        and (until is None or row.created_at < until)
+        and (quiet is None or row.updated_at <= quiet)
     )
 
 

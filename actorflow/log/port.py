@@ -7,7 +7,7 @@ by one writer at a time and by any number of readers, from any thread.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, Unpack
 
 from attrs import define, field, frozen
 
@@ -167,6 +167,23 @@ class StreamRow:
     tags: Sequence[str] = ()
     rank: float | None = None
     parent: str | None = None
+
+
+class Filters(TypedDict, total=False):
+    """What streams must match to be listed or counted.  None matches everything.
+
+    *where* compares search attributes with text, numbers, booleans and None as JSON
+    does (true is not 1, but 1 is 1.0). *since* and *until* are about creation, the
+    second exclusive; *quiet_since* asks for those not written after that time.
+    """
+
+    status: str | Collection[str] | None
+    type: str | None
+    where: Mapping[str, Any] | None
+    parent: str | None
+    since: float | None
+    until: float | None
+    quiet_since: float | None
 
 
 @frozen
@@ -345,18 +362,25 @@ class EventLog(Protocol):
         self,
         kind: str,
         *,
-        status: str | Sequence[str] | None = None,
-        type: str | None = None,
-        where: Mapping[str, Any] | None = None,
-        parent: str | None = None,
         before: tuple[float, int] | None = None,
         limit: int = 100,
+        **filters: Unpack[Filters],
     ) -> list[StreamRow]:
         """Return streams, newest first by (created_at, id), that match every filter.
 
-        *where* compares search attributes with text, numbers, booleans and None as
-        JSON does (true is not 1, but 1 is 1.0). *before* is the (created_at, id) of
-        the last row of the previous page.
+        *before* is the (created_at, id) of the last row of the previous page.
+        """
+        ...
+
+    def count(self, kind: str, **filters: Unpack[Filters]) -> int:
+        """Return how many streams match every filter."""
+        ...
+
+    def delete(self, kind: str, names: Collection[str], *, reason: str) -> list[str]:
+        """Delete streams with everything of theirs; return the names of those deleted.
+
+        Those that another live process owns are left as they are. Writes through a
+        hold that this process has on a deleted stream are refused from then on.
         """
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -12,14 +12,7 @@ import orjson
 
 from actorflow.errors import LogCorruptError, LogDamagedError, UnreadableError
 from actorflow.log import statements as sql
-from actorflow.log.batch import (
-    EventRow,
-    inbox_checksum,
-    micros,
-    recorded,
-    seconds,
-    verify,
-)
+from actorflow.log.batch import EventRow, inbox_checksum, recorded, seconds, verify
 from actorflow.log.codec import Codec
 from actorflow.log.connection import Readers, is_no_text
 from actorflow.log.port import Followed, InboxRow, Snapshot, StreamRow
@@ -180,37 +173,6 @@ class Reading:
                     continue  # replay, from an older one or from the start
         return None
 
-    def rows(
-        self,
-        kind: str,
-        *,
-        status: str | Sequence[str] | None,
-        type_: str | None,
-        where: Mapping[str, Any] | None,
-        parent: str | None,
-        before: tuple[float, int] | None,
-        limit: int,
-    ) -> list[StreamRow]:
-        """Return matching streams, newest first."""
-        test, bound = Conditions("kind = ?", kind), None
-        if isinstance(status, str):
-            test.add("status = ?", status)
-        elif status is not None:
-            test.add("status IN (SELECT value FROM json_each(?))", _json(list(status)))
-        if type_ is not None:
-            test.add("type = ?", type_)
-        if parent is not None:
-            test.add("parent = ?", parent)
-        for key, value in (where or {}).items():
-            test.add(*attribute_test(key, value))
-        if before is not None:
-            bound = (micros(before[0]), before[1])
-            test.add("(created_at, id) < (?, ?)", *bound)
-        return self._streams(
-            test.text + " ORDER BY created_at DESC, id DESC LIMIT ?",
-            (*test.values, limit),
-        )
-
     def inbox(
         self, owners: Sequence[int | None], after: int, limit: int
     ) -> list[InboxRow]:
@@ -250,10 +212,14 @@ class Reading:
 
 
 def select_streams(
-    connection: sqlite3.Connection, rest: str, values: Sequence[Any]
+    connection: sqlite3.Connection,
+    rest: str,
+    values: Sequence[Any],
+    *,
+    source: str = "stream",
 ) -> list[StreamRow]:
     """Return the streams for which *rest*, the end of a SELECT, holds."""
-    text = f"SELECT {_COLUMNS} FROM stream WHERE {rest}"  # noqa: S608 - our own text
+    text = f"SELECT {_COLUMNS} FROM {source} WHERE {rest}"  # noqa: S608 - our own text
     return [stream_row(row) for row in _fetched(connection, text, values)]
 
 
@@ -275,33 +241,6 @@ def _fetched(
 
 def _some_text(stored: bytes) -> str:
     return stored.decode(errors="replace")
-
-
-class Conditions:
-    """Tests joined by AND, with their parameters."""
-
-    def __init__(self, test: str, *values: Any) -> None:
-        self.text, self.values = test, list(values)
-
-    def add(self, test: str, *values: Any) -> None:
-        """Require *test* too."""
-        self.text += f" AND {test}"
-        self.values += values
-
-
-def attribute_test(key: str, value: Any) -> tuple[Any, ...]:
-    """Return a test, and its parameters, of a search attribute being equal to *value*.
-
-    Equal as JSON: true is not 1, but 1 is 1.0.
-    """
-    each = "EXISTS (SELECT 1 FROM json_each(attributes) AS a WHERE a.key = ? AND "
-    if value is None or isinstance(value, bool):
-        return each + "a.type = ?)", key, _json(value)
-    if isinstance(value, (int, float)):
-        return each + "a.type IN ('integer', 'real') AND a.value = ?)", key, value
-    if isinstance(value, str):
-        return each + "a.type = 'text' AND a.value = ?)", key, value
-    raise TypeError(f"where[{key!r}] must be text, a number, a bool or None")
 
 
 def _json(value: Any) -> str:

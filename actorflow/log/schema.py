@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlite_utils.migrations import Migrations
 
 APPLICATION_ID = 0x61637466  # "actf"
-VERSION = 4
+VERSION = 5
 """The number of migrations; kept in the file as its user_version."""
 
 
@@ -118,7 +118,33 @@ def _migrations() -> Migrations:
         for statement in _PARENTS.split(";"):
             db.execute(statement)
 
+    migrations(name="0005_attributes")(_attributes)
     return migrations
+
+
+def _attributes(db: Database) -> None:
+    """Let search attributes be found, those that are there included."""
+    if db["attribute"].exists():
+        return  # a new file begins with the schema of today
+    made = {name: sql for (_, name), sql in objects().items()}
+    for name in _ATTRIBUTES:
+        db.execute(made[name])
+    db.execute(
+        "INSERT INTO attribute (key, value, stream) "
+        "SELECT each.key, CASE each.type WHEN 'text' THEN json_quote(each.atom) "
+        "WHEN 'integer' THEN each.atom WHEN 'real' THEN each.atom ELSE each.type END, "
+        "stream.id FROM stream, json_each(stream.attributes) AS each "
+        "WHERE each.type NOT IN ('array', 'object')"
+    )
+
+
+_ATTRIBUTES = (
+    "stream_by_type",
+    "attribute",
+    "attribute_of_stream",
+    "attributes_of_new_stream",
+    "attributes_of_changed_stream",
+)
 
 
 _QUEUE = """

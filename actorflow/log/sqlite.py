@@ -6,14 +6,15 @@ import logging
 import os
 import platform
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from attrs import evolve
 
 from actorflow.errors import LogUnavailableError, StreamNotFoundError
+from actorflow.log import listing
 from actorflow.log import statements as sql
 from actorflow.log.batch import EventRow, inbox_checksum, micros
 from actorflow.log.blobs import FileBlobs, blobs_beside, machine_time
@@ -23,6 +24,7 @@ from actorflow.log.doctor import FORGOTTEN, Doctor, Finding
 from actorflow.log.lines import Posted
 from actorflow.log.ownership import Ownership
 from actorflow.log.port import (
+    Filters,
     Followed,
     InboxRow,
     Owner,
@@ -33,6 +35,7 @@ from actorflow.log.port import (
     Write,
 )
 from actorflow.log.reading import Reading
+from actorflow.log.retention import deletable, delete
 from actorflow.log.schema import prepare
 from actorflow.log.taking import Search
 from actorflow.log.writing import Writing
@@ -168,6 +171,14 @@ class SQLiteLog:
         owner = self.owner.id
         return [evolve(row, owner=owner, epoch=row.epoch + 1) for row in found]
 
+    def delete(self, kind: str, names: Collection[str], *, reason: str) -> list[str]:
+        """See `EventLog.delete`."""
+        with self._for_writing().transaction() as connection:
+            free = [self._ownership.id, *self._ownership.abandoned(connection)]
+            found = deletable(connection, kind, names, [each for each in free if each])
+            delete(connection, list(found), reason)
+            return list(found.values())
+
     def _for_writing(self) -> Writer:
         if self._writer is None:
             raise LogUnavailableError(f"{self.path}: opened to read only")
@@ -262,23 +273,18 @@ class SQLiteLog:
         self,
         kind: str,
         *,
-        status: str | Sequence[str] | None = None,
-        type: str | None = None,
-        where: Mapping[str, Any] | None = None,
-        parent: str | None = None,
         before: tuple[float, int] | None = None,
         limit: int = 100,
+        **filters: Unpack[Filters],
     ) -> list[StreamRow]:
         """See `EventLog.rows`."""
-        return self._reading.rows(
-            kind,
-            status=status,
-            type_=type,
-            where=where,
-            parent=parent,
-            before=before,
-            limit=limit,
-        )
+        with self._readers.connection() as connection:
+            return listing.page(connection, kind, filters, before, limit)
+
+    def count(self, kind: str, **filters: Unpack[Filters]) -> int:
+        """See `EventLog.count`."""
+        with self._readers.connection() as connection:
+            return listing.count(connection, kind, filters)
 
     def due(
         self, kind: str, reach: Reach, *, now: float, limit: int

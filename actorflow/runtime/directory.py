@@ -193,6 +193,15 @@ class Unload:
 
 
 @define(eq=False)
+class Delete:
+    """Delete executions that have ended; the reply is the names of those deleted."""
+
+    names: list[str]
+    reason: str
+    reply: Any
+
+
+@define(eq=False)
 class Hold:
     """Take nothing further, and begin nothing."""
 
@@ -662,6 +671,21 @@ class Directory(Children, PooledActor):
             run.state.status == "running"
             for name, (run, _) in self._runs.items()
             if name not in self._resting
+        )
+
+    def _on_delete(self, message: Delete) -> None:
+        for name in message.names:
+            known = self._runs.get(name)
+            if known is not None and known[0].state.outcome is not None:
+                self._leave(known[0])
+        names = [
+            each
+            for each in message.names
+            if each not in self._runs and each not in self._loading
+        ]
+        self._services.writer.call(
+            lambda: self._log.delete(KIND, names, reason=message.reason),
+            message.reply.settle,
         )
 
     def _on_hold(self, message: Hold) -> None:

@@ -6,12 +6,13 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from random import Random
 from threading import Event, Thread
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, Unpack
 
 from attrs import evolve
 
@@ -25,16 +26,18 @@ from actorflow.actors.system import ActorSystem
 from actorflow.actors.writer import LogWriter, WriterThread
 from actorflow.errors import (
     EventNotFoundError,
+    ExecutionNotEndedError,
     ExecutionNotFoundError,
     InputError,
     LogError,
+    OwnedError,
     RuntimeClosedError,
     SettingError,
 )
 from actorflow.log.blobs import BlobStore, FileBlobs, MemoryBlobs
 from actorflow.log.codec import Codec
 from actorflow.log.memory import MemoryLog
-from actorflow.log.port import EventLog, StreamRow
+from actorflow.log.port import EventLog, Filters, StreamRow
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.log.sweeping import live_keys
 from actorflow.model import events as ev
@@ -54,6 +57,7 @@ from actorflow.runtime.definitions import Definitions
 from actorflow.runtime.directory import (
     Changed,
     Crashed,
+    Delete,
     Directory,
     Drain,
     Fetch,
@@ -99,6 +103,8 @@ SMALLEST_CLAIM = 256
 """Bytes; what is shorter is hardly longer than a reference."""
 
 MAX_PRIORITY = 1_000_000
+PRUNED = 100
+"""Executions that are deleted in one transaction."""
 E = TypeVar("E", bound=EventSourcedActor)
 
 
@@ -489,36 +495,91 @@ class Runtime:
     def list(
         self,
         *,
-        status: str | Sequence[str] | None = None,
         workflow: str | None = None,
-        where: Mapping[str, Any] | None = None,
-        parent: str | None = None,
         before: ExecutionResult | StreamRow | None = None,
         limit: int = 100,
+        **filters: Unpack[Filters],
     ) -> list[StreamRow]:
         """Return executions, newest first, that match every filter.
 
         Args:
-            status: one, or several.
             workflow: the name of the definition.
-            where: search attributes that must be equal.
-            parent: id of the execution whose children they are.
             before: the last row of the previous page.
             limit: rows a page at most.
+            filters: ``status``, one or several; ``where``, search attributes that must
+                be equal; ``parent``, the execution they are children of; ``since`` and
+                ``until``, when they were created (seconds since the epoch, the second
+                exclusive); ``quiet_since``, after when nothing has happened to them.
         """
         cursor = (
             (before.created_at, before.id) if isinstance(before, StreamRow) else None
         )
         self.check()
-        return self.log.rows(
-            KIND,
-            status=status,
-            type=workflow,
-            where=where,
-            parent=parent,
-            before=cursor,
-            limit=limit,
-        )
+        wanted: Filters = {**filters, "type": workflow}
+        return self.log.rows(KIND, before=cursor, limit=limit, **wanted)
+
+    def count(self, *, workflow: str | None = None, **filters: Unpack[Filters]) -> int:
+        """Return how many executions match every filter; the filters are `list`'s."""
+        self.check()
+        wanted: Filters = {**filters, "type": workflow}
+        return self.log.count(KIND, **wanted)
+
+    def delete(self, execution_id: str, *, reason: str = "deleted") -> None:
+        """Delete an execution that has ended, with everything of its own.
+
+        Its events, snapshots, search attributes and what is left for it in the inbox
+        are gone for good, and its id is free. Its children are executions of their own.
+
+        Raises:
+            ExecutionNotFoundError: there is none.
+            ExecutionNotEndedError: it has not ended; cancel it first.
+            OwnedError: another process is about to leave it; try again.
+        """
+        row = self.row(execution_id)
+        if row.status not in ENDED:
+            raise ExecutionNotEndedError(execution_id, row.status)
+        if not self._ask(lambda reply: Delete([execution_id], reason, reply)):
+            raise OwnedError(execution_id, row.owner or "another process")
+
+    def prune(
+        self,
+        *,
+        older_than: float,
+        status: str | Sequence[str] = ENDED,
+        workflow: str | None = None,
+        where: Mapping[str, Any] | None = None,
+        reason: str | None = None,
+    ) -> int:
+        """Delete executions that ended long ago, as `delete` does; return how many.
+
+        A portion at a time, so that others can go on writing.
+
+        Args:
+            older_than: seconds since anything has happened to them.
+            status: only those that ended so.
+            workflow: only those of that definition.
+            where: only those with these search attributes.
+            reason: why; by default their age.
+        """
+        wanted = [status] if isinstance(status, str) else [*status]
+        good = set(wanted) <= set(ENDED), f"of {', '.join(ENDED)}"
+        age = (older_than, older_than >= 0, "0 seconds or more")
+        _check_settings({"status": (status, *good), "older_than": age})
+        until = self.clock.time() - older_than
+        filters: Filters = {
+            "status": wanted,
+            "where": where,
+            "until": until,
+            "quiet_since": until,
+        }
+        why = reason or f"older than {older_than:g} s"
+        pruned, last = 0, None
+        while page := self.list(
+            workflow=workflow, before=last, limit=PRUNED, **filters
+        ):
+            names, last = [row.name for row in page], page[-1]
+            pruned += len(self._ask(partial(Delete, names, why)))
+        return pruned
 
     # -- steering ----------------------------------------------------------------------
 

@@ -133,7 +133,7 @@ class Schedules:
         pause = Event()
         for _ in range(TRIES):
             done: PooledFuture[T] = PooledFuture()
-            self._writer.call(change, partial(_settle, done))
+            self._writer.call(change, done.settle)
             try:
                 result = self._system.wait(done)
             except (OwnedError, StreamExistsError):
@@ -142,13 +142,6 @@ class Schedules:
                 self._nudge()
                 return result
         return change()
-
-
-def _settle(future: PooledFuture[Any], value: Any, error: Exception | None) -> None:
-    if error is None:
-        future.set(value)
-    else:
-        future.set_exception(error)
 
 
 @define(eq=False)

@@ -1087,6 +1087,114 @@ class ReadingContract(_Fixtures):
 
         assert found == list("6543210")
 
+    def test_filters_of_time(self, log: EventLog, clock: Ticker) -> None:
+        """Rows are found by when they were created, and last written."""
+        streams = []
+        for n in range(4):
+            streams.append(created(log, str(n)))
+            clock.advance(10)
+        log.write([write(streams[0], done())])
+
+        assert names(log.rows("execution", since=EPOCH + 10)) == ["3", "2", "1"]
+        assert names(log.rows("execution", until=EPOCH + 20)) == ["1", "0"]
+        assert names(log.rows("execution", quiet_since=EPOCH + 20)) == ["2", "1"]
+
+    def test_several_statuses_in_pages(self, log: EventLog, clock: Ticker) -> None:
+        """Pages of several statuses are as those of all: in order, without doubles."""
+        for n in range(9):
+            created(log, str(n), summary=Summary(["a", "b", "c"][n % 3]))
+            clock.advance(n % 2)
+        found: list[StreamRow] = []
+        while True:
+            before = (found[-1].created_at, found[-1].id) if found else None
+            page = log.rows("execution", status=["a", "c", "a"], before=before, limit=2)
+            found += page
+            if not page:
+                break
+
+        assert names(found) == ["8", "6", "5", "3", "2", "0"]
+
+    def test_pages_of_an_attribute(self, log: EventLog, clock: Ticker) -> None:
+        """Pages of what has an attribute follow on one another, newest first."""
+        for n in range(9):
+            summary = Summary("s", attributes={"even": n % 2 == 0, "n": n})
+            created(log, str(n), summary=summary)
+            clock.advance(n % 3)
+        first = log.rows("execution", where={"even": True}, limit=3)
+        last = first[-1]
+        rest = log.rows(
+            "execution", where={"even": True}, before=(last.created_at, last.id)
+        )
+
+        assert names(first + rest) == ["8", "6", "4", "2", "0"]
+        assert names(log.rows("execution", where={"even": True, "n": 4})) == ["4"]
+        assert log.rows("execution", where={"even": True}, status="other") == []
+
+    def test_attributes_change(self, log: EventLog) -> None:
+        """What is found is what the attributes are now."""
+        stream = created(log, summary=Summary("s", attributes={"k": "old", "l": 1}))
+        log.write(
+            [write(stream, done(), summary=Summary("s", attributes={"k": "é\n"}))]
+        )
+        log.write([write(stream, done(), summary=Summary("t"))])
+
+        assert log.rows("execution", where={"k": "old"}) == []
+        assert log.rows("execution", where={"l": 1}) == []
+        assert names(log.rows("execution", where={"k": "é\n"})) == ["one"]
+
+    def test_count(self, log: EventLog, clock: Ticker) -> None:
+        """Everything that can be listed can be counted."""
+        for n in range(9):
+            summary = Summary(["a", "b", "c"][n % 3], attributes={"even": n % 2 == 0})
+            created(log, str(n), summary=summary)
+            clock.advance(1)
+
+        assert log.count("execution") == 9
+        assert log.count("actor") == 0
+        assert log.count("execution", status=["a", "b"]) == 6
+        assert log.count("execution", status="a", where={"even": True}) == 2
+        assert log.count("execution", type="flow", since=EPOCH + 7) == 2
+        assert log.count("execution", type="other") == 0
+
+    def test_delete(self, log: EventLog) -> None:
+        """A deleted stream is gone with all that was its own; others stay."""
+        stream = created(log, summary=Summary("s", attributes={"k": 1}))
+        other = created(log, "other", summary=Summary("s", attributes={"k": 1}))
+        created(log, "one", kind="actor")
+        log.write([write(stream, done(), snapshot=Snapshot(2, "v", {}))])
+        log.post("execution", "one", "signal", {})
+        deleted = log.delete("execution", ["one", "nobody"], reason="test")
+
+        assert deleted == ["one"]
+        assert log.find("execution", "one") is None
+        assert names(log.rows("execution", where={"k": 1})) == ["other"]
+        assert (log.inbox(), log.count("actor")) == ([], 1)
+        assert stream.id is not None
+        assert list(log.read(stream.id)) == []
+        assert log.snapshot(stream.id) is None
+        late = write(stream, done())
+        log.write([late, write(other, done())])
+        assert isinstance(late.error, errors.StreamNotFoundError)
+        assert seqs(log, other) == [1, 2]
+
+    def test_name_of_a_deleted_stream(self, log: EventLog) -> None:
+        """The name of a deleted stream is free; what comes under it is another."""
+        stream = created(log)
+        log.delete("execution", ["one"], reason="test")
+        again = created(log)
+
+        assert again.id != stream.id
+        assert seqs(log, again) == [1]
+
+    def test_delete_leaves_what_others_hold(
+        self, log: EventLog, other: EventLog
+    ) -> None:
+        """What another live process owns is not deleted under its hands."""
+        created(log)
+
+        assert other.delete("execution", ["one"], reason="test") == []
+        assert names(log.rows("execution")) == ["one"]
+
     def test_due(self, log: EventLog) -> None:
         """Streams that nobody owns are due in the order of their wake times."""
         for name, wake_at in (("b", 2.0), ("a", 1.0), ("late", 9.0), ("never", None)):

@@ -16,7 +16,15 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multip
 from actorflow.errors import LogError
 from actorflow.log.memory import MemoryLog
 from actorflow.log.memory_store import MemoryStore
-from actorflow.log.port import EventLog, Reach, Snapshot, Stream, Summary, Write
+from actorflow.log.port import (
+    EventLog,
+    Filters,
+    Reach,
+    Snapshot,
+    Stream,
+    Summary,
+    Write,
+)
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model.events import Recorded
 from actorflow.testing.log_contract import Ticker, done
@@ -159,6 +167,11 @@ class TwoLogs(RuleBasedStateMachine):
         """Leave a command."""
         self.both(who, lambda log: log.post("e", name, "signal", {"k": key}, key=key))
 
+    @rule(who=WHO, name=NAMES)
+    def delete(self, who: str, name: str) -> None:
+        """Delete a stream, if nobody else holds it."""
+        self.both(who, lambda log: log.delete("e", [name], reason="test"))
+
     @rule(who=WHO)
     def renew(self, who: str) -> None:
         """Extend a lease."""
@@ -192,7 +205,9 @@ class TwoLogs(RuleBasedStateMachine):
         """Both logs show the same."""
         self.both("a", lambda log: log.owner)
         found = self.both("a", lambda log: log.rows("e"))
-        self.both("b", lambda log: log.rows("e", status="running", where={"k": 1}))
+        wanted: Filters = {"status": ["running", "suspended"], "where": {"k": 1}}
+        self.both("b", lambda log: log.rows("e", **wanted))
+        self.both("b", lambda log: log.count("e", **wanted))
         self.both("a", lambda log: log.inbox())
         self.both("a", lambda log: log.due("e", REACH, now=self.clock(), limit=2))
         self.both("b", lambda log: log.next_wake("e", REACH))

@@ -261,7 +261,8 @@ class TestOlderLog:
             f"PRAGMA application_id = {APPLICATION_ID}",
             "PRAGMA user_version = 1",
             "INSERT INTO stream (kind, name, type, head, epoch, status, created_at, "
-            "updated_at) VALUES ('execution', 'old', 'flow', 0, 1, 'running', 1, 1)",
+            "updated_at, attributes) VALUES ('execution', 'old', 'flow', 0, 1, "
+            """'running', 1, 1, '{"a": "b", "n": 1.5, "t": true, "l": []}')""",
         )
         return path
 
@@ -269,6 +270,8 @@ class TestOlderLog:
         """It has the schema of a new file afterwards, and what was in it."""
         SQLiteLog(tmp_path / "new.db").close()
         with SQLiteLog(older) as log:
+            for where in ({"a": "b"}, {"n": 1.5}, {"t": True}):
+                assert log.count("execution", where=where) == 1
             (row,) = log.claim_abandoned("execution", ALL, status="running", limit=9)
             assert list(log.diagnose()) == []
 
@@ -290,7 +293,8 @@ def structure(path: Path) -> Any:
             "WHERE t.type = 'table' ORDER BY 1, c.cid"
         ).fetchall()
         indexes = raw.execute(
-            "SELECT sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
+            "SELECT sql FROM sqlite_schema "
+            "WHERE type IN ('index', 'trigger') AND sql IS NOT NULL"
         ).fetchall()
     return columns, sorted(" ".join(sql.split()) for (sql,) in indexes)
 
@@ -513,6 +517,32 @@ class TestPlans:
             ),
             pytest.param(_claim_from_queue, id="claim_queued"),
             pytest.param(
+                lambda log: log.rows("execution", status=["a", "b"], before=(5.0, 6)),
+                id="rows by statuses",
+            ),
+            pytest.param(
+                lambda log: log.rows("execution", type="flow", before=(5.0, 6)),
+                id="rows by type",
+            ),
+            pytest.param(
+                lambda log: log.rows(
+                    "execution", where={"a": 1, "b": "x"}, status="s", before=(5.0, 6)
+                ),
+                id="rows by attributes",
+            ),
+            pytest.param(
+                lambda log: log.rows(
+                    "execution", status="failed", until=5.0, quiet_since=5.0
+                ),
+                id="rows to prune",
+            ),
+            pytest.param(
+                lambda log: log.count("execution", status="failed"), id="count"
+            ),
+            pytest.param(
+                lambda log: log.delete("execution", ["one"], reason="r"), id="delete"
+            ),
+            pytest.param(
                 lambda log: log.post("execution", "one", "signal", {}), id="post"
             ),
             pytest.param(
@@ -565,7 +595,9 @@ class TestPlans:
         assert not [
             step
             for step in steps
-            if re.search(r"SCAN (event|stream|inbox|snapshot)\b|TEMP B-TREE", step)
+            if re.search(
+                r"SCAN (event|stream|inbox|snapshot|attribute)\b|TEMP B-TREE", step
+            )
         ]
 
 

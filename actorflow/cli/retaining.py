@@ -1,0 +1,98 @@
+"""Commands that delete executions: delete, prune."""
+
+from __future__ import annotations
+
+import click
+
+from actorflow.cli import output
+from actorflow.cli.arguments import pairs
+from actorflow.cli.failures import USAGE, Refusal
+from actorflow.cli.opening import clock, existing
+from actorflow.cli.settings import Settings, common, pass_settings
+from actorflow.log.port import Filters
+from actorflow.model.policy import seconds
+from actorflow.model.state import ENDED
+from actorflow.runtime.runtime import Runtime
+
+
+@click.command()
+@click.argument("execution_id", metavar="ID")
+@common
+@pass_settings
+def delete(settings: Settings, execution_id: str) -> None:
+    """Delete an execution that has ended, for good."""
+    with Runtime(existing(settings)) as runtime:
+        runtime.delete(execution_id, reason="deleted from the command line")
+    if settings.json:
+        output.document({"id": execution_id, "deleted": True})
+    else:
+        output.say(f"{execution_id} is deleted")
+
+
+@click.command()
+@click.option(
+    "--older-than",
+    "age",
+    required=True,
+    metavar="AGE",
+    help="Since when nothing has happened to them: seconds, or as 30d, 12h.",
+)
+@click.option(
+    "--status",
+    multiple=True,
+    type=click.Choice(ENDED),
+    default=ENDED,
+    help="Only those that ended so.",
+)
+@click.option("--workflow", metavar="NAME", help="Only executions of this workflow.")
+@click.option(
+    "--where",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Only those with this search attribute; JSON, else text.",
+)
+@click.option("--dry-run", is_flag=True, help="Only tell how many there are.")
+@common
+@pass_settings
+def prune(
+    settings: Settings,
+    /,
+    age: str,
+    status: tuple[str, ...],
+    workflow: str | None,
+    where: tuple[str, ...],
+    *,
+    dry_run: bool,
+) -> None:
+    """Delete executions that ended long ago, for good.
+
+    With everything of their own; executions that have not ended are never touched.
+    """
+    older_than, wanted = _seconds(age), pairs(where, "--where")
+    filters: Filters = {"status": list(status), "where": wanted}
+    with Runtime(existing(settings)) as runtime:
+        if dry_run:
+            filters["quiet_since"] = clock.time() - older_than
+            number = runtime.count(workflow=workflow, **filters)
+        else:
+            number = runtime.prune(
+                older_than=older_than,
+                status=list(status),
+                workflow=workflow,
+                where=wanted,
+            )
+    if settings.json:
+        output.document({"executions": number, "deleted": not dry_run})
+    else:
+        would = "would be" if dry_run else "were"
+        output.say(f"{number} executions {would} deleted")
+
+
+def _seconds(age: str) -> float:
+    try:
+        return seconds(float(age) if age.replace(".", "", 1).isdigit() else age)
+    except ValueError as error:
+        raise Refusal(f"--older-than: {error}", USAGE) from None
+
+
+COMMANDS = (delete, prune)

@@ -1,0 +1,44 @@
+"""Deleting whole streams: the one way in which facts may leave an SQLite log."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Sequence
+
+import orjson
+
+_OF_STREAMS = ("event", "snapshot", "inbox", "attribute")
+
+
+def deletable(
+    connection: sqlite3.Connection,
+    kind: str,
+    names: Collection[str],
+    owners: Sequence[int],
+) -> dict[int, str]:
+    """Return the streams of those names that nobody, or one of *owners*, holds."""
+    rows = connection.execute(
+        "SELECT id, name FROM stream WHERE kind = ? "
+        "AND name IN (SELECT value FROM json_each(?)) "
+        "AND (owner IS NULL OR owner IN (SELECT value FROM json_each(?)))",
+        (kind, orjson.dumps(list(names)).decode(), str(list(owners))),
+    )
+    return dict(rows.fetchall())
+
+
+def delete(connection: sqlite3.Connection, streams: Sequence[int], reason: str) -> None:
+    """Delete streams with everything of theirs, under a slip that says why."""
+    if not streams:
+        return
+    ids = (str(list(streams)),)
+    connection.execute("INSERT INTO retention (id, reason) VALUES (1, ?)", (reason,))
+    for table in _OF_STREAMS:
+        connection.execute(
+            f"DELETE FROM {table} "  # noqa: S608 - our own names
+            "WHERE stream IN (SELECT value FROM json_each(?))",
+            ids,
+        )
+    connection.execute(
+        "DELETE FROM stream WHERE id IN (SELECT value FROM json_each(?))", ids
+    )
+    connection.execute("DELETE FROM retention")
