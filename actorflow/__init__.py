@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         ExecutionError,
         ExecutionExistsError,
         ExecutionFailed,
+        ExecutionNotEndedError,
         ExecutionNotFoundError,
         ExpressionError,
         FencedError,
@@ -123,6 +124,7 @@ _HOMES = {
         "ExecutionError",
         "ExecutionExistsError",
         "ExecutionFailed",
+        "ExecutionNotEndedError",
         "ExecutionNotFoundError",
         "ExpressionError",
         "FencedError",
@@ -216,96 +218,6 @@ _HOMES = {
     "actorflow.runtime.worker": ("Worker",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-from actorflow.actors.declared import event
-from actorflow.actors.entities import EntityRef
-from actorflow.actors.eventsourced import EventSourcedActor
-from actorflow.errors import (
-    ActivityError,
-    ActorflowError,
-    AnswerError,
-    BlobCorruptError,
-    BlobError,
-    BlobMissingError,
-    BranchNotFoundError,
-    DefinitionError,
-    DefinitionMismatch,
-    EventNotFoundError,
-    ExecutionCancelled,
-    ExecutionEndedError,
-    ExecutionError,
-    ExecutionExistsError,
-    ExecutionFailed,
-    ExecutionNotEndedError,
-    ExecutionNotFoundError,
-    ExpressionError,
-    FencedError,
-    HandlerError,
-    HandlerNotFoundError,
-    InputError,
-    LogCorruptError,
-    LogError,
-    LogUnavailableError,
-    LogVersionError,
-    LoopLimitError,
-    MissingTagsError,
-    NodeFailed,
-    NonDeterminismError,
-    NotALogError,
-    NotDurableError,
-    NotRetryableError,
-    OwnedError,
-    QueryFailed,
-    ReadOnlyError,
-    RuntimeClosedError,
-    ScheduleNotFoundError,
-    SettingError,
-    StaleAttemptError,
-    UnknownDefinitionError,
-    UnreadableError,
-    UnrecordableError,
-    UpdateFailed,
-    UpdateRejected,
-)
-from actorflow.log.blobs import BlobStore, FileBlobs, MemoryBlobs
-from actorflow.log.codec import Codec
-from actorflow.model.activities import Activity, Dynamic, activity, dynamic
-from actorflow.model.builder import Flow
-from actorflow.model.children import Child
-from actorflow.model.definition import Workflow
-from actorflow.model.events import Failure, Outcome, Recorded
-from actorflow.model.journal import Occurrence
-from actorflow.model.policy import Catch, ConcurrencyLimit, RateLimit, Retry
-from actorflow.model.steps import (
-    Ask,
-    Edge,
-    Input,
-    Join,
-    Loop,
-    Map,
-    Output,
-    Page,
-    Pages,
-    Parallel,
-    Route,
-    Step,
-    WaitSignal,
-)
-from actorflow.model.timeline import Timeline
-from actorflow.runtime.checkpoint import Checkpoint
-from actorflow.runtime.context import ActivityContext
-from actorflow.runtime.handle import (
-    ExecutionHandle,
-    ExecutionResult,
-    OpenQuestion,
-    Suspension,
-)
-from actorflow.runtime.lifecycle import Lifecycle
-from actorflow.runtime.nodechild import ChildHandle
-from actorflow.runtime.nodecontext import Context
-from actorflow.runtime.runtime import Runtime
-from actorflow.runtime.schedule import Schedule, ScheduleInfo
-from actorflow.runtime.subscriptions import Subscription
-from actorflow.runtime.worker import Worker
 
 __all__ = [
     "Activity",
