@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from actorflow.model.children import Child
     from actorflow.model.definition import Workflow
     from actorflow.model.events import Failure, Outcome, Recorded
+    from actorflow.model.followups import FollowUp
     from actorflow.model.journal import Occurrence
     from actorflow.model.policy import Catch, ConcurrencyLimit, RateLimit, Retry
     from actorflow.model.steps import (
@@ -175,6 +176,7 @@ _HOMES = {
         "Outcome",
         "Recorded",
     ),
+    "actorflow.model.followups": ("FollowUp",),
     "actorflow.model.journal": ("Occurrence",),
     "actorflow.model.policy": (
         "Catch",
@@ -259,6 +261,7 @@ __all__ = [
     "FencedError",
     "FileBlobs",
     "Flow",
+    "FollowUp",
     "HandlerError",
     "HandlerNotFoundError",
     "Input",

@@ -15,6 +15,7 @@ from actorflow.errors import DefinitionError
 from actorflow.model.activities import node_name
 from actorflow.model.children import Child, ParentClose
 from actorflow.model.definition import Workflow, node_kind
+from actorflow.model.followups import FollowUp
 from actorflow.model.policy import Catch, Retry, optional_seconds
 from actorflow.model.steps import (
     BY_NAME,
@@ -94,6 +95,7 @@ class Flow:
         self._tails: list[_Tail] = []
         self._blocks: list[_Block] = []
         self._outputs: tuple[str, ...] = ()
+        self._follow_ups: list[FollowUp] = []
         self._built: Workflow | None = None
 
     # -- steps that run something ------------------------------------------------------
@@ -398,6 +400,25 @@ class Flow:
 
     # -- the end -----------------------------------------------------------------------
 
+    def on_complete(
+        self,
+        node: Any,
+        *,
+        on: str | Sequence[str] = ("completed",),
+        name: str | None = None,
+        input: Any = BY_NAME,
+    ) -> Self:
+        """Start *node* when an execution has ended, once; see `FollowUp`.
+
+        *on* names the ends after which: ``completed``, ``failed``, ``cancelled``. Its
+        inputs see ``execution_id``, ``status``, ``output`` and ``error``.
+        """
+        self._grows()
+        node = self._node(node, "on_complete")
+        follow_up = FollowUp(node, on=on, parameters=input, name=name)
+        self._follow_ups.append(follow_up)
+        return self
+
     def output(self, *names: str) -> Self:
         """Return one variable, or a mapping of several; by default the whole state."""
         self._grows()
@@ -441,6 +462,7 @@ class Flow:
                 version=self._version,
                 compatible_with=self._compatible_with,
                 timeout=self._timeout,
+                on_complete=self._follow_ups,
             )
         except DefinitionError as error:
             raise DefinitionError(self.name, [*problems, *error.problems]) from None

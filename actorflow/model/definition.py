@@ -13,6 +13,7 @@ from attrs import field, frozen
 from actorflow.errors import DefinitionError
 from actorflow.model.activities import Dynamic, node_name
 from actorflow.model.children import Child
+from actorflow.model.followups import FollowUp, follow_ups
 from actorflow.model.ordering import circles
 from actorflow.model.policy import optional_seconds
 from actorflow.model.steps import BY_NAME, Input, Output, Pages, Step, mapping, names
@@ -45,6 +46,7 @@ class Workflow:
         outputs: what an execution returns, taken from its branches' variables.
         timeout: seconds until an execution has to have ended, pauses not counted; it
             fails then with a ``timeout``.
+        on_complete: what is started when an execution has ended; see `FollowUp`.
         result: instead of *outputs*: the one variable of the first branch that an
             execution returns; ``"*"`` is all of them.
         version: a label of your own; part of the fingerprint.
@@ -67,6 +69,9 @@ class Workflow:
     result: str | None = field(default=None, kw_only=True)
     timeout: float | None = field(
         default=None, kw_only=True, converter=optional_seconds
+    )
+    on_complete: tuple[FollowUp, ...] = field(
+        default=(), kw_only=True, converter=follow_ups
     )
 
     def __attrs_post_init__(self) -> None:

@@ -142,6 +142,8 @@ class ExecutionStarted:
             of the activation it is run for, how ``deep`` it lies, and whether it is to
             go on ``on_parent_close``.
         timeout: seconds until it has to have ended, pauses not counted.
+        follows: the execution after whose end it was started.
+        on_complete: what its caller wants to be started after its end.
     """
 
     workflow: str
@@ -151,6 +153,25 @@ class ExecutionStarted:
     attributes: dict[str, Data] = field(factory=dict)
     parent: dict[str, Data] | None = None
     timeout: float | None = None
+    follows: str | None = None
+    on_complete: Data = None
+
+
+@frozen
+class FollowUpPlanned:
+    """The execution is about to end, and this will be started after it, once.
+
+    Attributes:
+        name: tells it apart from others.
+        execution: its id.
+        error: why it cannot be started, if so.
+    """
+
+    name: str
+    execution: str
+    workflow: str = ""
+    inputs: dict[str, Data] = field(factory=dict)
+    error: Failure | None = None
 
 
 @frozen
@@ -543,6 +564,7 @@ class ValueEmitted:
 Event = (
     ExecutionQueued
     | ExecutionStarted
+    | FollowUpPlanned
     | DeadlineSet
     | ExecutionCompleted
     | ExecutionFailed
@@ -586,6 +608,7 @@ Event = (
 TAGS: dict[str, type] = {
     "execution.queued": ExecutionQueued,
     "execution.started": ExecutionStarted,
+    "followup.planned": FollowUpPlanned,
     "deadline.set": DeadlineSet,
     "execution.completed": ExecutionCompleted,
     "execution.failed": ExecutionFailed,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from actorflow.model.children import PARENT_CLOSE, Child
 from actorflow.model.containers import Items, Maybe, Several, Table
 from actorflow.model.definition import Workflow
+from actorflow.model.followups import STATUSES, FollowUp
 from actorflow.model.policy import Catch, Retry
 from actorflow.model.records import Record
 from actorflow.model.shapes import (
@@ -262,6 +263,18 @@ STEP = Record(
     one_of=KINDS,
 )
 
+FOLLOW_UP = Record(
+    FollowUp,
+    "follow_up",
+    {
+        "start": (Text(_NAMED), "The name of what is started."),
+        "on": (Several(Choice(STATUSES)), "The ends after which; `completed`."),
+        "parameters": (PARAMETERS, "Its inputs; by default what has their names."),
+        "name": (NAME, "The last part of its id; by default what is started."),
+    },
+    bare="start",
+)
+
 WORKFLOW = Record(
     Workflow,
     "workflow",
@@ -280,12 +293,13 @@ WORKFLOW = Record(
         "outputs": (Several(OUTPUT, strict=True), "What an execution returns."),
         "result": (NAME, "Instead of outputs: one variable, or `*` for all."),
         "timeout": (Maybe(Duration()), "How long an execution may take, unpaused."),
+        "on_complete": (Several(FOLLOW_UP), "What is started after its end, once."),
     },
 )
 
 RECORDS = (
     *(WORKFLOW, INPUT, OUTPUT, STEP, EDGE, RETRY, CATCH),
-    *(CHILD, MAP, PAGES, PARALLEL, LOOP, ROUTE, JOIN, WAIT_SIGNAL, ASK),
+    *(FOLLOW_UP, CHILD, MAP, PAGES, PARALLEL, LOOP, ROUTE, JOIN, WAIT_SIGNAL, ASK),
 )
 
 

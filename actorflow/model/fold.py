@@ -90,6 +90,8 @@ def _execution_started(state: ExecutionState, recorded: Recorded) -> None:
         started_at=recorded.time,
         scope=Scope(event.inputs, event.variables),
         origin=event.parent,
+        hooks=event.on_complete or [],
+        follow_ups=state.follow_ups,
         timeout=event.timeout,
         until=_after(recorded.time, event.timeout),
     )
@@ -99,6 +101,11 @@ def _execution_started(state: ExecutionState, recorded: Recorded) -> None:
 
 def _after(now: float, seconds: float | None) -> float | None:
     return None if seconds is None else round(now + seconds, 6)
+
+
+def _follow_up_planned(state: ExecutionState, recorded: Recorded) -> None:
+    name = recorded.event.name
+    state.follow_ups[name] = state.follow_ups.get(name, 0) + 1
 
 
 def _deadline_set(state: ExecutionState, recorded: Recorded) -> None:
@@ -932,6 +939,7 @@ def _node_settled(state: ExecutionState, recorded: Recorded) -> None:
 _APPLY: dict[type, Callable[[ExecutionState, Recorded], None]] = {
     ev.ExecutionQueued: _execution_queued,
     ev.ExecutionStarted: _execution_started,
+    ev.FollowUpPlanned: _follow_up_planned,
     ev.DeadlineSet: _deadline_set,
     ev.ExecutionCompleted: _execution_completed,
     ev.ExecutionFailed: _execution_failed,

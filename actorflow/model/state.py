@@ -472,6 +472,8 @@ class ExecutionState(Part):
         pauses: how many steps wait for somebody to unpause.
         part_failed: whether a part that has parts ever failed; if not, none is asked.
         origin: of a child: its parent, as `ExecutionStarted` says.
+        hooks: what its caller wants to be started after its end.
+        follow_ups: how often what was to follow it, by name.
         timeout: seconds until it has to have ended.
         until: when that is over.
         frozen: since when a pause has stopped that clock.
@@ -513,6 +515,8 @@ class ExecutionState(Part):
     part_failed: bool = False
     pauses: int = 0
     origin: dict[str, Data] | None = None
+    hooks: list[Data] = field(factory=list)
+    follow_ups: dict[str, int] = field(factory=dict)
     timeout: float | None = None
     until: float | None = None
     frozen: float | None = None

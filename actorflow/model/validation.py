@@ -10,6 +10,7 @@ from actorflow.model.activities import Activity, activity_problems, retry_proble
 from actorflow.model.children import Child, child_problems
 from actorflow.model.deadlock import deadlock_problems
 from actorflow.model.definition import Workflow, node_kind, targets
+from actorflow.model.followups import follow_up_problems
 from actorflow.model.steps import KINDS, NODE_KINDS, RUNNING_KINDS, Map, Pages, Step
 from actorflow.model.variables import output_problems
 
@@ -282,6 +283,7 @@ def _unreachable(workflow: Workflow) -> Iterator[str]:
 
 
 def _interface_problems(workflow: Workflow, branches: set[str]) -> Iterator[str]:
+    yield from follow_up_problems(workflow.on_complete)
     if workflow.timeout is not None and workflow.timeout <= 0:
         yield f"timeout must be positive, not {workflow.timeout:g} s"
     for kind, names in (

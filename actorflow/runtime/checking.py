@@ -55,10 +55,29 @@ def children_of(workflow: Workflow) -> Iterator[tuple[str, Step, Child]]:
                     yield f"step {step.name!r} > {place}", inner, child
 
 
+def started_by(workflow: Workflow) -> Iterator[Any]:
+    """Yield what *workflow* starts: its children, and what follows its end."""
+    for _, _, child in children_of(workflow):
+        yield child.workflow
+    for follow_up in workflow.on_complete:
+        yield follow_up.start
+
+
 def child_problems(
     workflow: Workflow, definitions: Mapping[str, Workflow]
 ) -> Iterator[str]:
-    """Yield what is wrong with how *workflow* runs its children."""
+    """Yield what is wrong with how *workflow* starts other executions."""
+    for follow_up in workflow.on_complete:
+        name = node_name(follow_up.start)
+        if name not in definitions:
+            yield (
+                f"on_complete {follow_up.label!r}: this runtime knows no {name!r}; "
+                "pass it in `definitions=`"
+            )
+        elif isinstance(follow_up.parameters, Mapping):
+            given = {*follow_up.parameters}
+            for problem in _input_problems(definitions[name], given):
+                yield f"on_complete {follow_up.label!r}: {problem}"
     for place, step, child in children_of(workflow):
         called = definitions.get(child.name)
         if called is None:

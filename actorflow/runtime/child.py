@@ -18,10 +18,10 @@ from actorflow.model.events import Failure
 from actorflow.model.policy import Retry, failure_of
 from actorflow.model.state import Activation
 from actorflow.runtime.children import Answer, EnsureChild
-from actorflow.runtime.directory import Start
 from actorflow.runtime.messages import Command, Rang
 from actorflow.runtime.registry import child_inputs
 from actorflow.runtime.run import Run, RunActor
+from actorflow.runtime.starting import Start
 from actorflow.runtime.waiting import WaitActor
 from actorflow.runtime.work import Work
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 from attrs import define
 
@@ -11,13 +13,14 @@ from actorflow.errors import ExecutionExistsError, OwnedError
 from actorflow.log.port import EventLog, StreamRow
 from actorflow.model import events as ev
 from actorflow.model.children import child_id
+from actorflow.model.definition import Workflow
 from actorflow.model.state import ENDED
 from actorflow.runtime.messages import Command
 from actorflow.runtime.run import KIND, Run, end_data
 from actorflow.runtime.services import Services
+from actorflow.runtime.starting import Start
 
-if TYPE_CHECKING:
-    from actorflow.runtime.directory import Start
+logger = logging.getLogger(__name__)
 
 SOON = 1.0
 """Seconds until a child that another process holds is looked at again."""
@@ -67,6 +70,9 @@ class Children:
     _load: Callable[[str, list[Command]], None]
     _later: Callable[[Any, float], None]
     _begin: Callable[[Start], None]
+    _definitions: Mapping[str, Workflow]
+    _inbox_foreign: set[str]
+    _drop_from_inbox: Callable[[str, Command], None]
     _facts_of: Callable[[Start], Any]
 
     def _on_ensurechild(self, message: EnsureChild) -> None:
@@ -117,6 +123,28 @@ class Children:
             reply.set_exception(error)
         else:
             reply.set(message.start.id)
+
+    def _follow_up(self, execution_id: str, command: Command) -> None:
+        """Start what follows an execution that has ended; then that is done."""
+        name = command.data["workflow"]
+        workflow = self._definitions.get(name)
+        if workflow is None:
+            self._inbox_foreign.add(execution_id)
+            return
+        state = self._services.codec.to_data(dict(workflow.state), path="state")
+        answer = Answer(partial(self._followed, execution_id, command))
+        given, wanted = command.data["inputs"], command.data["id"]
+        start = Start(workflow, wanted, given, state, {}, "use_existing", answer)
+        start.follows = execution_id
+        self._begin(start)
+
+    def _followed(
+        self, execution_id: str, command: Command, error: Exception | None
+    ) -> None:
+        if error is not None:
+            name = command.data["id"]
+            logger.error("%s cannot follow %s: %s", name, execution_id, error)
+        self._drop_from_inbox(execution_id, command)
 
     def _unwanted(self, start: Start) -> None:
         """Its parent gave the child up while its beginning became durable."""

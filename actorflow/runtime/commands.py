@@ -66,6 +66,7 @@ def _commands() -> Mapping[str, Callable[..., Any]]:
     return {
         "answer": _answer,
         "update": _update,
+        "follow_up": _follow_up,
         **{name: method for name, method in there.items() if name not in INTERNAL},
     }
 
@@ -77,6 +78,10 @@ def _answer(
     by: str | None = None,
 ) -> None:
     """An answer has no method of its own: its question replies."""
+
+
+def _follow_up(self: Any, workflow: str, id: str, inputs: dict[str, Any]) -> None:
+    """What follows an end has no method either: the directory starts it."""
 
 
 def _update(

@@ -9,7 +9,7 @@ from actorflow.errors import DefinitionError
 from actorflow.log.codec import Codec
 from actorflow.model.activities import Dynamic, node_name
 from actorflow.model.definition import Workflow, node_kind
-from actorflow.runtime.checking import bind, child_problems, children_of
+from actorflow.runtime.checking import bind, child_problems, started_by
 from actorflow.runtime.linking import linked
 from actorflow.runtime.registry import Activities, as_workflow
 
@@ -78,10 +78,18 @@ class Definitions:
         if known is None:
             bind(workflow, self.activities)
             self.workflows[workflow.name] = workflow
-            for _, _, child in children_of(workflow):
-                if not isinstance(child.workflow, str):
-                    self._enter(child.workflow)
+            for started in started_by(workflow):
+                self._enter_started(started)
         return self.workflows[workflow.name]
+
+    def _enter_started(self, node: Any) -> None:
+        """Take in what another definition starts, if it is not to come later."""
+        if not isinstance(node, str):
+            self._enter(node)
+        elif node in self._nameable:
+            self._enter(self._nameable[node])
+        elif node not in self.workflows and self.activities.problem(node) is None:
+            self._enter(self.activities.bound(node).activity)
 
     def named(self, name: str) -> Workflow:
         """Return the workflow of that name.

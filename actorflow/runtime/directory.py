@@ -8,7 +8,7 @@ process and (through the inbox) from others.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -34,7 +34,7 @@ from actorflow.log.port import EventLog, Stream, StreamRow, Write
 from actorflow.model import events as ev
 from actorflow.model import snapshots
 from actorflow.model.definition import Workflow
-from actorflow.model.events import Data, Failure, Recorded
+from actorflow.model.events import Failure, Recorded
 from actorflow.model.fold import apply
 from actorflow.model.rules import Fact
 from actorflow.model.state import ENDED, ExecutionState
@@ -48,6 +48,7 @@ from actorflow.runtime.run import Run
 from actorflow.runtime.services import Services
 from actorflow.runtime.serving import Posted
 from actorflow.runtime.starting import (
+    Start,
     is_compatible,
     mismatch,
     queue_summary,
@@ -63,24 +64,8 @@ BREATH = 0.001
 """Seconds after which something is looked at again that is about to change."""
 MAX_CRASHES = 3
 RESTING = ("suspended", "paused", "queued")
-FAMILY = ("child_ended", "parent_closed", "parent_paused", "parent_resumed")
+FAMILY = ("child_ended", "parent_closed", "parent_paused", "follow_up")
 """Commands among parents and children, which may well come too late."""
-
-
-@define(eq=False)
-class Start:
-    """Start an execution, or find the one that has its id."""
-
-    workflow: Workflow
-    id: str
-    inputs: Mapping[str, Data]
-    variables: Mapping[str, Data]
-    attributes: Mapping[str, Data]
-    on_conflict: str
-    reply: Any
-    parent: Mapping[str, Data] | None = None
-    wanted: Callable[[], bool] | None = None
-    timeout: float | None = None
 
 
 @define(eq=False)
@@ -308,7 +293,7 @@ class Directory(Children, PooledActor):
         if start.id in self._loading:
             self._find(start)
             return
-        parent = start.parent["execution"] if start.parent else None
+        parent = start.parent["execution"] if start.parent else start.follows
         stream = Stream(KIND, start.id, start.workflow.name, parent=parent)
         run = Run(self._services, stream, start.workflow)
         self._starting[stream] = [start]
@@ -786,7 +771,10 @@ class Directory(Children, PooledActor):
         if afresh:
             self._inbox.restart()
         for execution_id, command in self._inbox.page():
-            self._on_route(Route(execution_id, command))
+            if command.name == "follow_up":
+                self._follow_up(execution_id, command)
+            else:
+                self._on_route(Route(execution_id, command))
         self._intake.schedule_wake()
         if self._inbox.more:
             # The next page when these are durable: a flood waits in the log.
@@ -833,4 +821,6 @@ def _start_facts(start: Start) -> list[Fact]:
         start.attributes,
         parent=start.parent,
         timeout=start.timeout,
+        follows=start.follows,
+        on_complete=start.on_complete,
     )

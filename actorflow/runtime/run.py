@@ -6,6 +6,7 @@ changes only what lies under its own address, and only by recording events.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from actorflow.model.events import Event, Recorded
 from actorflow.model.fold import apply
 from actorflow.model.rules import Fact
 from actorflow.model.state import ExecutionState, Wait, parent_of
+from actorflow.runtime.aftermath import is_end, planned
 from actorflow.runtime.messages import Ended, Settle
 from actorflow.runtime.serving import Serving
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from actorflow.runtime.services import Services
     from actorflow.runtime.watchdog import Away
     from actorflow.runtime.work import Work
+
+logger = logging.getLogger(__name__)
 
 KIND = "execution"
 WAITS_IN_SUMMARY = 100
@@ -92,6 +96,8 @@ class Run:
         """Record and apply one event; it is not durable before the turn has ended."""
         if self.away is not None:
             self.away.end()
+        if not address and is_end(event):
+            self._plan_follow_ups(event)
         stream = self.stream
         if now is None:
             now = self._time()
@@ -136,6 +142,23 @@ class Run:
                 undoable=bool(self.state.compensations),
             ),
         )
+
+    def _plan_follow_ups(self, end: Event) -> None:
+        """Record what is to follow the end, and see to it that it is started."""
+        if not (self.workflow.on_complete or self.state.hooks):
+            return
+        for plan in planned(self, end):
+            self.record_one("", plan)
+            if plan.error is None:
+                self.post(
+                    self.id,
+                    "follow_up",
+                    workflow=plan.workflow,
+                    id=plan.execution,
+                    inputs=plan.inputs,
+                )
+            else:
+                logger.warning("%s is not started: %s", plan.execution, plan.error)
 
     def _tell_orphans(self) -> None:
         """Let children know that they are not wanted any more."""

@@ -25,6 +25,7 @@ from actorflow.actors.manual import ManualDispatcher
 from actorflow.actors.system import ActorSystem
 from actorflow.actors.writer import LogWriter, WriterThread
 from actorflow.errors import (
+    DefinitionError,
     EventNotFoundError,
     ExecutionNotEndedError,
     ExecutionNotFoundError,
@@ -42,11 +43,12 @@ from actorflow.log.sqlite import SQLiteLog
 from actorflow.log.sweeping import live_keys
 from actorflow.model import events as ev
 from actorflow.model.definition import Workflow
-from actorflow.model.events import Failure, Outcome, Recorded
+from actorflow.model.events import Data, Failure, Outcome, Recorded
+from actorflow.model.followups import FollowUp, follow_up_problems, follow_ups
 from actorflow.model.journal import Journal, Occurrence
 from actorflow.model.policy import optional_seconds
 from actorflow.model.state import ENDED, ExecutionState
-from actorflow.model.steps import Page
+from actorflow.model.steps import BY_NAME, Page
 from actorflow.model.timeline import Timeline
 from actorflow.runtime import asked, registry
 from actorflow.runtime.actors import ACTORS
@@ -66,7 +68,6 @@ from actorflow.runtime.directory import (
     Learn,
     Ready,
     Route,
-    Start,
     Submit,
     fold,
 )
@@ -85,6 +86,7 @@ from actorflow.runtime.run import Run
 from actorflow.runtime.schedulebook import ScheduleBook
 from actorflow.runtime.schedules import Nudge, ScheduleKeeper, Schedules
 from actorflow.runtime.services import Executors, Services
+from actorflow.runtime.starting import Start
 from actorflow.runtime.subscriptions import Start as StartAt
 from actorflow.runtime.subscriptions import Subscriber, Subscription, Subscriptions
 from actorflow.runtime.watchdog import Watchdog
@@ -326,6 +328,7 @@ class Runtime:
         on_conflict: OnConflict = "use_existing",
         attributes: Mapping[str, Any] | None = None,
         timeout: float | str | timedelta | None = None,
+        on_complete: Any = (),
         **inputs: Any,
     ) -> ExecutionHandle:
         """Start an execution; return when it is durable.
@@ -344,6 +347,9 @@ class Runtime:
             timeout: until it has to have ended, pauses not counted; else it fails with
                 a ``timeout``. By default the definition's. (An input of that name is
                 given by position.)
+            on_complete: what is started after its end, besides what its definition
+                says: a `FollowUp`, a node, or several. Its parameters can be no
+                callable, and whoever runs the end has to know it.
             inputs: inputs by name.
 
         Raises:
@@ -356,6 +362,7 @@ class Runtime:
         positive = (timeout, within is None or within > 0, "positive")
         _check_settings({"on_conflict": choice, "timeout": positive})
         workflow = self._workflow(definition)
+        hooks = self._hooks(workflow, on_complete)
         variables = self.codec.to_data(dict(workflow.state), path="state")
         data = registry.input_data(workflow, args, inputs, self.codec)
         wanted = self.codec.to_data(dict(attributes or {}), path="attributes")
@@ -370,6 +377,7 @@ class Runtime:
                 on_conflict,
                 reply,
                 timeout=within,
+                on_complete=hooks,
             )
         )
         return ExecutionHandle(self, execution_id)
@@ -471,6 +479,26 @@ class Runtime:
         if isinstance(definition, str):
             return self._definitions.named(definition)
         return self._definitions.add(definition)
+
+    def _hooks(self, workflow: Workflow, given: Any) -> list[Data]:
+        """Return follow-ups as they are recorded, and make their definitions known."""
+        hooks = follow_ups(given)
+        both = [*workflow.on_complete, *hooks]
+        problems = list(follow_up_problems(both)) if hooks else []
+        if problems:
+            raise DefinitionError(workflow.name, problems)
+        return [
+            self.codec.to_data(
+                {
+                    "start": self._workflow(hook.start).name,
+                    "on": list(hook.on),
+                    "name": hook.label,
+                    **_given_parameters(hook),
+                },
+                path="on_complete",
+            )
+            for hook in hooks
+        ]
 
     def _learn(self, definition: Any) -> Workflow:
         """Return the graph of what a running node starts; it may be new here."""
@@ -1129,6 +1157,10 @@ def suspension_of(
         tuple(sorted(state.listening)),
         children,
     )
+
+
+def _given_parameters(hook: FollowUp) -> dict[str, Any]:
+    return {} if hook.parameters is BY_NAME else {"parameters": hook.parameters}
 
 
 def _check_event(row: StreamRow, seq: int) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from attrs import define
 
 from actorflow.errors import DefinitionMismatch
 from actorflow.log.codec import Codec
@@ -15,6 +18,24 @@ from actorflow.model.state import rank_of
 from actorflow.runtime import registry
 
 
+@define(eq=False)
+class Start:
+    """Start an execution, or find the one that has its id."""
+
+    workflow: Workflow
+    id: str
+    inputs: Mapping[str, Data]
+    variables: Mapping[str, Data]
+    attributes: Mapping[str, Data]
+    on_conflict: str
+    reply: Any
+    parent: Mapping[str, Data] | None = None
+    wanted: Callable[[], bool] | None = None
+    timeout: float | None = None
+    follows: str | None = None
+    on_complete: Sequence[Data] = ()
+
+
 def start_facts(
     workflow: Workflow,
     inputs: Mapping[str, Data],
@@ -23,6 +44,8 @@ def start_facts(
     *,
     parent: Mapping[str, Data] | None = None,
     timeout: float | None = None,
+    follows: str | None = None,
+    on_complete: Sequence[Data] = (),
 ) -> list[Fact]:
     """Return what has happened when an execution has started."""
     started = ev.ExecutionStarted(
@@ -33,6 +56,8 @@ def start_facts(
         dict(attributes),
         None if parent is None else dict(parent),
         workflow.timeout if timeout is None else timeout,
+        follows,
+        list(on_complete) or None,
     )
     return [("", started), ("main", ev.BranchStarted(workflow.start.name))]
 

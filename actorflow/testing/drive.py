@@ -108,7 +108,7 @@ class Driver:
         """See that nothing of an ended execution stays in memory."""
         world = self._world
         world.fate.rest()
-        if len(world.executions()) > 1:
+        if len(world.executions()) > 1 or world.store.posted:
             world.someone()  # for the others that its end concerns
         world.settle(_AFTERMATH)
         for process in world.alive:

@@ -52,6 +52,11 @@ EXAMPLES = [
         },
     ),
     model.ExecutionStarted("orders", "f1", timeout=3600.0),
+    model.ExecutionStarted(
+        "mail", "f3", follows="o-1", on_complete=[{"start": "mail", "on": ["failed"]}]
+    ),
+    model.FollowUpPlanned("mail", "o-1/then/mail", "mail", {"output": 5}),
+    model.FollowUpPlanned("mail", "o-1/then/mail", error=Failure("expression", "x")),
     model.DeadlineSet(1700000000.5),
     model.ExecutionCompleted(),
     model.ExecutionCompleted([1, {"a": None}]),
