@@ -732,8 +732,10 @@ def _activation_failed(state: ExecutionState, recorded: Recorded) -> None:
     activation = state.touch(recorded.address)
     state.stop_waiting(activation)
     activation.phase, activation.error = "failed", recorded.event.error
-    if activation.calls is not None and activation.open:
-        _leave_open_calls(state, activation)
+    if activation.calls is not None:
+        _forget_last_left(activation, recorded.seq)
+        if activation.open:
+            _leave_open_calls(state, activation)
     state.set_clock(activation, None, recorded.time)
     state.weigh(activation)
     parent = activation.parent
@@ -755,11 +757,25 @@ def _activation_failed(state: ExecutionState, recorded: Recorded) -> None:
     state.weigh(parent)
 
 
+def _forget_last_left(node: Activation, seq: int) -> None:
+    """What a dynamic node left as it failed, at event *seq*, a retry makes anew."""
+    left = {c.left: n for n, c in (node.calls or {}).items() if c.left is not None}
+    while (number := left.get(seq := seq - 1)) is not None:
+        _call_anew(node, number)
+
+
 def _leave_open_calls(state: ExecutionState, node: Activation) -> None:
-    """A dynamic node's time was over; a retry makes its open calls anew."""
+    """What runs of a node that has failed, a retry makes anew.
+
+    But for a wait that has ended, though its node has not learned of that yet: what it
+    was given is given to nobody else.
+    """
     for number, called in list((node.calls or {}).items()):
         if called.index is None and called.left is None:
-            state.drop(state.activations[called.address])
+            child = state.activations[called.address]
+            if child.is_told:
+                continue
+            state.drop(child)
             node.open -= 1
             _call_anew(node, number)
 
@@ -877,7 +893,7 @@ def _take(state: ExecutionState, topic: str, seq: int) -> Data:
 
 
 def _node_continued(state: ExecutionState, recorded: Recorded) -> None:
-    activation = state.activations[recorded.address]
+    activation = state.touch(recorded.address)
     _forget_calls(state, activation)
     activation.input, activation.records = recorded.event.input, None
     activation.generation += 1
@@ -888,7 +904,7 @@ def _node_continued(state: ExecutionState, recorded: Recorded) -> None:
 
 def _update_answered(state: ExecutionState, recorded: Recorded) -> None:
     event: ev.UpdateAnswered = recorded.event
-    activation = state.activations[recorded.address]
+    activation = state.touch(recorded.address)
     update = state.updates[event.name, event.key]
     if update.keyed:
         update.answered, update.result, update.error = True, event.result, event.error

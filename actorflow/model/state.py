@@ -391,6 +391,14 @@ class Activation(Part):
         return self.phase in ("running", "waiting")
 
     @property
+    def is_told(self) -> bool:
+        """Whether a wait was given something, which will not be given to others."""
+        if self.wait is not None or self.kind not in ("wait_signal", "ask", "update"):
+            return False
+        answer = (self.answers or {}).get(self.attempt - 1)
+        return answer is not None and not answer.timed_out
+
+    @property
     def room(self) -> int:
         """How many more items may be active now, if this is a map or a parallel.
 

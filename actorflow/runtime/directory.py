@@ -478,7 +478,7 @@ class Directory(Children, PooledActor):
         run = known[0]
         if run.inbound or run.away or run.state.status not in RESTING:
             return
-        if run.serving.awaited:
+        if run.serving is not None and run.serving.awaited:
             self._resting[run.id] = self._services.clock.monotonic()
             return
         self._leave(run)

@@ -70,6 +70,9 @@ class DynamicActor(RunActor):
     """Runs one dynamic node to its recorded end.
 
     An attempt is one run from the top, on a loop of its own.
+
+    Attributes:
+        has_rested: it has caught up with what is recorded, and can be asked.
     """
 
     host_class: ClassVar[type[NodeHost]] = NodeHost
@@ -90,7 +93,7 @@ class DynamicActor(RunActor):
         self._thread: NodeThread | None = None
         self._main: asyncio.Task[Any] | None = None
         self._cancelled = False
-        self._caught_up = False
+        self._caught_up = self.has_rested = False
         self._held_back: list[Data] = []
 
     # -- the turn ----------------------------------------------------------------------
@@ -204,7 +207,9 @@ class DynamicActor(RunActor):
     def _leave_memory(self) -> None:
         """Take the coroutine off the stack."""
         self._calls.gone = True
-        self.run.serving.leave(self.address)
+        self.has_rested = False
+        if self.run.serving is not None:
+            self.run.serving.leave(self.address)
         if self._thread is not None:
             self._thread.stop()
         self._loop.abandon()
@@ -277,7 +282,7 @@ class DynamicActor(RunActor):
     def _rest(self, activation: Activation) -> None:
         """The node waits for something; see that it is something that can come."""
         ended = activation.ended or ()
-        self.run.serving.rested.add(self.address)
+        self.has_rested = True
         if self._calls.taken < len(ended):
             return  # it is halted
         if not self._caught_up:
@@ -349,7 +354,8 @@ class DynamicActor(RunActor):
             self._abandon_attempt()
             self._tell_parent()
             return
-        self.run.serving.drop(self.address, failure)
+        if self.run.serving is not None:
+            self.run.serving.drop(self.address, failure)
         at = round(self.run.services.clock.time() + delay, 6)
         failed = ev.AttemptFailed(activation.attempt, failure, at)
         self.run.record_one(self.address, failed)

@@ -83,7 +83,7 @@ class ExecutionActor(Family):
                 self._answer_question(message)
             elif message.name in ("update", "query"):
                 self.run.inbound -= 1
-                self.run.serving.take(message)
+                self.run.to_serve().take(message)
             else:
                 self._do(message)
             if self.run.state.outcome is not None:
@@ -97,7 +97,8 @@ class ExecutionActor(Family):
             self._compensate(self.run.state.compensating)
         if self.run.state.until is not None:
             self._alarm.watch(self.run.state)
-        self.run.serving.settle()
+        if self.run.serving is not None:
+            self.run.serving.settle()
 
     def _time_is_over(self) -> None:
         """Fail: the whole execution has taken too long."""
@@ -109,7 +110,8 @@ class ExecutionActor(Family):
     def on_stop(self) -> None:
         """Leave nobody waiting, and no timer behind."""
         self._alarm.stop()
-        self.run.serving.give_up()
+        if self.run.serving is not None:
+            self.run.serving.give_up()
 
     def too_late(self, message: Any) -> None:
         """Answer whoever commands an execution that has just left memory."""
@@ -358,7 +360,8 @@ class ExecutionActor(Family):
         """Begin anew under the same id."""
         if self.run.state.outcome is None:
             self.run.record(("", ev.ExecutionCancelled("restarted")))
-            self.run.serving.settle()
+            if self.run.serving is not None:
+                self.run.serving.settle()
         self.run.stop_children()
         self.run.record(*started)
         self.wake_branches()

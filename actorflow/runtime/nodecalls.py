@@ -312,7 +312,8 @@ class Calls:
         if self.gone or pending.address not in self._run.state.activations:
             return
         called = (self._activation.calls or {}).get(pending.number)
-        if called is not None and called.index is None:
+        told = self.is_told(pending.number)  # it is in the log, for a retry to take
+        if called is not None and called.index is None and not told:
             self._run.record_one(pending.address, ev.ActivationCancelled())
             alone = called.kind in SINGLE
             (self._run.settle if alone else self._run.settle_under)(pending.address)
@@ -332,7 +333,7 @@ class Calls:
         if called is None or called.left is not None:
             return False
         activation = self._run.state.activations.get(called.address)
-        return activation is None or activation.wait is None
+        return activation is None or activation.is_told
 
     # -- the end of the replay ---------------------------------------------------------
 

@@ -99,7 +99,7 @@ class Handlers:
 
         self._listen(Listener(full_name, ask, serve))
         self.updates[name] = hint, validator
-        self._actor.run.serving.enter(self)
+        self._actor.run.to_serve().enter(self)
 
     def on_query(self, name: str, function: Callable[..., Any]) -> None:
         """Let *function* answer the queries of that name."""
@@ -108,7 +108,7 @@ class Handlers:
             raise HandlerError(full_name, "there is a handler already")
         _check_function(full_name, function, blocking=True)
         self.queries[name] = function
-        self._actor.run.serving.enter(self)
+        self._actor.run.to_serve().enter(self)
 
     def _checked(self, name: str, handler: Handler) -> Any:
         """Return what the handler's one parameter is annotated with, or Any."""
@@ -224,7 +224,7 @@ class Handlers:
         update = run.state.updates.get((name, key))
         if update is not None and not update.answered:
             run.record_one(self.node, ev.UpdateAnswered(name, key, data, error))
-            run.serving.answered(name, key, data, error)
+            run.to_serve().answered(name, key, data, error)
 
 
 def _check_function(name: str, function: Any, *, blocking: bool) -> None:

@@ -47,7 +47,7 @@ class Run:
         actors: those that live, by address; the execution's own is ``""``.
         inbound: commands sent to the execution that it has not handled yet.
         lost: why it is no longer run here, if so.
-        serving: who asks something of its nodes.
+        serving: who asks something of its nodes; None while there is nobody.
         shortened: much of what it was is forgotten; a snapshot may be worth it.
         away: the code of one of its nodes blocks; all but that node wait.
     """
@@ -67,7 +67,7 @@ class Run:
         self.actors: dict[str, PooledRef[Any]] = {}
         self.inbound = 0
         self.lost: Exception | None = None
-        self.serving = Serving(self)
+        self.serving: Serving | None = None
         self.shortened = False
         self.away: Away | None = None
         self._time = services.clock.time  # asked for every event
@@ -108,6 +108,12 @@ class Run:
         self._facts.append(recorded)
         if self.state.outcome is not None and self.state.origin is not None:
             self.tell_end(recorded)
+
+    def to_serve(self) -> Serving:
+        """Return where nodes are asked, and answer."""
+        if self.serving is None:
+            self.serving = Serving(self)
+        return self.serving
 
     def wants(self, address: str) -> bool:
         """Whether the outcome of that activation still matters; from any thread."""
@@ -436,7 +442,7 @@ class RunActor(PooledActor):
                 self.leave()
             else:
                 self.handle(message)
-                if run.serving.waiting and self.address:
+                if run.serving is not None and run.serving.waiting and self.address:
                     run.settle("")  # somebody may wait for just what it did
             run.commit()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - it stops nobody else

@@ -42,18 +42,13 @@ class Posted(NamedTuple):
 
 
 class Serving:
-    """Who asks something of one execution, and the nodes that answer.
-
-    Attributes:
-        rested: addresses of nodes that have caught up with what is recorded.
-    """
+    """Who asks something of one execution, and the nodes that answer."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._waiting: list[Command] = []
         self._accepted: dict[tuple[str, str], list[Command]] = {}
         self._nodes: dict[str, Handlers] = {}
-        self.rested: set[str] = set()
 
     # -- what the execution's actor does -----------------------------------------------
 
@@ -103,7 +98,6 @@ class Serving:
 
     def leave(self, node: str) -> None:
         """The actor of *node* has stopped; what it was to answer, it may not."""
-        self.rested.discard(node)
         if self._nodes.pop(node, None) is None:
             return
         activation = self._run.state.activations.get(node)
@@ -188,7 +182,11 @@ class Serving:
             self._accepted[name, key] = [command]
 
     def _is_ready(self, handlers: Handlers) -> bool:
-        return handlers.node in self.rested and not handlers.at_work
+        return self._has_rested(handlers.node) and not handlers.at_work
+
+    def _has_rested(self, node: str) -> bool:
+        ref = self._run.actors.get(node)
+        return ref is not None and bool(getattr(ref.actor, "has_rested", False))
 
     @property
     def _is_unsettled(self) -> bool:
@@ -199,7 +197,7 @@ class Serving:
         )
 
     def _is_on_its_way(self, activation: Activation) -> bool:
-        if activation.kind == "dynamic" and activation.address not in self.rested:
+        if activation.kind == "dynamic" and not self._has_rested(activation.address):
             return activation.phase in ("running", "backoff")
         return activation.phase == "running" and (
             activation.owes and activation.kind != "activity"

@@ -253,6 +253,62 @@ def test_a_retry_repeats_the_child_that_failed_a_handler() -> None:
     assert counted.calls == {"work": 2}
 
 
+class Breaking:
+    """A node that fails at one place until it is repaired."""
+
+    def __init__(self, where: str) -> None:
+        self._where: str | None = where
+
+    def fails(self, where: str) -> None:
+        """Raise if that is the place."""
+        if where == self._where:
+            raise ValueError("not yet")
+
+    def repair(self) -> None:
+        """Let it go on."""
+        self._where = None
+
+
+@pytest.mark.parametrize("where", ["handler", "task", "node"])
+def test_a_repaired_node_goes_on_where_it_failed(where: str) -> None:
+    """What it left is made anew; what has ended, or was told, is not lost."""
+    counted, breaking = Counted(), Breaking(where)
+    work = counted.activity("work")
+
+    @af.dynamic
+    async def node(ctx: af.Context) -> Any:
+        found: list[Any] = []
+
+        def handle(number: int) -> None:
+            breaking.fails("handler")
+            found.append(number)
+
+        ctx.on_signal("number", handle)
+        waiting = asyncio.create_task(ctx.wait_signal("later"))
+        await ctx.run(work)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.sleep(5))
+            breaking.fails("task")
+        breaking.fails("node")
+        return [await ctx.wait_signal("end"), await waiting, found]
+
+    with runtime(node) as rt:
+        run = rt.start(node)
+        run.signal("number", 1)
+        for _ in "ab":
+            with pytest.raises(af.ExecutionFailed):
+                run.result()
+            run.retry()
+        breaking.repair()
+        with pytest.raises(af.ExecutionFailed):
+            run.result()
+        run.retry()
+        run.signal("later", "late")
+        run.signal("end", "end")
+        assert run.result() == ["end", "late", [1]]
+    assert counted.calls == {"work": 1}
+
+
 def test_payloads_come_as_annotated() -> None:
     """The handler's parameter says what a payload comes back as."""
 
