@@ -185,12 +185,14 @@ class MemoryLog:
         """See `EventLog.owner`."""
         return Owner(str(self._id), self._label)
 
-    def renew(self) -> None:
+    def renew(self) -> bool:
         """See `EventLog.renew`."""
         with self._open().lock:
+            had_run_out = not self.store.lives(self._id, self._clock())
             expires_at = self._clock() + self._lease
             self.store.owners[self._id] = Opening(self._label, expires_at)
             self.store.committed(self._id)
+            return had_run_out
 
     # -- the inbox --
 

@@ -202,14 +202,21 @@ class Ownership:
                 (str(strays),),
             )
 
-    def renew(self, connection: sqlite3.Connection) -> None:
-        """Extend the lease; an owner that was given up meanwhile is one again."""
+    def renew(self, connection: sqlite3.Connection) -> bool:
+        """Extend the lease; an owner that was given up meanwhile is one again.
+
+        Return whether it may have been given up: its lease had run out.
+        """
+        row = connection.execute(
+            "SELECT expires_at FROM owner WHERE id = ?", (self.id,)
+        ).fetchone()
         connection.execute(
             "INSERT INTO owner (id, label, host, opened_at, expires_at) "
             "VALUES (?, ?, ?, ?, ?) "
             "ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at",
             (self.id, self._label, self._host, self._opened_at, self._extended()),
         )
+        return row is None or row[0] <= micros(self._clock())
 
     def leave(self, connection: sqlite3.Connection) -> None:
         """Give up every stream, and stop being an owner."""

@@ -294,8 +294,11 @@ class EventLog(Protocol):
         """This opening of the log."""
         ...
 
-    def renew(self) -> None:
-        """Extend this owner's lease; call it at least every third of `lease`."""
+    def renew(self) -> bool:
+        """Extend this owner's lease; call it at least every third of `lease`.
+
+        Return whether it had run out, so that others may have taken its streams.
+        """
         ...
 
     # -- the inbox: commands from processes that do not own the stream --

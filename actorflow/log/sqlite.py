@@ -191,11 +191,12 @@ class SQLiteLog:
         """See `EventLog.owner`."""
         return self._ownership.owner
 
-    def renew(self) -> None:
+    def renew(self) -> bool:
         """See `EventLog.renew`."""
         with self._for_writing().transaction() as connection:
-            self._ownership.renew(connection)
+            had_run_out = self._ownership.renew(connection)
         self._ownership.note()
+        return had_run_out
 
     # -- the inbox --
 

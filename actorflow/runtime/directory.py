@@ -21,6 +21,7 @@ from actorflow.errors import (
     ExecutionEndedError,
     ExecutionExistsError,
     ExecutionNotFoundError,
+    FencedError,
     LogDamagedError,
     LogError,
     MissingTagsError,
@@ -713,7 +714,8 @@ class Directory(Children, PooledActor):
         self._services.timers.after(seconds, self.actor_ref.put, message)
 
     def _on_renew(self, _: Renew) -> None:
-        self._services.writer.call(self._log.renew, self._renewed)
+        held = [run.stream for run, _ in self._runs.values()]
+        self._services.writer.call(lambda: self._renew(held), self._renewed)
         self._intake.recover()
         self._intake.look()
         # Something may have come for executions whose process has died since.
@@ -721,7 +723,22 @@ class Directory(Children, PooledActor):
         if self._shared:
             self._later(Renew(), self._renew_every)
 
-    def _renewed(self, _: Any, error: Exception | None) -> None:
+    def _renew(self, held: Sequence[Stream]) -> list[Stream]:
+        """Extend the lease; return what others took when it had run out.
+
+        Runs between two commits.
+        """
+        return [s for s in held if self._is_taken(s)] if self._log.renew() else []
+
+    def _is_taken(self, stream: Stream) -> bool:
+        row = self._log.find(KIND, stream.name) if stream.id is not None else None
+        return row is not None and row.epoch != stream.epoch
+
+    def _renewed(self, taken: Sequence[Stream] | None, error: Exception | None) -> None:
+        for stream in taken or ():
+            # It would notice when it writes; until then it would answer from memory.
+            stream.lost = FencedError(stream.name, stream.epoch)
+            self.actor_ref.put(Lost(stream, stream.lost))
         if isinstance(error, LogDamagedError):
             self._services.writer.give_up(error)
         elif error is not None:

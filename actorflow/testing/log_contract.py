@@ -664,6 +664,15 @@ class OwnershipContract(_Fixtures):
         with pytest.raises(errors.OwnedError):
             other.claim("execution", "one")
 
+    def test_an_owner_learns_that_it_was_late(
+        self, log: EventLog, clock: Ticker
+    ) -> None:
+        """Others may have taken its streams, so it has to look."""
+        in_time = log.renew()
+        clock.advance(100.0)
+
+        assert (in_time, log.renew(), log.renew()) == (False, True, False)
+
     def test_late_owner_that_nobody_missed(self, log: EventLog, clock: Ticker) -> None:
         """An owner whose lease ran out may go on if nobody has claimed its stream."""
         stream = created(log)

@@ -76,6 +76,11 @@ class SimulatedLog(MemoryLog):
         if fate.strikes("crash after write"):
             raise Crash
 
+    @property
+    def holds(self) -> bool:
+        """Whether the lease has not run out."""
+        return self.store.lives(self._id, self._clock())
+
     def expire(self) -> None:
         """Let the lease run out."""
         with self.store.lock:

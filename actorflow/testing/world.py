@@ -241,8 +241,9 @@ class World:
     def _move(self, seconds: float) -> None:
         if seconds > 0:
             self.note(f"+{seconds:g} s")
+        renewing = [p for p in self.alive if p.log.holds]
         self.clock.move(seconds)
-        for process in self.alive:
+        for process in renewing:  # the others have to notice that they were late
             process.log.renew()
 
     def settle(self, seconds: float) -> None:

@@ -51,6 +51,26 @@ def test_an_execution_comes_back_to_the_process_that_had_lost_it() -> None:
         assert run.result() == 2
 
 
+def test_a_process_that_was_late_forgets_what_was_taken_from_it() -> None:
+    """Else it would answer from memory what it knows nothing of any more."""
+    store, clock = MemoryStore(), VirtualClock()
+    log = MemoryLog(store=store, clock=clock.time)
+    with runtime(RESTING, log=log, clock=clock) as rt:
+        taken = rt.start(RESTING, execution_id="taken")
+        rt.start(RESTING, execution_id="kept")
+        rt.clock.advance(1)
+        clock.move(20)  # it stands still for longer than its lease
+        thief = MemoryLog(store=store, clock=clock.time)
+        thief.claim("execution", "taken")
+        rt._directory.put(Renew())
+        rt.clock.advance(0.01)
+        directory: Any = rt._directory.actor
+
+        assert set(directory._runs) == {"kept"}
+        taken.signal("go")  # it goes to whoever has it
+        assert [row.command for row in thief.inbox()] == ["signal"]
+
+
 @pytest.mark.parametrize("looks_first", [True, False])
 def test_a_rest_is_gone_on_with_by_the_process_that_had_lost_it(
     looks_first: bool,  # noqa: FBT001
