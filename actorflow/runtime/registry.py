@@ -6,14 +6,21 @@ import inspect
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
-from actorflow.errors import DefinitionError, InputError, UnreadableError
+from actorflow.errors import ActivityError, DefinitionError, InputError, UnreadableError
 from actorflow.log.codec import Codec
-from actorflow.model.activities import Activity, Dynamic, as_activity, node_name
+from actorflow.model.activities import (
+    Activity,
+    Dynamic,
+    activity,
+    as_activity,
+    node_name,
+)
 from actorflow.model.definition import Workflow, node_kind
 from actorflow.model.events import Data
 from actorflow.model.steps import BY_NAME, Input, Step
 from actorflow.model.validation import fits
 from actorflow.runtime.binding import BoundActivity, Call, signature_of
+from actorflow.runtime.reach import reached
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -33,6 +40,7 @@ class Activities:
         self._lately = Lately[Any, BoundActivity]()
         self._ambiguous: set[str] = set()
         self._undo: dict[str, Any] = {}
+        self._undo_reached: dict[str, Any] = {}
         self._limits: dict[tuple[str, str], Any] = {}
 
     def add(self, node: Any) -> BoundActivity:
@@ -48,7 +56,16 @@ class Activities:
             self._add_undo(undo)
             if node_kind(undo) != "flow":
                 self.add(undo)
+        if isinstance(activity, Dynamic):
+            self._look_inside(activity)
         return bound
+
+    def _look_inside(self, node: Dynamic[..., Any]) -> None:
+        """Note how to undo what *node* may call, once it does not call it any more."""
+        for each in reached(node):
+            undo = getattr(each, "compensate", None)
+            if undo is not None:
+                self._undo_reached.setdefault(node_name(undo), undo)
 
     def _add_undo(self, node: Any) -> None:
         """Make a compensating node known by its name, the only thing recorded of it.
@@ -65,8 +82,11 @@ class Activities:
             raise DefinitionError(name, [problem])
 
     def undo(self, name: str) -> Any:
-        """Return the compensating node of that name."""
-        return self._undo[name]
+        """Return the compensating node of that name; if none is known, one that fails.
+
+        What a dynamic node has called in another process may be unknown to this one.
+        """
+        return self._undo.get(name) or self._undo_reached.get(name) or _unknown(name)
 
     def problem(self, name: str) -> str | None:
         """Return why nothing, or not one thing, has that name."""
@@ -144,6 +164,17 @@ class Activities:
         for hint in bound.signature.hints.values():
             self._codec.learn(hint)
         return bound
+
+
+def _unknown(name: str) -> Activity[..., Any]:
+    def fail(**_: Any) -> None:
+        message = (
+            f"{name!r}, which compensates, is not known here; pass the activity that "
+            "names it in `activities=`"
+        )
+        raise ActivityError(message, type="definition")
+
+    return activity(name=name)(fail)
 
 
 def _code_of(node: Any) -> Any:
