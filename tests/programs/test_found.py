@@ -66,7 +66,7 @@ async def by_chance(ctx: af.Context) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_what_a_dynamic_node_has_done_is_undone_by_another_process(seed: int) -> None:
-    """The node has ended, so no process will ever learn from it again what it called."""
+    """The node has ended: no process will learn from it again what it called."""
     simulation = Simulation(af.Flow("f").then(by_name).then(fail), seed=seed)
 
     events = simulation.crash_everywhere().end.events
