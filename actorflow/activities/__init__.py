@@ -8,8 +8,9 @@ and has to be imported on purpose: `actorflow.activities.shell`,
 
 from actorflow.activities.basic import fail, json, now, print_, random
 from actorflow.activities.web import http
+from actorflow.activities.webhook import webhook
 
 BASIC = (print_, http, json, now, random, fail)
 """All of the harmless ones."""
 
-__all__ = ["BASIC", "fail", "http", "json", "now", "print_", "random"]
+__all__ = ["BASIC", "fail", "http", "json", "now", "print_", "random", "webhook"]

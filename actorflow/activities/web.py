@@ -60,7 +60,7 @@ async def http(
         ConnectionError: it cannot be reached, or hung up.
         ActivityError: the request makes no sense, or as said above.
     """
-    httpx = _httpx()
+    httpx = httpx_module()
     sent = dict(headers or {})
     if idempotency_header and method.upper() not in REPEATABLE:
         sent.setdefault(idempotency_header, ctx.idempotency_key)
@@ -117,7 +117,12 @@ def _answer(response: httpx.Response, body: bytes) -> dict[str, Any]:
     return answer
 
 
-def _httpx() -> Any:
+def httpx_module() -> Any:
+    """Return httpx.
+
+    Raises:
+        ActivityError: it is not installed.
+    """
     try:
         import httpx
     except ImportError as error:

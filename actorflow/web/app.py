@@ -12,10 +12,10 @@ from starlette.routing import BaseRoute, Route
 
 from actorflow.errors import DefinitionError
 from actorflow.runtime.runtime import Runtime
+from actorflow.runtime.signing import is_token
 from actorflow.web import executions
 from actorflow.web.answering import answered
 from actorflow.web.receiving import receive
-from actorflow.web.signing import is_token
 from actorflow.web.webhook import Webhook
 
 Endpoint = Callable[[Request], Awaitable[Response]]

@@ -118,7 +118,7 @@ def _document(runtime: Runtime, row: Any) -> dict[str, Any]:
 
 ROUTES: tuple[tuple[str, str, Callable[[Runtime], Endpoint]], ...] = (
     ("POST", "/executions", start),
-    ("GET", "/executions/{id}", show),
-    ("POST", "/executions/{id}/signals/{topic}", signal),
-    ("POST", "/executions/{id}/answers/{question}", answer),
+    ("GET", "/executions/{id:path}", show),
+    ("POST", "/executions/{id:path}/signals/{topic}", signal),
+    ("POST", "/executions/{id:path}/answers/{question}", answer),
 )

@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, Response
 from actorflow.errors import ActorflowError
 from actorflow.model.activities import node_name
 from actorflow.runtime.runtime import Runtime
+from actorflow.runtime.signing import is_signed
 from actorflow.web.answering import RequestError, body_of
-from actorflow.web.signing import is_signed
 from actorflow.web.webhook import Webhook, WebhookRequest
 
 T = TypeVar("T")

@@ -12,8 +12,8 @@ from httpx import Response
 import actorflow as af
 from actorflow.errors import LogUnavailableError
 from actorflow.model.events import SignalReceived
+from actorflow.runtime.signing import is_signed, signature_of
 from actorflow.web import Webhook, WebhookRequest, create_app
-from actorflow.web.signing import is_signed, signature_of
 from tests.web.helpers import request
 
 SECRET = "s3cret"
