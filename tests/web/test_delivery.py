@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -11,9 +12,13 @@ import pytest
 
 import actorflow as af
 from actorflow.activities import webhook
+from actorflow.actors.clock import VirtualClock
 from actorflow.log.codec import Codec
+from actorflow.log.memory import MemoryLog
+from actorflow.log.memory_store import MemoryStore
 from actorflow.runtime.signing import is_signed
 from actorflow.testing import runtime
+from actorflow.testing.faults import Crash, CrashingLog
 from actorflow.web import Webhook, create_app
 
 URL = "https://elsewhere.example/hooks?token=abc"
@@ -169,6 +174,73 @@ def test_from_one_to_another() -> None:
             assert here.start(telling).result() == 200
         (row,) = there.list()
         assert there.get(row.name).result(timeout=10) == {"note": "o-1"}
+
+
+class TestWhenAnExecutionHasEnded:
+    """Sent by `on_complete`, which makes it an execution of its own."""
+
+    @staticmethod
+    def flow(receiver: Receiver) -> af.Flow:
+        """Return a flow of which every end is told."""
+        tell = webhook(URL, secret=SECRET, transport=receiver.transport)
+        ends = ["completed", "failed", "cancelled"]
+        return (
+            af.Flow("order", inputs=["id"])
+            .then(charge)
+            .output("charge")
+            .on_complete(tell, on=ends)
+            .build()
+        )
+
+    @pytest.mark.parametrize(
+        ("given", "status", "output", "error"),
+        [
+            ("o-1", "completed", "charged o-1", None),
+            ("bad", "failed", None, {"type": "declined", "message": "no"}),
+        ],
+    )
+    def test_every_end(self, given: str, status: str, output: Any, error: Any) -> None:
+        """How it ended is in the body, whatever the end was."""
+        receiver = Receiver(503, 200)
+        order = self.flow(receiver)
+        with runtime(order) as rt:
+            rt.start(order, id=given, execution_id="x").wait()
+            rt.clock.advance(0)
+            assert rt.get("x/then/webhook").result() == 200
+
+        assert json.loads(receiver.requests[-1].content) == {
+            "id": "x",
+            "status": status,
+            "output": output,
+            "error": error,
+        }
+
+    @pytest.mark.parametrize("at", range(1, 9))
+    def test_killed_at_every_write(self, at: int) -> None:
+        """Wherever the process dies, it is sent in the end, under one key."""
+        receiver = Receiver(*[200] * 3)
+        order = self.flow(receiver)
+        clock, store = VirtualClock(), MemoryStore()
+        log = CrashingLog(at=at, store=store, clock=clock.time)
+        with suppress(Crash), runtime(order, log=log, clock=clock) as rt:
+            rt.start(order, id="o-1", execution_id="x")
+            rt.clock.advance(60)
+        log.abandon()
+        again = MemoryLog(store=store, clock=clock.time)
+        with runtime(order, log=again, clock=clock) as rt:
+            rt.start(order, id="o-1", execution_id="x").result()
+            rt.clock.advance(0)
+            assert rt.get("x/then/webhook").result() == 200
+
+        assert len({r.headers["Idempotency-Key"] for r in receiver.requests}) == 1
+
+
+@af.activity
+def charge(id: str) -> str:
+    """Charge an order."""
+    if id == "bad":
+        raise af.ActivityError("no", type="declined")
+    return f"charged {id}"
 
 
 @af.activity
