@@ -265,13 +265,15 @@ class Flow:
         until: Callable[[int, Any, Any], Any] | str | None = None,
         max_iterations: int | None = None,
         on_max: Any = "end",
+        stream: Any = "every",
         into: str | None = None,
         input: Any = None,
     ) -> Self:
         """Run *node* again and again, at least once, until *until* holds.
 
         Each iteration is given the last one's result, the first what ``input=`` gives
-        (default: the variable the result will land in, else None).
+        (default: the variable the result will land in, else None). Listeners get what
+        every iteration yields, or, with ``stream="last"``, only the last one.
         """
         loop = Loop(
             body=self._node(node, name),
@@ -279,6 +281,7 @@ class Flow:
             initial=input,
             max_iterations=max_iterations,
             on_max=on_max,
+            stream=stream,
         )
         name = self._named(name)
         return self._add(Step(name, loop=loop, store=into or name))

@@ -188,6 +188,7 @@ LOOP = Record(
         "initial": (NAME, "An expression: what the first iteration is given."),
         "max_iterations": (Maybe(WHOLE), "Stop then in any case."),
         "on_max": (Choice(("end", "error")), "What it is to stop then."),
+        "stream": (Choice(("every", "last")), "Whose yielded values listeners get."),
     },
 )
 

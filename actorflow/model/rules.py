@@ -255,10 +255,14 @@ def _parallel_input(step: Step, view: View, evaluator: Evaluator) -> Data:
 def _loop_input(step: Step, view: View, evaluator: Evaluator) -> Data:
     """Return what a loop begins with: as told, or the variable it will fill, if any."""
     loop = step.loop
-    if loop is not None and loop.initial is not None:
-        return {"initial": evaluator.value(loop.initial, view)}
-    name = step.store or ""
-    return {"initial": view.state.get(name, view.inputs.get(name))}
+    assert loop is not None
+    if loop.initial is not None:
+        initial = evaluator.value(loop.initial, view)
+    else:
+        name = step.store or ""
+        initial = view.state.get(name, view.inputs.get(name))
+    streams = {} if loop.stream == "every" else {"stream": loop.stream}
+    return {"initial": initial, **streams}
 
 
 def _route_input(step: Step, view: View, evaluator: Evaluator) -> Data:

@@ -244,6 +244,8 @@ class Loop:
             given the state.
         max_iterations: stop then in any case; without it, 1,024 are an error.
         on_max: ``end`` with the last result, or ``error``.
+        stream: of which iterations listeners get what is yielded: of ``every`` one, as
+            it comes, or of the ``last``, when the loop has ended.
     """
 
     body: Any
@@ -251,6 +253,7 @@ class Loop:
     initial: Any = None
     max_iterations: int | None = None
     on_max: Literal["end", "error"] = "end"
+    stream: Literal["every", "last"] = "every"
 
 
 @frozen(kw_only=True)

@@ -207,6 +207,8 @@ def _loop_problems(step: Step) -> Iterator[str]:
         yield f"loop.max_iterations must be at least 1, not {limit}"
     if step.loop and step.loop.on_max not in ("end", "error"):
         yield f"loop.on_max must be end or error, not {step.loop.on_max!r}"
+    if step.loop and step.loop.stream not in ("every", "last"):
+        yield f"loop.stream must be every or last, not {step.loop.stream!r}"
 
 
 def _keys(step: Step) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import (
     AsyncIterator,
     Callable,
     Generator,
+    Iterable,
     Iterator,
     Mapping,
     Sequence,
@@ -17,11 +18,11 @@ from attrs import field, frozen
 
 from actorflow.errors import ExecutionCancelled, ExecutionFailed
 from actorflow.log.port import StreamRow
-from actorflow.model import events as ev
 from actorflow.model.events import Failure, Recorded
 from actorflow.model.journal import Occurrence
 from actorflow.model.state import ENDED
 from actorflow.model.timeline import Timeline
+from actorflow.runtime.yielding import Yields
 
 if TYPE_CHECKING:
     from actorflow.actors.future import PooledFuture
@@ -176,18 +177,22 @@ class ExecutionHandle:
         For both ``for`` and ``async for``. Events come from the log, in its order,
         only when durable; a slow reader costs nothing.
         """
-        return EventStream(self._runtime, self.id, after, lambda recorded: recorded)
+        return EventStream(self._runtime, self.id, after, lambda recorded: (recorded,))
 
     def emitted(self, after: int = 0) -> EventStream:
-        """Give what was yielded upward, in the one order, until the end."""
-        values = self._runtime.codec
+        """Give what was yielded upward, in the one order, until the end.
 
-        def value_of(recorded: Recorded) -> Any:
-            if isinstance(recorded.event, ev.ValueEmitted):
-                return values.from_data(recorded.event.value, path="emitted")
-            return _SKIP
+        Args:
+            after: leave out what was recorded until event *after*.
+        """
+        values, yields = self._runtime.codec, Yields(after)
 
-        return EventStream(self._runtime, self.id, after, value_of)
+        def values_of(recorded: Recorded) -> Iterator[Any]:
+            for value in yields(recorded):
+                yield values.from_data(value, path="emitted")
+
+        # From the first event on: a loop that is under way may hold values back.
+        return EventStream(self._runtime, self.id, 0, values_of)
 
     def history(self) -> list[Recorded]:
         """Return every durable event so far."""
@@ -250,9 +255,6 @@ class ExecutionHandle:
         self._runtime.retry(self.id)
 
 
-_SKIP = object()
-
-
 class EventStream:
     """Events of one execution as they become durable; ends when it does."""
 
@@ -261,7 +263,7 @@ class EventStream:
         runtime: Any,
         execution_id: str,
         after: int,
-        view: Callable[[Recorded], Any],
+        view: Callable[[Recorded], Iterable[Any]],
     ) -> None:
         self._runtime = runtime
         self._id = execution_id
@@ -309,9 +311,7 @@ class EventStream:
 
     def _views(self, page: list[Recorded]) -> Iterator[Any]:
         for recorded in page:
-            value = self._view(recorded)
-            if value is not _SKIP:
-                yield value
+            yield from self._view(recorded)
 
 
 async def _rung(runtime: Any, rung: PooledFuture[None]) -> None:

@@ -9,6 +9,7 @@ import attrs
 import pytest
 
 import actorflow as af
+from actorflow.log.memory import MemoryLog
 from actorflow.testing import runtime
 from tests.flows.helpers import (
     Ailing,
@@ -18,6 +19,7 @@ from tests.flows.helpers import (
     failure,
     increment,
     output,
+    problems,
     returning,
 )
 
@@ -468,3 +470,99 @@ def test_the_same_signal_is_consumed_once_by_every_iteration() -> None:
 
         assert run.result() == "c"
     assert diary.lines == [None, "a", "b"]
+
+
+# --- what iterations yield -----------------------------------------------------------
+
+
+def drafting(log: Any = None, **settings: Any) -> Any:
+    """Make a loop of three iterations that yield two values each."""
+
+    def draft(ctx: af.ActivityContext, number: int | None) -> int:
+        number = number or 0
+        if log is not None and number == 1:
+            log.append(ctx.wait_signal("go"))
+        ctx.emit(number)
+        ctx.emit(number + 1)
+        return number + 1
+
+    return af.Flow("f").loop("l", draft, max_iterations=3, **settings).build()
+
+
+def emitted(flow: Any) -> list[Any]:
+    """Run *flow*; return what a listener gets."""
+    with runtime(flow) as rt:
+        run = rt.start(flow)
+        return list(run.emitted())
+
+
+def test_listeners_get_what_every_iteration_yields() -> None:
+    """In the order of the iterations."""
+    assert emitted(drafting()) == [0, 1, 1, 2, 2, 3]
+
+
+def test_listeners_may_get_what_the_last_iteration_yields() -> None:
+    """And nothing of those before."""
+    assert emitted(drafting(stream="last")) == [2, 3]
+
+
+def test_what_an_iteration_yields_is_there_before_the_next_begins() -> None:
+    """It is live: nobody waits for the loop to end."""
+    flow = drafting([])
+    with runtime(flow) as rt:
+        run = rt.start(flow)
+        run.wait()
+        live = iter(run.emitted())
+        assert [next(live), next(live)] == [0, 1]
+        run.signal("go")
+        assert list(live) == [1, 2, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("stream", "values"), [("every", [0, 1, 1, 2, 2, 3]), ("last", [2, 3])]
+)
+def test_no_value_is_lost_or_doubled_by_a_restart(
+    stream: str, values: list[int]
+) -> None:
+    """A loop that waits in its second iteration goes on there."""
+    flow, log = drafting([], stream=stream), MemoryLog()
+    with runtime(flow, log=log) as rt:
+        rt.start(flow, execution_id="x").wait()
+    with runtime(flow, log=MemoryLog(store=log.store)) as rt:
+        rt.signal("x", "go")
+        assert list(rt.get("x").emitted()) == values
+
+
+def test_a_loop_in_a_loop_holds_back_for_its_outer_one() -> None:
+    """Only the last of the last is passed on."""
+    inner = (
+        af.Flow("inner", inputs=["n"])
+        .loop("l", yielding, input="n", max_iterations=2, stream="last")
+        .output("l")
+    )
+    flow = af.Flow("f").loop("o", inner, input="0", max_iterations=2, stream="last")
+
+    assert emitted(flow.build()) == [3]
+
+
+def test_a_listener_that_comes_later_gets_the_rest() -> None:
+    """What was recorded until the event it names is left out."""
+    flow = drafting()
+    with runtime(flow) as rt:
+        run = rt.start(flow)
+        run.wait()
+        third = [r.seq for r in events(run, "ValueEmitted")][2]
+        assert list(run.emitted(after=third)) == [2, 2, 3]
+
+
+def yielding(ctx: af.ActivityContext, number: int) -> int:
+    """Yield a number and return the next."""
+    ctx.emit(number)
+    return number + 1
+
+
+def test_a_stream_of_another_kind_is_a_mistake() -> None:
+    """There are two."""
+    found = problems(af.Flow("f").loop("l", echo, stream="some").build)
+
+    assert found == ("step 'l': loop.stream must be every or last, not 'some'",)
