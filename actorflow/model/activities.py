@@ -134,12 +134,21 @@ def activity_problems(activity: Activity[..., Any]) -> Iterable[str]:
         yield "heartbeat_timeout is not for executor 'process', which cannot tell"
     for number, retry in enumerate(activity.retry):
         yield from retry_problems(retry, f"retry[{number}]")
-    limit = activity.rate_limit
-    if limit is not None and (limit.count < 1 or limit.per <= 0):
-        yield f"rate_limit must allow at least 1 per positive time, not {limit}"
-    slots = activity.concurrency_limit
-    if slots is not None and slots.count < 1:
-        yield f"concurrency_limit must allow at least 1, not {slots}"
+    yield from _limit_problems(activity.rate_limit, activity.concurrency_limit)
+
+
+def _limit_problems(rate: Any, slots: Any) -> Iterable[str]:
+    for name, limit, kind in (
+        ("rate_limit", rate, RateLimit),
+        ("concurrency_limit", slots, ConcurrencyLimit),
+    ):
+        if limit is not None and not isinstance(limit, kind):
+            yield f"{name} must be a {kind.__name__}, not {limit!r}"
+        elif limit is not None and type(limit.count) is not int:
+            yield f"{name}.count must be a whole number, not {limit.count!r}"
+        elif limit is not None and (limit.count < 1 or getattr(limit, "per", 1) <= 0):
+            of = " per positive time" if kind is RateLimit else ""
+            yield f"{name} must allow at least 1{of}, not {limit}"
 
 
 def retry_problems(retry: Retry, where: str) -> Iterable[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -55,6 +55,14 @@ def _spelled_seconds(value: str) -> float:
         float(part.removesuffix(unit)) * _UNITS[unit]
         for part, unit in zip(parts, units, strict=True)
     )
+
+
+def count_problems(name: str, count: object) -> Iterator[str]:
+    """Yield what is wrong with a number of things, of which at least one is needed."""
+    if isinstance(count, bool) or not isinstance(count, int):
+        yield f"{name} must be a whole number, not {count!r}"
+    elif count < 1:
+        yield f"{name} must be at least 1, not {count}"
 
 
 def optional_seconds(value: float | str | timedelta | None) -> float | None:

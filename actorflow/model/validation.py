@@ -11,6 +11,7 @@ from actorflow.model.children import Child, child_problems
 from actorflow.model.deadlock import deadlock_problems
 from actorflow.model.definition import Workflow, node_kind, targets
 from actorflow.model.followups import follow_up_problems
+from actorflow.model.policy import count_problems
 from actorflow.model.steps import KINDS, NODE_KINDS, RUNNING_KINDS, Map, Pages, Step
 from actorflow.model.variables import output_problems
 
@@ -156,8 +157,8 @@ def _wait_problems(step: Step) -> Iterator[str]:
 def _composite_problems(step: Step) -> Iterator[str]:
     for name, part in (("parallel", step.parallel), ("map", step.map)):
         limit = part.max_concurrency if part else None
-        if limit is not None and limit < 1:
-            yield f"{name}.max_concurrency must be at least 1, not {limit}"
+        if limit is not None:
+            yield from count_problems(f"{name}.max_concurrency", limit)
         if part and part.on_error not in ("wait", "fail_fast", "continue"):
             how = "wait, fail_fast or continue"
             yield f"{name}.on_error must be {how}, not {part.on_error!r}"
@@ -180,8 +181,8 @@ def _map_problems(step: Step) -> Iterator[str]:
         name = getattr(step.map, attribute)
         if not name.isidentifier() or name in ("inputs", "state"):
             yield f"map.{attribute} must be a name of your own, not {name!r}"
-    if step.map.batch is not None and step.map.batch < 1:
-        yield f"map.batch must be at least 1, not {step.map.batch}"
+    if step.map.batch is not None:
+        yield from count_problems("map.batch", step.map.batch)
     yield from _source_problems(step.map)
     if step.map.item == step.map.index:
         yield f"map.item and map.index are both {step.map.item!r}"
@@ -192,19 +193,21 @@ def _source_problems(part: Map) -> Iterator[str]:
     if not isinstance(pages, Pages):
         if part.activity is None:
             yield "map needs an activity to run for every item"
+        if part.over is None:
+            yield "map.over is what to run over; without items, give an empty list"
         return
     if pages.fetch is None:
         yield "map.over.fetch is what fetches a page; name it"
-    if pages.max_pages is not None and pages.max_pages < 1:
-        yield f"map.over.max_pages must be at least 1, not {pages.max_pages}"
+    if pages.max_pages is not None:
+        yield from count_problems("map.over.max_pages", pages.max_pages)
     if part.batch is not None:
         yield "map.batch is for items; a page is a batch already"
 
 
 def _loop_problems(step: Step) -> Iterator[str]:
     limit = step.loop.max_iterations if step.loop else None
-    if limit is not None and limit < 1:
-        yield f"loop.max_iterations must be at least 1, not {limit}"
+    if limit is not None:
+        yield from count_problems("loop.max_iterations", limit)
     if step.loop and step.loop.on_max not in ("end", "error"):
         yield f"loop.on_max must be end or error, not {step.loop.on_max!r}"
     if step.loop and step.loop.stream not in ("every", "last"):

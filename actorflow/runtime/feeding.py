@@ -102,9 +102,9 @@ class Feeder:
     def _take_page(self, activation: Activation, fan: Fan) -> None:
         (result,) = (activation.results or {}).values()
         page = {"page": self._run.services.codec.redeemed(result.value)}
-        if not lookup(page, "page.items")[0]:
+        if not _is_list(lookup(page, "page.items")[1]):
             name = node_name(self._step.nodes[FETCH])
-            message = f"{name} returned no Page: a mapping has `items` and `cursor`"
+            message = f"{name} returned no Page: a list of `items`, and a `cursor`"
             raise ActivityError(message, type="definition")
         cursor, more = lookup(page, "page.cursor")[1], lookup(page, "page.more")[1]
         more = cursor is not None if more is None else more
@@ -138,6 +138,13 @@ class Feeder:
         branch = self._run.state.part(parent_of(self._address))
         assert isinstance(branch, Branch)
         return view_of(self._run.state, branch)
+
+
+def _is_list(items: Data) -> bool:
+    """Tell whether it is a list, or what is written as one: a tuple, a set ..."""
+    if isinstance(items, dict):
+        items = items.get("v") if "$" in items else None
+    return isinstance(items, list)
 
 
 def _is_worth_it(activation: Activation, fan: Fan) -> bool:

@@ -184,9 +184,14 @@ class Runtime:
                     "positive, or None",
                 ),
                 "max_resting": (max_resting, max_resting >= 0, "0 or more"),
+                "blobs": (
+                    blobs,
+                    blobs is None or _is_store(blobs),
+                    "a path or a BlobStore",
+                ),
                 "claim_check_over": (
                     claim_check_over,
-                    claim_check_over is None or claim_check_over >= SMALLEST_CLAIM,
+                    claim_check_over is None or _is_large(claim_check_over),
                     f"at least {SMALLEST_CLAIM} bytes",
                 ),
             }
@@ -1166,6 +1171,15 @@ def _given_parameters(hook: FollowUp) -> dict[str, Any]:
 def _check_event(row: StreamRow, seq: int) -> None:
     if not 1 <= seq <= row.head:
         raise EventNotFoundError(row.name, seq, row.head)
+
+
+def _is_large(size: object) -> bool:
+    return isinstance(size, int) and size >= SMALLEST_CLAIM
+
+
+def _is_store(blobs: object) -> bool:
+    methods = (getattr(blobs, name, None) for name in ("put", "get", "sweep"))
+    return isinstance(blobs, str | Path) or all(map(callable, methods))
 
 
 def _check_settings(settings: Mapping[str, tuple[Any, bool, str]]) -> None:

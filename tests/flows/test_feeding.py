@@ -23,7 +23,6 @@ from tests.flows.helpers import (
     failure,
     output,
     problems,
-    returning,
 )
 
 WAIT = 20.0
@@ -264,10 +263,12 @@ def test_fail_fast_gives_up_a_page_that_is_being_fetched() -> None:
 
 def test_what_is_no_page_is_an_error_that_says_so() -> None:
     """And names who returned it."""
-    error = failure(af.Flow("f").paginate("p", returning("fetch", 5)))
-    error = failure(af.Flow("f").paginate("p", af.activity(name="get")(lambda c: [c])))
+    for wrong in (None, 5, ["a"], {"cursor": 1}, {"items": 5}, af.Page("text")):
+        get = af.activity(name="get")(lambda cursor, wrong=wrong: wrong)
+        error = failure(af.Flow("f").paginate("p", get))
 
-    assert error.message.startswith("get returned no Page")
+        assert error.message.startswith("get returned no Page")
+        assert error.address == "main/p"
 
 
 def test_large_pages_stay_outside_the_log() -> None:
@@ -284,9 +285,15 @@ def test_large_pages_stay_outside_the_log() -> None:
 
 def test_problems_of_pages_are_found_at_build() -> None:
     """All of them."""
-    found = problems(af.Flow("f").paginate("p", None, max_pages=0).build)
+    flow = af.Flow("f").paginate("p", None, each=5, max_pages=0, max_concurrency=-1)
+    found = problems(flow.build)
 
-    assert any("max_pages must be at least 1" in each for each in found)
+    assert found == (
+        "step 'p': None is neither a function nor a flow nor a name",
+        "step 'p': 5 is neither a function nor a flow nor a name",
+        "step 'p': map.max_concurrency must be at least 1, not -1",
+        "step 'p': map.over.max_pages must be at least 1, not 0",
+    )
 
 
 def test_a_file_can_page() -> None:

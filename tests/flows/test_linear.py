@@ -11,7 +11,7 @@ import pytest
 
 import actorflow as af
 from actorflow.testing import runtime
-from tests.flows.helpers import Ailing
+from tests.flows.helpers import Ailing, echo
 
 FEW, MANY = 50, 250
 SLACK = 1.15
@@ -126,10 +126,34 @@ def forked_branches(number: int) -> None:
         assert run.wait().status == "completed"
 
 
-@pytest.mark.parametrize(
-    "work",
-    [failing_flows, retried_items, cancelled_items, signalled_items, forked_branches],
-)
+def iterated_items(number: int) -> None:
+    """Run a map over an iterator, a few at a time."""
+    flow = af.Flow("f", inputs=["n"]).map(
+        "m", echo, over=lambda s: iter(range(s["n"])), max_concurrency=5
+    )
+    with runtime(flow) as rt:
+        assert rt.start(flow, n=number).wait().status == "completed"
+
+
+def fetched_pages(number: int) -> None:
+    """Run a map over so many pages."""
+
+    def fetch(cursor: int | None) -> af.Page:
+        following = (cursor or 0) + 1
+        return af.Page([cursor], following if following < number else None)
+
+    flow = af.Flow("f").paginate("p", fetch, each=echo).build()
+    with runtime(flow) as rt:
+        assert rt.start(flow).wait().status == "completed"
+
+
+WORK = [
+    *(failing_flows, retried_items, cancelled_items, signalled_items, forked_branches),
+    *(iterated_items, fetched_pages),
+]
+
+
+@pytest.mark.parametrize("work", WORK)
 def test_five_times_as_many_cost_five_times_as_much(work: Callable[[int], Any]) -> None:
     """Or a little less; nothing looks at all of them for each of them."""
     lines_for(work, 1)  # what is done only once

@@ -1,0 +1,142 @@
+"""What makes no sense is refused by name, where it stands, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import actorflow as af
+from tests.flows.helpers import echo, failure, problems
+
+WHOLE = "must be a whole number, not"
+
+
+def flow() -> af.Flow:
+    """Return an empty flow."""
+    return af.Flow("f")
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda: flow().map("m", echo, over=[1], max_concurrency="3"), "max_conc"),
+        (lambda: flow().map("m", echo, over=[1], max_concurrency=2.5), "max_conc"),
+        (lambda: flow().map("m", echo, over=[1], max_concurrency=True), "max_conc"),
+        (lambda: flow().parallel("p", echo, max_concurrency="3"), "max_concurrency"),
+        (lambda: flow().map("m", echo, over=[1], batch="3"), "map.batch"),
+        (lambda: flow().paginate("m", echo, max_pages="3"), "max_pages"),
+        (lambda: flow().loop("l", echo, max_iterations="3"), "loop.max_iterations"),
+    ],
+    ids=["text", "fraction", "truth", "arms", "batch", "pages", "iterations"],
+)
+def test_a_number_that_is_none_is_refused(
+    make: Callable[[], af.Flow], problem: str
+) -> None:
+    """Text, fractions and truth are no numbers of things."""
+    (found,) = problems(make().build)
+
+    assert problem in found
+    assert WHOLE in found
+
+
+@pytest.mark.parametrize("number", [0, -1])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda n: flow().map("m", echo, over=[1], max_concurrency=n),
+        lambda n: flow().parallel("p", echo, max_concurrency=n),
+        lambda n: flow().map("m", echo, over=[1], batch=n),
+        lambda n: flow().paginate("m", echo, max_pages=n),
+        lambda n: flow().loop("l", echo, max_iterations=n),
+    ],
+    ids=["map", "parallel", "batch", "pages", "loop"],
+)
+def test_fewer_than_one_is_refused(make: Callable[[int], af.Flow], number: int) -> None:
+    """A limit of nothing would never let anything through."""
+    (found,) = problems(make(number).build)
+
+    assert f"must be at least 1, not {number}" in found
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"rate_limit": 5}, "rate_limit must be a RateLimit, not 5"),
+        ({"rate_limit": af.RateLimit("5")}, f"rate_limit.count {WHOLE} '5'"),  # type: ignore[arg-type]
+        ({"concurrency_limit": 5}, "concurrency_limit must be a ConcurrencyLimit"),
+        (
+            {"concurrency_limit": af.ConcurrencyLimit(0.5)},  # type: ignore[arg-type]
+            f"concurrency_limit.count {WHOLE} 0.5",
+        ),
+        (
+            {"concurrency_limit": af.ConcurrencyLimit(-1)},
+            "concurrency_limit must allow at least 1",
+        ),
+    ],
+    ids=["rate", "rate of text", "slots", "half a slot", "no slot"],
+)
+def test_a_limit_that_is_none_is_refused(
+    settings: dict[str, Any], problem: str
+) -> None:
+    """With what it should be."""
+    (found,) = problems(lambda: af.activity(**settings)(echo))
+
+    assert found.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda: flow().parallel("p"), "step 'p': parallel needs at least one arm"),
+        (lambda: flow().route("1", {}), "step 'route': route needs at least one"),
+        (lambda: flow().when("1").end(), "the `when` of 'when' is empty"),
+        (lambda: flow().map("m", af.Flow("x"), over=[1]), "'x': the workflow needs"),
+        (lambda: flow().map("m", None, over=[1]), "step 'm': None is neither"),
+        (lambda: flow().map("m", echo, over=None), "step 'm': map.over is what"),
+        (lambda: flow().parallel("p", echo, echo), "parallel 'p' has two arms named"),
+    ],
+    ids=["arms", "choices", "when", "flow", "node", "over", "double"],
+)
+def test_what_is_empty_or_there_twice_is_refused(
+    make: Callable[[], af.Flow], problem: str
+) -> None:
+    """At build, by its name."""
+    assert any(found.startswith(problem) for found in problems(make().build))
+
+
+@pytest.mark.parametrize(
+    ("make", "place"),
+    [
+        (lambda bad: flow().then(bad), "main/bad"),
+        (lambda bad: flow().parallel("p", bad), "main/p[bad]"),
+        (lambda bad: flow().map("m", bad, over=[1]), "main/m[0]"),
+        (lambda bad: flow().loop("l", bad), "main/l@1"),
+        (lambda bad: flow().route("'k'", {"k": bad}), "main/route/bad"),
+        (lambda bad: flow().paginate("p", bad), "main/p/bad#1"),
+    ],
+    ids=["step", "arm", "item", "iteration", "choice", "page"],
+)
+def test_a_result_that_cannot_be_recorded_fails_its_place(
+    make: Callable[[Any], af.Flow], place: str
+) -> None:
+    """It is not tried again in vain; the error says which part of it."""
+    bad = af.activity(name="bad", retry=af.Retry())(lambda *_: {"lock": [object()]})
+    error = failure(make(bad))
+
+    assert error.address == place
+    assert "result.lock[0] cannot be recorded" in error.message
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"blobs": 5}, {"claim_check_over": "many"}, {"claim_check_over": 10.5}],
+    ids=["blobs", "text", "fraction"],
+)
+def test_a_setting_of_large_values_that_is_none_is_refused(
+    settings: dict[str, Any],
+) -> None:
+    """By the runtime, with its name."""
+    with pytest.raises(af.SettingError, match=next(iter(settings))):
+        af.Runtime(":memory:", **settings)
