@@ -13,7 +13,7 @@ from tests.flows.helpers import echo, failure, problems
 WHOLE = "must be a whole number, not"
 
 
-def flow() -> af.Flow:
+def flow() -> Any:
     """Return an empty flow."""
     return af.Flow("f")
 
