@@ -1,4 +1,4 @@
-"""Where large values lie, beside the log: a port with three methods, and two stores.
+"""Where large values lie, beside the log: a port with four methods, and two stores.
 
 A blob is named by what is in it (the SHA-256 of the value's JSON text), so writing it
 twice is writing it once, and nothing that is there is ever changed.
@@ -11,6 +11,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Protocol
@@ -50,6 +51,10 @@ class BlobStore(Protocol):
         """
         ...
 
+    def is_empty(self) -> bool:
+        """Return whether there is none, so that nothing could be swept."""
+        ...
+
     def sweep(self, live: Collection[str], *, before: float) -> int:
         """Delete what is not *live* and was put before that time; return how many."""
         ...
@@ -78,6 +83,10 @@ class MemoryBlobs:
             return self._blobs[check_key(key)][1]
         except KeyError:
             raise BlobMissingError(key, "memory") from None
+
+    def is_empty(self) -> bool:
+        """See `BlobStore.is_empty`."""
+        return not self._blobs
 
     def sweep(self, live: Collection[str], *, before: float) -> int:
         """See `BlobStore.sweep`."""
@@ -112,12 +121,10 @@ class FileBlobs:
     def put(self, key: str, content: bytes) -> None:
         """See `BlobStore.put`: written beside, synced, then given its name."""
         target, now = self._place(key), self._clock()
-        try:
+        with suppress(FileNotFoundError):
             os.utime(target, (now, now))
-        except FileNotFoundError:
-            pass
-        else:
-            return
+            if target.stat().st_size == len(content):
+                return
         self._make_directory(target.parent)
         descriptor, name = tempfile.mkstemp(suffix=".part", dir=target.parent)
         draft = Path(name)
@@ -140,15 +147,21 @@ class FileBlobs:
         except FileNotFoundError:
             raise BlobMissingError(key, str(self.path)) from None
 
+    def is_empty(self) -> bool:
+        """See `BlobStore.is_empty`."""
+        return next(self._files(), None) is None
+
     def sweep(self, live: Collection[str], *, before: float) -> int:
         """See `BlobStore.sweep`; drafts that a crash has left behind go too."""
         count = 0
         for file in list(self._files()):
             is_blob = _KEY.fullmatch(file.name) is not None
-            if (is_blob and file.name in live) or file.stat().st_mtime >= before:
+            if is_blob and file.name in live:
                 continue
-            file.unlink(missing_ok=True)
-            count += is_blob
+            with suppress(FileNotFoundError):  # somebody else sweeps as well
+                if file.stat().st_mtime < before:
+                    file.unlink()
+                    count += is_blob
         return count
 
     def copy_to(self, other: FileBlobs) -> None:

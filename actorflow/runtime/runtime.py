@@ -585,7 +585,8 @@ class Runtime:
     ) -> int:
         """Delete executions that ended long ago, as `delete` does; return how many.
 
-        A portion at a time, so that others can go on writing.
+        A portion at a time, so that others can go on writing; then large values that
+        no execution refers to any more.
 
         Args:
             older_than: seconds since anything has happened to them.
@@ -612,6 +613,8 @@ class Runtime:
         ):
             names, last = [row.name for row in page], page[-1]
             pruned += len(self._ask(partial(Delete, names, why)))
+        if pruned:
+            self.sweep_blobs()
         return pruned
 
     # -- steering ----------------------------------------------------------------------
@@ -1054,14 +1057,14 @@ class Runtime:
     def sweep_blobs(self, *, older_than: float = 3600.0) -> int:
         """Delete large values that no execution in the log refers to; say how many.
 
-        Reads the whole log. Do it after executions were pruned.
+        Reads the whole log, if there are any at all; `prune` does so at its end.
 
         Args:
             older_than: seconds; what was put later is kept, as the event that refers to
                 it may still be on its way.
         """
         self.check()
-        if self.codec.blobs is None:
+        if self.codec.blobs is None or self.codec.blobs.is_empty():
             return 0
         before = self.clock.time() - older_than
         return self.codec.blobs.sweep(live_keys(self.log, [KIND]), before=before)
@@ -1177,8 +1180,11 @@ def _is_large(size: object) -> bool:
     return isinstance(size, int) and size >= SMALLEST_CLAIM
 
 
+_STORE = ("put", "get", "is_empty", "sweep")
+
+
 def _is_store(blobs: object) -> bool:
-    methods = (getattr(blobs, name, None) for name in ("put", "get", "sweep"))
+    methods = (getattr(blobs, name, None) for name in _STORE)
     return isinstance(blobs, str | Path) or all(map(callable, methods))
 
 

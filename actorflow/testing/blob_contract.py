@@ -93,6 +93,17 @@ class BlobStoreContract:
         with pytest.raises(ValueError, match="not the name of a blob"):
             blobs.put(key, b"")
 
+    def test_it_is_empty_until_something_is_put(
+        self, blobs: BlobStore, clock: VirtualClock
+    ) -> None:
+        """And again when all of it is swept."""
+        assert blobs.is_empty()
+        blobs.put(_key(b"a"), b"a")
+        assert not blobs.is_empty()
+        clock.advance(10)
+        blobs.sweep(set(), before=clock.time())
+        assert blobs.is_empty()
+
     def test_what_is_not_live_is_swept(
         self, blobs: BlobStore, clock: VirtualClock
     ) -> None:

@@ -41,6 +41,10 @@ class CountingBlobs:
         self.gets.append(key)
         return self.inner.get(key)
 
+    def is_empty(self) -> bool:
+        """Tell whether there is none."""
+        return self.inner.is_empty()
+
     def sweep(self, live: Collection[str], *, before: float) -> int:
         """Sweep."""
         return self.inner.sweep(live, before=before)
@@ -370,6 +374,26 @@ def test_sweeping_keeps_what_is_still_on_its_way() -> None:
         blobs.put("0" * 64, b"its event comes in a moment")
 
         assert rt.sweep_blobs() == 0
+
+
+def test_pruning_takes_along_what_only_the_pruned_referred_to() -> None:
+    """What others refer to as well stays."""
+    with runtime(sizes, claim_check_over=OVER) as rt:
+        runs = [rt.start(sizes, size=size) for size in (2000, 2000, 3000)]
+        for run in runs:
+            run.result()
+        rt.clock.advance(86_400)
+        kept = rt.start(sizes, size=2000)
+        kept.result()
+        assert rt.codec.blobs is not None
+        shared, own = (results(run)[0]["sha256"] for run in runs[1:])
+        rt.clock.advance(7200)
+
+        assert rt.prune(older_than=43_200) == 3
+        assert kept.result()["made"] == make(2000)
+        assert rt.codec.blobs.get(shared)
+        with pytest.raises(af.BlobMissingError):
+            rt.codec.blobs.get(own)
 
 
 def test_every_crash_leads_to_the_same_end() -> None:
