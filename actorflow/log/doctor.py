@@ -15,6 +15,7 @@ from actorflow.log.batch import checksum, inbox_checksum
 from actorflow.log.codec import Codec, UnknownEvent
 from actorflow.log.ownership import Ownership
 from actorflow.log.schema import objects
+from actorflow.log.sweeping import keys_in, reference
 from actorflow.log.writing import snapshot_checksum
 
 PAGE = 1000
@@ -33,6 +34,7 @@ RESCUE = (
     "with `actorflow import`; or go back to a backup"
 )
 RESTORE = "put back the newest copy that you have, with its -wal, before going on"
+BLOBS = "its file belongs beside the log: put it back from a backup of both"
 PARTIAL = (
     "`actorflow export --partial` saves the events before it; or go back to a backup"
 )
@@ -74,6 +76,7 @@ class Doctor:
     _codec: Codec
     _ownership: Ownership
     _unknown: Counter[str] = field(factory=Counter, init=False)
+    _blobs: set[str] = field(factory=set, init=False)
 
     def findings(self) -> Iterator[Finding]:
         """Yield everything that is wrong, the gravest kind first."""
@@ -187,6 +190,18 @@ class Doctor:
             return
         if isinstance(event, UnknownEvent):
             self._unknown[tag] += 1
+        for key in keys_in(event):
+            yield from self._blob(name, seq, key)
+
+    def _blob(self, name: str, seq: int, key: str) -> Iterator[Finding]:
+        """Look once at every large value that events refer to."""
+        if key in self._blobs:
+            return
+        self._blobs.add(key)
+        try:
+            self._codec.redeemed(reference(key))
+        except (LogError, ValueError) as error:
+            yield Finding("error", str(error), name, seq, BLOBS)
 
     def _snapshots(self) -> Iterator[Finding]:
         rows = self._query(

@@ -9,7 +9,13 @@ import attrs
 
 from actorflow.log.port import EventLog
 from actorflow.log.stdtypes import TAG
+from actorflow.model.events import Data
 from actorflow.model.state import BLOB
+
+
+def reference(key: str) -> Data:
+    """Return what refers to the whole of a blob."""
+    return {TAG: BLOB, "sha256": key}
 
 
 def keys_in(data: object) -> Iterator[str]:

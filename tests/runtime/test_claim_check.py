@@ -297,6 +297,24 @@ def test_a_missing_or_damaged_value_is_an_error_that_names_it(
     assert "made" in str(caught.value)
 
 
+@pytest.mark.parametrize("content", [None, b"{}"], ids=["missing", "damaged"])
+def test_a_diagnosis_tells_of_values_that_cannot_be_had(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    """Once each, with the event that refers to it."""
+    log = tmp_path / "log.db"
+    with af.Runtime(log, [sizes], claim_check_over=OVER) as rt:
+        rt.start(sizes, size=2000, execution_id="x").result(WAIT)
+    with af.Runtime(log, [sizes]) as rt:
+        assert isinstance(rt.log, SQLiteLog)
+        assert list(rt.log.diagnose()) == []
+        break_blobs(tmp_path / "log.db-blobs", content)
+        (finding,) = rt.log.diagnose()
+
+    assert (finding.severity, finding.stream) == ("error", "x")
+    assert finding.message.startswith("blob ")
+
+
 @pytest.mark.parametrize(
     "key", ["../../secret", "/etc/hostname", None, 7, ["a"], "0" * 63 + "/"]
 )
