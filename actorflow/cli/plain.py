@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from actorflow.cli.settings import Settings
@@ -16,7 +17,7 @@ from actorflow.log.codec import Codec
 from actorflow.log.port import StreamRow
 from actorflow.log.stdtypes import TAG
 from actorflow.model.events import Data, Failure, Recorded
-from actorflow.model.state import ExecutionState
+from actorflow.model.state import BLOB, ExecutionState
 
 TENTH, MINUTE, HOUR, DAY = 0.0995, 60, 3600, 86_400
 _UNITS = ((DAY, "d", HOUR, "h"), (HOUR, "h", MINUTE, "m"), (MINUTE, "m", 1, "s"))
@@ -43,10 +44,16 @@ def plain(data: Data) -> Data:
         return data
     if TAG not in data:
         return {key: plain(value) for key, value in data.items()}
+    if data[TAG] == BLOB:
+        size = data.get("size", 0)
+        return f"<{size:,} bytes, kept outside the log: {data.get('sha256')}>"
     return _untagged(data[TAG], plain(data.get("v")))
 
 
 def _untagged(tag: Any, value: Data) -> Data:
+    if tag == "chain" and isinstance(value, list):
+        lists = [each if isinstance(each, list) else [each] for each in value]
+        return list(chain.from_iterable(lists))
     if tag in _PAIRS and isinstance(value, list):
         return {_key(key): item for key, item in value}
     if tag == "int" and isinstance(value, str):

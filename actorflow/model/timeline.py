@@ -94,9 +94,10 @@ class Timeline:
         event: ev.ActivationStarted = recorded.event
         entry = Entry(recorded.address, event.kind, event.node, recorded.time)
         if event.kind in FANS and isinstance(event.input, dict):
-            entry.total = len(event.input.get("items", ()))
             bodies = dict.fromkeys(body[1] for body in event.input.get("bodies", ()))
-            entry.node = ", ".join(bodies) or entry.node
+            if bodies:  # else nothing is run for them
+                entry.total = len(event.input.get("items", ()))
+                entry.node = ", ".join(bodies)
         elif event.kind == "join":
             entry.status, entry.waits_for = "waiting", "other branches"
         self.entries.append(entry)
@@ -154,6 +155,8 @@ class Timeline:
             entry.status, entry.waits_for = "running", None
         elif isinstance(event, ev.ProgressReported):
             entry.note = progress_text(event)
+        elif isinstance(event, ev.ItemsFound) and entry.total is not None:
+            entry.total += 1 if event.items is None else len(event.items)
         return entry
 
     def _close(self, entry: Entry, status: str, time: float) -> None:

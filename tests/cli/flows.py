@@ -66,6 +66,12 @@ stops = af.Workflow(
 
 nap = af.Workflow("nap", steps=[af.Step("sleep", sleep=3600)])
 
+found = (
+    af.Flow("found", inputs=["paths"])
+    .map("each", need, over=lambda state: iter(state["paths"]), max_concurrency=1)
+    .build()
+)
+
 fan = af.Workflow(
     "fan",
     inputs=[af.Input("paths")],

@@ -54,6 +54,21 @@ def test_values_lose_their_tags(value: Any, read: Any) -> None:
     assert plain(Codec().to_data(value)) == read
 
 
+def test_a_value_that_is_not_in_the_log_is_said_to_be_elsewhere() -> None:
+    """A reading command does not fetch it."""
+    reference = {"$": "blob", "sha256": "ab12", "size": 12_345}
+
+    assert plain([reference]) == ["<12,345 bytes, kept outside the log: ab12>"]
+
+
+def test_lists_that_belong_together_are_read_as_one() -> None:
+    """As the value itself would be, as far as it is in the log."""
+    reference = {"$": "blob", "sha256": "ab12", "size": 9}
+    joined = {"$": "chain", "v": [[1, 2], [], reference, [3]]}
+
+    assert plain(joined) == [1, 2, "<9 bytes, kept outside the log: ab12>", 3]
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [

@@ -141,10 +141,11 @@ def test_show_trims_the_traceback(actorflow: Command, failed: Path) -> None:
     assert "Traceback (most recent" not in outcome.out
 
 
-def test_show_counts_items(actorflow: Command, tmp_path: Path) -> None:
-    """`show` tells how many items of a map are done, and how many failed."""
+@pytest.mark.parametrize("flow", ["fan", "found"])
+def test_show_counts_items(actorflow: Command, tmp_path: Path, flow: str) -> None:
+    """`show` tells how many items are done and failed, also of those found late."""
     paths = f'paths=["{FLOWS}", "{tmp_path}", "nowhere"]'
-    actorflow("run", f"{FLOWS}:fan", "-i", paths, "--id", "m")
+    actorflow("run", f"{FLOWS}:{flow}", "-i", paths, "--id", "m")
 
     assert "2 of 3 items, 1 failed" in actorflow("show", "m").out
 
