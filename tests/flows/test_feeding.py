@@ -296,6 +296,21 @@ def test_problems_of_pages_are_found_at_build() -> None:
     )
 
 
+def test_what_a_source_needs_and_nothing_provides_is_told_before_it_runs() -> None:
+    """By its name; the cursor and what has a default are not missing."""
+
+    def fetch(cursor: int | None, site: str, size: int = 5) -> af.Page:
+        raise AssertionError
+
+    flow = af.Flow("f", inputs=["sites"]).paginate("p", fetch).build()
+    with pytest.raises(af.DefinitionError) as caught:
+        af.Runtime(":memory:", [flow])
+
+    (problem,) = caught.value.problems
+    assert "fetch: parameter 'site'" in problem
+    assert "did you mean 'sites'?" in problem
+
+
 def test_a_file_can_page() -> None:
     """What the builder can say, a file can."""
     text = """
