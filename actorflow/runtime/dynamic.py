@@ -354,11 +354,11 @@ class DynamicActor(RunActor):
             self._abandon_attempt()
             self._tell_parent()
             return
-        if self.run.serving is not None:
-            self.run.serving.drop(self.address, failure)
         at = round(self.run.services.clock.time() + delay, 6)
         failed = ev.AttemptFailed(activation.attempt, failure, at)
         self.run.record_one(self.address, failed)
+        if self.run.state.updates:
+            self.run.to_serve().drop(self.address, failure)
         self._abandon_attempt()
         self._begin_attempt()
         self._watch_clock(activation)

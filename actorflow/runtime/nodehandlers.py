@@ -103,6 +103,7 @@ class Handlers:
 
     def on_query(self, name: str, function: Callable[..., Any]) -> None:
         """Let *function* answer the queries of that name."""
+        check_name("a query", name)
         full_name = f"query {name!r}"
         if name in self.queries:
             raise HandlerError(full_name, "there is a handler already")
@@ -225,6 +226,12 @@ class Handlers:
         if update is not None and not update.answered:
             run.record_one(self.node, ev.UpdateAnswered(name, key, data, error))
             run.to_serve().answered(name, key, data, error)
+
+
+def check_name(kind: str, name: Any) -> None:
+    """Raise `HandlerError` unless *name* can be the name of something handled."""
+    if not isinstance(name, str) or not name:
+        raise HandlerError(kind, f"its name is a text of some length, not {name!r}")
 
 
 def _check_function(name: str, function: Any, *, blocking: bool) -> None:

@@ -27,7 +27,7 @@ from actorflow.runtime.expressions import call_data
 from actorflow.runtime.nodecalls import Ask, Calls, quoted
 from actorflow.runtime.nodechild import ChildHandle
 from actorflow.runtime.nodecontext import Question, schema_of
-from actorflow.runtime.nodehandlers import Handlers
+from actorflow.runtime.nodehandlers import Handlers, check_name
 from actorflow.runtime.nodeloop import Continued, NodeLoop
 from actorflow.runtime.work import Work
 
@@ -214,6 +214,7 @@ class NodeHost:
 
     def on_signal(self, topic: str, handler: Callable[[Any], Any]) -> None:
         """Let *handler* have every signal on *topic*."""
+        check_name("a signal", topic)
         self._handling().on_signal(self.signalled(topic), topic, handler)
 
     def on_update(
@@ -223,6 +224,7 @@ class NodeHost:
         validator: Callable[[Any], Any] | None,
     ) -> None:
         """Let *handler* do every update of that name."""
+        check_name("an update", name)
         self._handling().on_update(_updated(name), name, handler, validator)
 
     def on_query(self, name: str, function: Callable[..., Any]) -> None:

@@ -49,6 +49,7 @@ class Serving:
         self._waiting: list[Command] = []
         self._accepted: dict[tuple[str, str], list[Command]] = {}
         self._nodes: dict[str, Handlers] = {}
+        self._on_its_way = ""
 
     # -- what the execution's actor does -----------------------------------------------
 
@@ -100,12 +101,13 @@ class Serving:
         """The actor of *node* has stopped; what it was to answer, it may not."""
         if self._nodes.pop(node, None) is None:
             return
-        activation = self._run.state.activations.get(node)
-        if activation is None or activation.phase == "failed":
+        if self._is_gone(node):
             for name, key in self._unanswered(node):
-                error = UpdateFailed(self._run.id, name, _GONE)
-                for command in self._accepted.pop((name, key), ()):
-                    self._refuse(command, error)
+                self.answered(name, key, None, _GONE)
+
+    def _is_gone(self, node: str) -> bool:
+        activation = self._run.state.activations.get(node)
+        return activation is None or activation.phase == "failed"
 
     def drop(self, node: str, failure: Failure) -> None:
         """The node begins anew, and what it had accepted fails with its *failure*."""
@@ -157,11 +159,13 @@ class Serving:
         """It was asked before: there is one answer."""
         if command.inbox is not None:
             self._run.consume(command.inbox)
+        name, key = command.data["name"], command.data["key"]
         if known.answered:
             self._tell(command, known.result, known.error)
+        elif self._is_gone(known.node):
+            self._tell(command, None, _GONE)
         elif command.reply is not None:
-            asked = command.data["name"], command.data["key"]
-            self._accepted.setdefault(asked, []).append(command)
+            self._accepted.setdefault((name, key), []).append(command)
 
     def _offer(self, command: Command, address: str, handlers: Handlers) -> None:
         name, key = command.data["name"], command.data["key"]
@@ -192,11 +196,17 @@ class Serving:
     def _is_unsettled(self) -> bool:
         """Whether a node may be about to say that it answers something."""
         state = self._run.state
-        return any(branch.owes for branch in state.branches.values()) or any(
-            self._is_on_its_way(activation) for activation in state.activations.values()
-        )
+        if any(branch.owes for branch in state.branches.values()):
+            return True
+        latest = state.activations.get(self._on_its_way)
+        if latest is None or not self._may_still_come(latest):
+            coming = filter(self._may_still_come, state.activations.values())
+            latest = next(coming, None)
+        # Looked at again and again while somebody waits, and there may be many others.
+        self._on_its_way = latest.address if latest is not None else ""
+        return latest is not None
 
-    def _is_on_its_way(self, activation: Activation) -> bool:
+    def _may_still_come(self, activation: Activation) -> bool:
         if activation.kind == "dynamic" and not self._has_rested(activation.address):
             return activation.phase in ("running", "backoff")
         return activation.phase == "running" and (

@@ -345,6 +345,8 @@ def test_a_suspended_node_with_handlers_leaves_memory() -> None:
 @pytest.mark.parametrize(
     ("install", "why"),
     [
+        (lambda ctx: ctx.on_signal("", print), "its name is a text"),
+        (lambda ctx: ctx.on_update(3, print), "its name is a text"),
         (lambda ctx: ctx.on_signal("x", 3), "a function is needed, not 3"),
         (lambda ctx: ctx.on_signal("x", lambda: 1), "to take one argument"),
         (lambda ctx: ctx.on_signal("x", lambda a, b: 1), "to take one argument"),
@@ -354,7 +356,15 @@ def test_a_suspended_node_with_handlers_leaves_memory() -> None:
             "do not wait for them as well",
         ),
     ],
-    ids=["no function", "no parameter", "two parameters", "twice", "and a wait"],
+    ids=[
+        "no name",
+        "a number",
+        "no function",
+        "no parameter",
+        "two parameters",
+        "twice",
+        "and a wait",
+    ],
 )
 def test_bad_handlers_are_refused(install: Any, why: str) -> None:
     """The error says which handler, and what is wrong with it."""

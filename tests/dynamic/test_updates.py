@@ -323,9 +323,14 @@ def test_a_node_that_ends_while_it_answers_tells_the_caller() -> None:
             await ctx.wait_signal("never")
 
     with runtime(node, outer) as rt:
-        for definition in (node, outer):
+        with pytest.raises(af.UpdateFailed, match="has ended"):
+            rt.start(node).ask("slow")
+        run = rt.start(outer)
+        for _ in "ab":
             with pytest.raises(af.UpdateFailed, match="has ended"):
-                rt.start(definition).ask("slow")
+                run.ask("slow", key="k")
+        with pytest.raises(af.HandlerNotFoundError):
+            run.ask("slow")
 
 
 def test_a_returning_node_answers_what_it_has_accepted() -> None:
@@ -451,6 +456,8 @@ def test_a_new_attempt_does_not_owe_the_answers_of_the_old_one() -> None:
         assert run.ask("slow", 2, timeout=None) == 2
         run.signal("go", "end")
         assert run.result() == "done"
+    log = MemoryLog(store=world.store, clock=world.clock.time)
+    assert Replayer(log).check(node) == 1
 
 
 class TestOtherProcesses:
