@@ -212,7 +212,7 @@ def _map_input(step: Step, view: View, evaluator: Evaluator) -> Data:
     assert fan is not None
     given = {
         "items": [],
-        "bodies": [body(node, evaluator) for node in (fan.activity,) if node],
+        "bodies": [] if fan.activity is None else [body(fan.activity, evaluator)],
         "limit": fan.max_concurrency,
         "on_error": fan.on_error,
     }
