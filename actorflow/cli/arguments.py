@@ -26,6 +26,20 @@ def pairs(given: Iterable[str], option: str) -> dict[str, Any]:
     return found
 
 
+def searched(given: Iterable[str]) -> dict[str, Any]:
+    """Return what ``--where`` asks for.
+
+    Raises:
+        Refusal: a value is none that can be searched for.
+    """
+    wanted = pairs(given, "--where")
+    for key, value in wanted.items():
+        if isinstance(value, list | dict):
+            problem = "search attributes are text, numbers, true or null"
+            raise Refusal(f"--where {key}: {problem}", USAGE)
+    return wanted
+
+
 def json_or_text(text: str) -> Any:
     """Return what *text* means as JSON, or else itself."""
     try:

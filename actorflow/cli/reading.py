@@ -9,9 +9,10 @@ import attrs
 import click
 
 from actorflow.cli import output
-from actorflow.cli.arguments import pairs
+from actorflow.cli.arguments import searched
 from actorflow.cli.failures import USAGE, Refusal
 from actorflow.cli.opening import KIND, clock, log_to_read, row_of
+from actorflow.cli.options import where_option, workflow_option
 from actorflow.cli.plain import (
     PlainValues,
     event_document,
@@ -46,14 +47,9 @@ WAITS = 3
 @click.option(
     "--status", multiple=True, type=click.Choice(STATUSES), help="Only these statuses."
 )
-@click.option("--workflow", metavar="NAME", help="Only executions of this workflow.")
+@workflow_option
 @click.option("--parent", metavar="ID", help="Only children of this execution.")
-@click.option(
-    "--where",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Only those with this search attribute; JSON, else text.",
-)
+@where_option
 @click.option("--limit", default=50, show_default=True, help="So many at most.")
 @common
 @pass_settings
@@ -66,13 +62,7 @@ def list_(  # noqa: PLR0917 - click gives options by name
     limit: int,
 ) -> None:
     """List executions, newest first."""
-    wanted = pairs(where, "--where")
-    for key, value in wanted.items():
-        if isinstance(value, list | dict):
-            problem = (
-                f"--where {key}: search attributes are text, numbers, true or null"
-            )
-            raise Refusal(problem, USAGE)
+    wanted = searched(where)
     with log_to_read(settings) as log:
         rows = log.rows(
             KIND,

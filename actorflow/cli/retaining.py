@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from actorflow.cli import output
-from actorflow.cli.arguments import pairs
+from actorflow.cli.arguments import searched
 from actorflow.cli.failures import USAGE, Refusal
 from actorflow.cli.opening import clock, existing
+from actorflow.cli.options import where_option, workflow_option
 from actorflow.cli.settings import Settings, common, pass_settings
 from actorflow.log.port import Filters
 from actorflow.model.policy import seconds
@@ -44,13 +45,8 @@ def delete(settings: Settings, execution_id: str) -> None:
     default=ENDED,
     help="Only those that ended so.",
 )
-@click.option("--workflow", metavar="NAME", help="Only executions of this workflow.")
-@click.option(
-    "--where",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Only those with this search attribute; JSON, else text.",
-)
+@workflow_option
+@where_option
 @click.option("--dry-run", is_flag=True, help="Only tell how many there are.")
 @common
 @pass_settings
@@ -68,7 +64,7 @@ def prune(
 
     With everything of their own; executions that have not ended are never touched.
     """
-    older_than, wanted = _seconds(age), pairs(where, "--where")
+    older_than, wanted = _seconds(age), searched(where)
     filters: Filters = {"status": list(status), "where": wanted}
     with Runtime(existing(settings)) as runtime:
         if dry_run:

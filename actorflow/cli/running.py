@@ -12,6 +12,13 @@ from actorflow.cli import output
 from actorflow.cli.arguments import pairs
 from actorflow.cli.display import Feed, display_for
 from actorflow.cli.failures import GENERAL, INTERRUPTED, RESTS
+from actorflow.cli.options import (
+    activities_option,
+    attributes_option,
+    durability_option,
+    inputs_option,
+    threads_option,
+)
 from actorflow.cli.outcome import go_on_with, result_document, result_text
 from actorflow.cli.patience import settled
 from actorflow.cli.picture import FORMATS, format_of, picture
@@ -24,56 +31,24 @@ from actorflow.runtime.runtime import Runtime
 EXITS = {"completed": 0, "suspended": RESTS, "paused": RESTS}
 
 target_argument = click.argument("target")
-activities_option = click.option(
-    "--activities",
-    multiple=True,
-    metavar="MODULE[:NAME,..]",
-    help="Where the activities are that the graph only names.",
-)
 
 
 @click.command(epilog=HELP)
 @target_argument
-@click.option(
-    "-i",
-    "--input",
-    "inputs",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="An input; JSON, else text.",
-)
+@inputs_option
 @click.option(
     "--id",
     "execution_id",
     metavar="ID",
     help="Start under this id, or go on with the execution that has it.",
 )
-@click.option(
-    "-a",
-    "--attribute",
-    "attributes",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A search attribute, for `list --where`.",
-)
+@attributes_option
 @activities_option
 @click.option(
     "--wait", is_flag=True, help="Stay until the end, through sleeps and waits."
 )
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    default=8,
-    show_default=True,
-    help="How many activities may run at once.",
-)
-@click.option(
-    "--durability",
-    type=click.Choice(["full", "process"]),
-    default="full",
-    show_default=True,
-    help="What the log survives: a power cut, or the death of the process.",
-)
+@threads_option
+@durability_option
 @common
 @click.pass_context
 @pass_settings

@@ -9,6 +9,7 @@ import click
 from actorflow.cli import output
 from actorflow.cli.arguments import pairs
 from actorflow.cli.opening import existing
+from actorflow.cli.options import inputs_option, priority_option, tags_option
 from actorflow.cli.plain import timestamp, when
 from actorflow.cli.settings import Settings, common, pass_settings
 from actorflow.cli.working import workflow_named
@@ -38,14 +39,7 @@ def schedule() -> None:
     metavar="ZONE",
     help="Where that time is told.",
 )
-@click.option(
-    "-i",
-    "--input",
-    "inputs",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="An input; JSON, else text.",
-)
+@inputs_option
 @click.option(
     "--overlap",
     type=click.Choice(OVERLAPS),
@@ -68,8 +62,8 @@ def schedule() -> None:
     metavar="SECONDS",
     help="What is older is not made up for.",
 )
-@click.option("--priority", type=int, default=0, show_default=True, help="See `start`.")
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="See `start`.")
+@priority_option
+@tags_option
 @common
 @pass_settings
 def add(

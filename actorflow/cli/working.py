@@ -14,7 +14,15 @@ import click
 
 from actorflow.cli import output
 from actorflow.cli.arguments import pairs
-from actorflow.cli.running import activities_option
+from actorflow.cli.options import (
+    activities_option,
+    attributes_option,
+    durability_option,
+    inputs_option,
+    priority_option,
+    tags_option,
+    threads_option,
+)
 from actorflow.cli.settings import Settings, common, pass_settings
 from actorflow.cli.targets import GRAPHS, HELP, Target, load_target, load_targets
 from actorflow.log.codec import Codec
@@ -30,37 +38,11 @@ LOOK = 1.0
 
 @click.command(epilog=f"FLOW is the name of a workflow, or a TARGET.\n\n{HELP}")
 @click.argument("flow")
-@click.option(
-    "-i",
-    "--input",
-    "inputs",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="An input; JSON, else text.",
-)
+@inputs_option
 @click.option("--id", "execution_id", metavar="ID", help="Under this id, at most once.")
-@click.option(
-    "-a",
-    "--attribute",
-    "attributes",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A search attribute, for `list --where`.",
-)
-@click.option(
-    "--priority",
-    type=int,
-    default=0,
-    show_default=True,
-    help="The higher, the sooner; one level is worth five minutes of waiting.",
-)
-@click.option(
-    "--tag",
-    "tags",
-    multiple=True,
-    metavar="TAG",
-    help="Only for a worker that has this tag.",
-)
+@attributes_option
+@priority_option
+@tags_option
 @common
 @pass_settings
 def start(settings: Settings, /, flow: str, **options: Any) -> None:
@@ -126,20 +108,8 @@ def _checked(target: Target, inputs: dict[str, Any]) -> str:
     show_default=True,
     help="How often a worker may die in an activity until that is given up.",
 )
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    default=8,
-    show_default=True,
-    help="How many activities may run at once.",
-)
-@click.option(
-    "--durability",
-    type=click.Choice(["full", "process"]),
-    default="full",
-    show_default=True,
-    help="What the log survives: a power cut, or the death of the process.",
-)
+@threads_option
+@durability_option
 @click.option(
     "--grace",
     type=click.FloatRange(min=0),

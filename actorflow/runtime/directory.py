@@ -194,13 +194,6 @@ class Hold:
     reply: Any
 
 
-@define(eq=False)
-class Drain:
-    """Hand over what is in flight."""
-
-    reply: Any
-
-
 class Directory(Children, PooledActor):
     """Executions by id; the only actor that loads and unloads them.
 
@@ -677,11 +670,6 @@ class Directory(Children, PooledActor):
     def _on_hold(self, message: Hold) -> None:
         self._intake.closed = self._services.holding = True
         message.reply.set(None)
-
-    def _on_drain(self, message: Drain) -> None:
-        for name in list(self._runs):
-            self._on_route(Route(name, Command("release", {})))
-        self._on_ready(Ready(message.reply))
 
     def _on_crashed(self, message: Crashed) -> None:
         """Throw away what ran ahead and rebuild it from the log; not for ever."""

@@ -347,11 +347,6 @@ class ExecutionActor(Family):
         self.run.record(*facts)
         self.wake_branches()
 
-    def do_release(self) -> None:
-        """Hand over attempts that are in flight; they are not made here any more."""
-        if self._was_interrupted():
-            self.run.record_one("", ev.ExecutionReleased())
-
     def do_give_up(self, failure: Failure) -> None:
         """End with a failure of the engine's own."""
         self.ended(failure)

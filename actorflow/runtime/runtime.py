@@ -61,7 +61,6 @@ from actorflow.runtime.directory import (
     Crashed,
     Delete,
     Directory,
-    Drain,
     Fetch,
     Fork,
     Hold,
@@ -1079,7 +1078,6 @@ class Runtime:
         end, pause = self.clock.monotonic() + grace, Event()
         while self._executors.busy and self.clock.monotonic() < end:
             pause.wait(0.02)
-        self._ask(Drain)
 
     def close(self) -> None:
         """Stop cleanly; what was running goes on when the log is opened again."""
