@@ -414,17 +414,26 @@ def arrive(state: ExecutionState, activation: Activation, branch: Branch) -> lis
 
 
 def satisfied_joins(
-    workflow: Workflow, state: ExecutionState, owner: str
+    workflow: Workflow, state: ExecutionState, owner: str, left: dict[str, int]
 ) -> Iterator[Fact]:
-    """Yield the completion of every join that has nothing left to wait for."""
+    """Yield the completion of every join that has nothing left to wait for.
+
+    For every join that waits, *left* is how many of its branches, from the first, may
+    still hold it up; the caller keeps it, so that what has ended is not looked at again
+    at every end.
+    """
     for activation in _joining(state, owner):
         join = workflow.step(activation.step or "").join
-        waiter = activation.parent
+        waiter, address = activation.parent, activation.address
         assert join is not None
         assert isinstance(waiter, Branch)
-        merged = _merged(workflow, state, join, waiter)
+        left[address] = _left(
+            workflow, state, join, waiter, left.get(address, len(join.branches))
+        )
+        merged = _merged(state, join, waiter, left[address])
         if merged is not None:
-            yield (activation.address, ev.ActivationCompleted(merged))
+            del left[address]  # it may be met again
+            yield (address, ev.ActivationCompleted(merged))
 
 
 def _joining(state: ExecutionState, owner: str) -> Iterator[Activation]:
@@ -432,24 +441,35 @@ def _joining(state: ExecutionState, owner: str) -> Iterator[Activation]:
         yield state.activations[address]
 
 
+def _left(
+    workflow: Workflow, state: ExecutionState, join: Join, waiter: Branch, left: int
+) -> int:
+    """Return how many of the listed branches, from the first, may hold the join up."""
+    while left:
+        name = join.branches[left - 1]
+        if name != waiter.name and _may_come(workflow, state, name, waiter):
+            break
+        left -= 1
+    return left
+
+
 def _merged(
-    workflow: Workflow, state: ExecutionState, join: Join, waiter: Branch
+    state: ExecutionState, join: Join, waiter: Branch, left: int
 ) -> list[str] | None:
     """Return the names of the branches to merge, or None while the join must wait."""
     scope = state.scope_of(owner_of(waiter))
     if not join.branches:
         return _merged_any(state, scope, join)
-    done: list[str] = []
-    missing: list[str] = []
-    for name in join.branches:
-        ended = name == waiter.name or _has_ended(state, scope, name)
-        (done if ended else missing).append(name)
-    others = len(done) - (waiter.name in done)
-    if join.count is not None and others >= join.count:
-        return done
-    if any(_may_come(workflow, state, name, waiter) for name in missing):
+    ended = len(scope.branches) - len(scope.active)
+    if left and (join.count is None or ended < join.count):
         return None
-    return done
+    done = [
+        name
+        for name in join.branches
+        if name == waiter.name or _has_ended(state, scope, name)
+    ]
+    others = len(done) - (waiter.name in done)
+    return None if left and others < (join.count or 0) else done
 
 
 def _merged_any(state: ExecutionState, scope: Scope, join: Join) -> list[str] | None:
@@ -495,7 +515,7 @@ def finish(
         return scope.failing
     if not scope.active:
         return _output(workflow, state, owner)
-    joining = list(scope.joining)
+    joining = sorted(scope.joining)
     if len(joining) < len(scope.active):
         return None
     return Failure(

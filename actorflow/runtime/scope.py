@@ -26,6 +26,7 @@ class ScopeActor(RunActor):
     def __init__(self, run: Run, address: str, workflow: Workflow) -> None:
         super().__init__(run, address)
         self._workflow = workflow
+        self._left: dict[str, int] = {}
 
     def handle(self, message: Any) -> None:
         """Take in where a branch has arrived; then see what follows."""
@@ -49,6 +50,8 @@ class ScopeActor(RunActor):
         branch = self.run.state.branches.get(address)
         if branch is None or branch.status != "active" or branch.current is not None:
             return
+        if self.run.state.outcome is not None:
+            return  # it failed while this was under way; a retry will ask again
         if edges is not None:
             self._leave_by(branch, edges)
         elif branch.target is not None and not self.run.state.is_halted(address):
@@ -81,7 +84,8 @@ class ScopeActor(RunActor):
         if state.outcome is not None or state.compensating is not None:
             return
         if not state.is_halted(self.address):
-            joins = list(rules.satisfied_joins(workflow, state, self.address))
+            left = self._left
+            joins = list(rules.satisfied_joins(workflow, state, self.address, left))
             for address, completed in joins:
                 self.run.record_one(address, completed)
                 self.run.settle(address.rpartition("/")[0])

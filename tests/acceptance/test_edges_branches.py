@@ -517,6 +517,36 @@ def test_a_sibling_of_a_failed_branch_begins_no_further_step(calls: Calls) -> No
     assert calls.seen == []
 
 
+def test_nothing_is_recorded_after_the_end() -> None:
+    """A branch that ends in the moment in which another fails comes too late."""
+    wf = af.Workflow(
+        name="w",
+        state={"n": 0},
+        steps=[
+            af.Step(
+                "s",
+                activity=af.activity(name="more")(lambda n: n + 1),
+                parameters={"n": "${state.n}"},
+                store="n",
+                next=[
+                    af.Edge("s", when="state.n < 2"),
+                    af.Edge("s", when="state.n < 2"),
+                    af.Edge("t", branch="side"),  # a second one is a failure
+                ],
+            ),
+            af.Step("t", activity=echo, parameters={"value": 1}),
+        ],
+    )
+    ends = set()
+    for seed in range(40):
+        with runtime(wf, seed=seed) as rt:
+            run = rt.start(wf)
+            run.wait()
+            ends.add(type(run.history()[-1].event).__name__)
+
+    assert ends == {"ExecutionFailed"}
+
+
 def test_the_failure_of_a_branch_that_is_caught_fails_nothing() -> None:
     """A caught failure in one branch leaves the execution to complete."""
     wf = af.Workflow(

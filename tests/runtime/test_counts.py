@@ -17,6 +17,7 @@ from actorflow.log.codec import Codec
 from actorflow.log.memory import MemoryLog
 from actorflow.log.port import Write
 from actorflow.log.sqlite import SQLiteLog
+from actorflow.model import rules
 from actorflow.model.events import Recorded
 from actorflow.model.rules import View
 from actorflow.model.steps import BY_NAME
@@ -321,3 +322,39 @@ def test_a_chain_changes_no_thread(tmp_path: Path) -> None:
         rt.start(workflow).result()
 
     assert len(threads) == 1
+
+
+@pytest.mark.parametrize("count", [None, 299])
+def test_a_branch_costs_a_join_the_same_however_many_it_lists(
+    count: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has ended is not looked at again at every end."""
+    looked = Counter[str]()
+    real = rules._may_come
+
+    def counting(*given: Any) -> bool:
+        looked["times"] += 1
+        return real(*given)
+
+    monkeypatch.setattr(rules, "_may_come", counting)
+    names = [f"b{n}" for n in range(300)]
+    split = af.Step(
+        "split",
+        decide=True,
+        next=[
+            *(af.Edge(name, branch=name) for name in names),
+            af.Edge("join", branch="final"),
+        ],
+    )
+    wf = af.Workflow(
+        "w",
+        steps=[
+            split,
+            *(af.Step(n, activity=increment, parameters={"n": 1}) for n in names),
+            af.Step("join", join=af.Join(branches=names, count=count)),
+        ],
+    )
+    with runtime(wf) as rt:
+        rt.start(wf).result()
+
+    assert looked["times"] < 4 * len(names)
