@@ -69,7 +69,8 @@ class FanActor(RunActor):
     def on_start(self) -> None:
         """Go on with the items that are active already, then as ever."""
         activation = self.run.state.activations.get(self.address)
-        fan = activation.fan if activation else None
+        closing = self.run.services.closing  # nobody can be started any more
+        fan = activation.fan if activation and not closing else None
         if activation is not None and fan is not None and fan.source is not None:
             self._feeder.tend(activation)
         if fan is not None and fan.live:

@@ -76,10 +76,11 @@ class Shape:
 
 @attrs.frozen
 class Add(Shape):
-    """Add a number, at the *tries*-th try."""
+    """Add a number, at the *tries*-th try; if *limited*, only two do so at once."""
 
     k: int
     tries: int
+    limited: bool = False
 
     def value(self, x: int, done: Done) -> int:
         """Add."""
@@ -93,7 +94,9 @@ class Add(Shape):
                 raise ConnectionError("not yet")
             return total([x, self.k])
 
-        return flow.then(add, retry=af.Retry(max_attempts=3, initial=1), into="r")
+        limit = af.ConcurrencyLimit(2, name="adding") if self.limited else None
+        node = af.activity(concurrency_limit=limit)(add)
+        return flow.then(node, retry=af.Retry(max_attempts=3, initial=1), into="r")
 
 
 @attrs.frozen
@@ -384,12 +387,13 @@ async def _grouped(coroutines: list[Any]) -> list[int]:
 
 @attrs.frozen
 class Each(Whole):
-    """The same for several numbers; the sum of it."""
+    """The same for several numbers, which are found in one of three ways; the sum."""
 
     part: Shape
     size: int
     on_error: str
     limit: int | None
+    source: str = "list"
 
     @property
     def racy(self) -> bool:
@@ -403,14 +407,37 @@ class Each(Whole):
 
     def body(self, flow: af.Flow, names: Iterator[int]) -> af.Flow:
         """Run it as the items of a map."""
+        if self.source == "pages" and self.size:
+            return self._paged(flow, names)
+        numbers = iter if self.source == "iterator" else list
         flow.map(
             "m",
             self.part.node(names),
-            over=lambda s: range(s["x"], s["x"] + self.size),
+            over=lambda s: numbers(range(s["x"], s["x"] + self.size)),
             max_concurrency=self.limit,
             on_error=self.on_error,
         )
         return flow.then(total, input=lambda s: _values(s["m"]), into="r")
+
+    def _paged(self, flow: af.Flow, names: Iterator[int]) -> af.Flow:
+        """Run it for pages of one number, of which every second is hard to get."""
+
+        def fetch(cursor: int | None, x: int, ctx: af.ActivityContext) -> af.Page:
+            n = cursor or 0
+            if n % 2 and ctx.attempt == 1:
+                raise ConnectionError("not yet")
+            return af.Page([x + n], n + 1 if n + 1 < self.size else None)
+
+        each = af.Flow(self.named(names), inputs=["xs"])
+        each.then(self.part.node(names), input={"x": "${xs[0]}"}, into="r").output("r")
+        flow.paginate(
+            "m",
+            af.activity(retry=af.Retry(initial=1))(fetch),
+            each=each,
+            max_concurrency=self.limit or 3,
+            on_error=self.on_error,
+        )
+        return flow.then(total, input=lambda s: _values(s["m"]["results"]), into="r")
 
     def coroutine(self, names: Iterator[int]) -> Any:
         """Run it as the items of a map."""

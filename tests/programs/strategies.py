@@ -24,13 +24,16 @@ from tests.programs.shapes import (
     Wait,
 )
 
-ADDS = st.builds(Add, k=st.integers(0, 9), tries=st.integers(1, 3))
+ADDS = st.builds(
+    Add, k=st.integers(0, 9), tries=st.integers(1, 3), limited=st.booleans()
+)
 FAILS = st.builds(Fail, k=st.integers(0, 9))
 WAITS = st.builds(Wait, seconds=st.integers(1, 99), for_signal=st.booleans())
 CHARGES = st.builds(Charge, k=st.integers(0, 9))
 HEARS = st.builds(Hear, inside=st.booleans())
 GATES = st.builds(Gate)
 STYLES = ("flow", "dynamic", "graph", "sync")
+SOURCES = st.sampled_from(("list", "iterator", "pages"))
 # Who is first decides what `fail_fast` cancels, so crashes may make a difference there.
 ALWAYS_THE_SAME = ("wait", "continue")
 
@@ -80,7 +83,7 @@ def _around(styles: tuple[str, ...], on_error: tuple[str, ...]) -> Any:
         return (
             st.builds(Sequence, several, **style)
             | st.builds(Parallel, several, **fan)
-            | st.builds(Each, parts, size=st.integers(0, 3), **fan)
+            | st.builds(Each, parts, size=st.integers(0, 3), source=SOURCES, **fan)
             | st.builds(Again, parts, times=st.integers(1, 3), **style)
             | st.builds(Choice, several, **style)
             | st.builds(Either, parts, parts, **style)
