@@ -3,16 +3,19 @@
     python -m benchmarks.bench_dynamic [--quick] [--json] [--durability process]
 
 A call is measured against a graph's step (its "floor"): 100 of either, one after the
-other, each durable before the next begins. Memory is that of executions whose one node
-waits for a signal, all in memory, nothing passivated.
+other, each durable before the next begins. Memory is what Python has allocated for
+nodes that wait for a signal, all in memory, nothing passivated: each in an execution
+of its own, and all in one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import resource
 import time
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import actorflow as af
@@ -22,7 +25,6 @@ from benchmarks.common import Figure, Options, report
 CALLS, QUICK_CALLS = 10_000, 2_000
 NODES, QUICK_NODES = 10_000, 2_000
 YIELDS = 5_000
-PAGE = resource.getpagesize()
 
 
 @af.dynamic
@@ -49,6 +51,18 @@ async def history(ctx: af.Context, count: int) -> int:
 async def waiting(ctx: af.Context) -> None:
     """Wait."""
     await ctx.wait_signal("go")
+
+
+@af.dynamic
+async def waits(ctx: af.Context, _: int) -> None:
+    """Wait, as one of many."""
+    await ctx.wait_signal("go")
+
+
+@af.dynamic
+async def together(ctx: af.Context, count: int) -> None:
+    """Have many nodes that wait."""
+    await ctx.map(waits, range(count))
 
 
 @af.dynamic
@@ -89,14 +103,20 @@ def _coming_back(options: Options) -> Figure:
     return figure
 
 
-def _resident() -> int:
+@contextmanager
+def _measured(figure: Figure, count: int) -> Iterator[None]:
+    """Add what is allocated meanwhile, and kept: what the process has got says less."""
     gc.collect()
-    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+    tracemalloc.start(1)
+    yield
+    gc.collect()
+    figure.add(tracemalloc.get_traced_memory()[0] / count)
+    tracemalloc.stop()
 
 
 def _memory(options: Options) -> Figure:
     count = QUICK_NODES if options.quick else NODES
-    figure = Figure(f"memory of {count} waiting nodes, each", "bytes", goal=4_000)
+    figure = Figure(f"memory of {count} executions of a node, each", "bytes")
     path = options.directory / "waiting.db"
     with af.Runtime(
         path,
@@ -107,11 +127,23 @@ def _memory(options: Options) -> Figure:
     ) as rt:
         for _ in range(100):
             rt.start(waiting).wait()
-        before = _resident()
-        for _ in range(count):
-            rt.start(waiting)
-        rt.start(waiting).wait()
-        figure.add((_resident() - before) / count)
+        with _measured(figure, count):
+            for _ in range(count):
+                rt.start(waiting)
+            rt.start(waiting).wait()
+    return figure
+
+
+def _memory_together(options: Options) -> Figure:
+    count = QUICK_NODES if options.quick else NODES
+    figure = Figure(f"memory of {count} nodes of one, each", "bytes", goal=4_000)
+    path = options.directory / "together.db"
+    with af.Runtime(
+        path, [together], durability=options.durability, passivate_after=3_600
+    ) as rt:
+        rt.start(together, count=100).wait()
+        with _measured(figure, count):
+            rt.start(together, count=count).wait()
     return figure
 
 
@@ -132,6 +164,7 @@ def measure(options: Options) -> list[Figure]:
         _against_steps(options),
         _coming_back(options),
         _memory(options),
+        _memory_together(options),
         _yielding(options),
     ]
 

@@ -82,7 +82,7 @@ def _execution_started(state: ExecutionState, recorded: Recorded) -> None:
     fresh = ExecutionState(
         tags=state.tags,
         signals=state.signals if was_queued else {},
-        signal_keys=state.signal_keys if was_queued else set(),
+        signal_keys=state.signal_keys if was_queued else frozenset(),
         version=recorded.seq,
         workflow=event.workflow,
         fingerprint=event.fingerprint,
@@ -307,6 +307,8 @@ def _signal_received(state: ExecutionState, recorded: Recorded) -> None:
     queue = state.signals.setdefault(event.topic, deque())
     queue.append((recorded.seq, event.payload))
     if event.key is not None:
+        if isinstance(state.signal_keys, frozenset):
+            state.signal_keys = set()  # made when needed: an empty one is large
         state.signal_keys.add(event.key)
 
 
@@ -450,7 +452,7 @@ def _note_child(state: ExecutionState, activation: Activation) -> None:
 
 def _called(node: Activation, child: Activation, seq: int) -> None:
     if node.calls is None:
-        node.calls, node.ended = {}, []
+        node.calls = {}
     node.calls[call_number(child.address)] = Called(
         child.address, child.kind, child.node, child.input, seq
     )
@@ -675,7 +677,8 @@ def _item_completed(fan: Fan, index: int, result: Data) -> None:
 def _call_ended(node: Activation, child: Activation, time: float) -> Called:
     """Put a call behind those that have ended before it."""
     assert node.calls is not None
-    assert node.ended is not None
+    if node.ended is None:
+        node.ended = []
     called = node.calls[call_number(child.address)]
     called.index, called.time = len(node.ended), time
     node.ended.append(called)

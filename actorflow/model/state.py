@@ -421,6 +421,20 @@ def parent_of(address: str) -> str:
     return address[: at if at >= 0 else max(slash, 0)]
 
 
+def rests_alone(activation: Activation) -> bool:
+    """Whether a dynamic node waits there for a message, for as long as it takes.
+
+    Nothing has to be done about that until one comes.
+    """
+    parent = activation.parent
+    return (
+        activation.kind == "wait_signal"
+        and activation.until is None
+        and isinstance(parent, Activation)
+        and parent.kind == "dynamic"
+    )
+
+
 def branch_of(part: Part | None) -> str:
     """Return what *part* was set apart under: the nearest name, or ``""``."""
     while part is not None:
@@ -516,7 +530,7 @@ class ExecutionState(Part):
     signals: dict[str, deque[tuple[int, Data]]] = field(factory=dict)
     compensations: list[Compensation] = field(factory=list)
     compensating: ev.CompensationStarted | None = None
-    signal_keys: set[str] = field(factory=set)
+    signal_keys: set[str] | frozenset[str] = frozenset()
     paused: Pause | None = None
     paused_branches: dict[str, Pause] = field(factory=dict)
     forks: int = 0
@@ -532,7 +546,14 @@ class ExecutionState(Part):
     orphans: list[Activation] = field(factory=list, eq=False, repr=False)
     calm: set[str] = field(factory=set, eq=False, repr=False)
     stored: int = field(default=0, eq=False)
+    calm: set[str] | frozenset[str] = field(default=frozenset(), eq=False, repr=False)
     _deadlines: list[tuple[float, str]] = field(factory=list, eq=False, repr=False)
+
+    def take_calm(self) -> Iterator[str]:
+        """Yield the addresses in `calm`, until none is left."""
+        while self.calm:
+            calm, self.calm = self.calm, frozenset()
+            yield from calm
 
     # -- questions ---------------------------------------------------------------------
 
@@ -758,6 +779,9 @@ class ExecutionState(Part):
         # A node may leave memory; a flow in which something failed may end.
         at_rest = parent.kind == "dynamic" or (parent.scope and parent.scope.failing)
         if makes_room or (at_rest and not parent.busy_children):
+        if makes_room or (parent.kind == "dynamic" and not parent.busy_children):
+            if isinstance(self.calm, frozenset):
+                self.calm = set()  # made when needed: an empty one is large
             self.calm.add(parent.address)
 
     def _branch_owes(self, branch: Branch) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from actorflow.runtime.activity import ActivityActor
 from actorflow.runtime.asking import QuestionActor
+from actorflow.runtime.branch import BranchActor
 from actorflow.runtime.child import ChildExecutionActor, TellActor, UndoChildActor
 from actorflow.runtime.dynamic import DynamicActor
 from actorflow.runtime.fanout import FanActor
@@ -14,6 +15,7 @@ from actorflow.runtime.repeat import LoopActor, RouteActor
 from actorflow.runtime.waiting import WaitActor
 
 ACTORS: dict[str, type[Any]] = {
+    "branch": BranchActor,
     "activity": ActivityActor,
     "flow": FlowActor,
     "dynamic": DynamicActor,

@@ -19,6 +19,9 @@ from actorflow.runtime.messages import Arrived
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work
 
+_PATIENT = ("dynamic", "wait_signal", "ask", "sleep", "pause")
+"""Kinds of steps that take time, most of which nothing happens."""
+
 
 class BranchActor(RunActor):
     """Follows edges from step to step until it must hand over."""
@@ -102,10 +105,13 @@ class BranchActor(RunActor):
         address = activation.address
         if activation.phase == "failed":
             self._step_failed(activation)
-        elif address in self.run.actors:
-            self.run.settle(address)
         elif activation.phase != "joining":
-            self._spawn(activation, self._workflow.step(activation.step or ""))
+            if address in self.run.actors:
+                self.run.settle(address)
+            else:
+                self._spawn(activation, self._workflow.step(activation.step or ""))
+            if activation.kind in _PATIENT and "/" not in self.address:
+                self.leave()  # the end of that, weeks later it may be, wakes the branch
 
     def _spawn(self, activation: Activation, step: Step) -> None:
         runs_node = activation.kind in NODE_KINDS

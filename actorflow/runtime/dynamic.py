@@ -21,10 +21,10 @@ from actorflow.model.events import Data, Failure
 from actorflow.model.policy import next_try
 from actorflow.model.state import Activation
 from actorflow.runtime.alarm import Alarm
-from actorflow.runtime.binding import call_of
+from actorflow.runtime.binding import Call, call_of
 from actorflow.runtime.emitter import MARK, Yielded, emitter_of
 from actorflow.runtime.jobs import Raised, Returned
-from actorflow.runtime.messages import Rang, Settle
+from actorflow.runtime.messages import Came, Rang, Settle
 from actorflow.runtime.nodecalls import Calls
 from actorflow.runtime.nodecontext import Context
 from actorflow.runtime.nodefailure import diverged, failure_in, recordable
@@ -79,8 +79,10 @@ class DynamicActor(RunActor):
 
     def __init__(self, run: Run, address: str, work: Work) -> None:
         super().__init__(run, address)
-        self._work = work
         self._bound = run.services.bound(work.node)
+        self._call: Call | None = work.call
+        self._retry = work.retry or self._bound.activity.retry
+        self._timeout: float | None = work.timeout or self._bound.activity.timeout
         self._alarm: Alarm | None = None
         self._is_late = False
         self._in_flight = 0
@@ -95,6 +97,8 @@ class DynamicActor(RunActor):
         self._cancelled = False
         self._caught_up = self.has_rested = False
         self._held_back: list[Data] = []
+        self._caught_up = False
+        self._held_back: list[Data] | None = None
 
     # -- the turn ----------------------------------------------------------------------
 
@@ -121,6 +125,8 @@ class DynamicActor(RunActor):
         elif isinstance(message, Durable):
             if message.loop is self._loop:
                 self._loop.release()
+        elif isinstance(message, Came):
+            self._calls.take_up(message.address)
         elif isinstance(message, Wanted):
             if self._thread is not None and message.host is self._host:
                 self._thread.take(message)
@@ -166,11 +172,6 @@ class DynamicActor(RunActor):
 
     # -- attempts ----------------------------------------------------------------------
 
-    @property
-    def _timeout(self) -> float | None:
-        timeout: float | None = self._work.timeout or self._bound.activity.timeout
-        return timeout
-
     def _record_attempt(self, activation: Activation) -> None:
         deadline = None
         if self._timeout is not None:
@@ -194,9 +195,8 @@ class DynamicActor(RunActor):
 
     def _delay(self, attempt: int, failure: Failure) -> float | None:
         """Return the seconds until the next attempt, or None if there is none."""
-        policies = self._work.retry or self._bound.activity.retry
-        chance = self.run.services.random.random() if policies else 0.0
-        return next_try(policies, attempt, failure, chance)
+        chance = self.run.services.random.random() if self._retry else 0.0
+        return next_try(self._retry, attempt, failure, chance)
 
     def _abandon_attempt(self) -> None:
         """Nothing of the attempt matters any more, nor does what it has called."""
@@ -217,10 +217,13 @@ class DynamicActor(RunActor):
     # -- the coroutine -----------------------------------------------------------------
 
     def _coroutine(self) -> Any:
-        bound, call = self._bound, self._work.call
+        bound, call = self._bound, self._call
         activation = self.run.state.activations[self.address]
         if activation.generation > 1:
             call = call_of(activation.input)
+        assert call is not None
+        if not self._retry:
+            self._call = None  # it is not begun again, and may wait for weeks
         if not bound.is_async:
             ref = self._actor_ref
             self._thread = NodeThread(self.run, self._loop, self._host, ref)
@@ -424,7 +427,7 @@ class DynamicActor(RunActor):
     async def emit(self, data: Data) -> None:
         """Yield a value; go on when not too many are on their way."""
         if self._in_flight >= CREDIT:
-            self._held_back.append(data)
+            self._held_back = [*(self._held_back or ()), data]
             await self._loop.hold()
         else:
             self._yield(data)

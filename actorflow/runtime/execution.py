@@ -229,13 +229,7 @@ class ExecutionActor(Family):
         if key is not None and key in self.run.state.signal_keys:
             return
         received = ev.SignalReceived(topic, payload, key)
-        self._answer(rules.signal(self.run.state, received))
-
-    def _answer(self, facts: Sequence[Fact]) -> None:
-        self.run.record(*facts)
-        for address, event in facts:
-            if isinstance(event, ev.WaitEnded):
-                self.run.settle(address)
+        self.run.answer(rules.signal(self.run.state, received))
 
     def _answer_question(self, command: Command) -> None:
         """Hand an answer to its question, which replies."""
@@ -286,7 +280,7 @@ class ExecutionActor(Family):
             inside = branch is None or address.partition("/")[0] == branch
             if wait.kind == "pause" and inside:
                 self.run.record_one(address, ev.WaitEnded(wait.ordinal))
-        self.run.record(*rules.answers(state))
+        self.run.answer(rules.answers(state))
         self.wake_branches()
         self.run.settle_all()
         self.pause_children()
@@ -328,7 +322,7 @@ class ExecutionActor(Family):
         if status != "failed":
             raise NotRetryableError(self.run.id, status)
         self.run.record(("", ev.ExecutionRetried()))
-        self.run.record(*rules.answers(self.run.state))
+        self.run.answer(rules.answers(self.run.state))
         self.wake_branches()
 
     def do_wake(self) -> None:

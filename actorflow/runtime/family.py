@@ -82,7 +82,7 @@ class Family(ScopeActor):
             self.run.settle_all()
         elif not paused and pause is not None and pause.by_parent:
             self.run.record_one("", ev.ExecutionResumed())
-            self.run.record(*rules.answers(state))
+            self.run.answer(rules.answers(state))
             self.wake_branches()
             self.run.settle_all()
         else:
@@ -101,7 +101,7 @@ class Family(ScopeActor):
         begun: Any = started[0][1]
         if state.compensating is None and begun.inputs == state.inputs:
             self.run.record(("", ev.ExecutionRetried()))
-            self.run.record(*rules.answers(state))
+            self.run.answer(rules.answers(state))
             self.wake_branches()
         else:
             self.do_restart(started)

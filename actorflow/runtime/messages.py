@@ -20,6 +20,13 @@ class Ended:
 
 
 @define(eq=False)
+class Came:
+    """What a call of yours waited for, without an actor, is there."""
+
+    address: str
+
+
+@define(eq=False)
 class Arrived:
     """A branch has come to something that concerns more branches than itself.
 

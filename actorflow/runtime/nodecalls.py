@@ -18,15 +18,16 @@ from actorflow.errors import NodeFailed, NonDeterminismError
 from actorflow.model import events as ev
 from actorflow.model.events import Data, Failure
 from actorflow.model.rules import Fact
-from actorflow.model.state import Activation, Called, call_number
+from actorflow.model.state import Activation, Called, call_number, rests_alone
 from actorflow.runtime.nodeloop import Gone, NodeLoop, NodeTimer
 from actorflow.runtime.run import Run
-from actorflow.runtime.work import Work
+from actorflow.runtime.work import SIGNAL, Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NONE: frozenset[str] = frozenset()
+_NO_CALLS: dict[str, Called] = {}  # shared, and never added to
 SINGLE = ("activity", "sleep", "wait_signal", "ask")
 """Kinds of calls that call nothing themselves."""
 AS_RECORDED: Any = object()
@@ -92,6 +93,21 @@ class Calls:
         prefix: what tells the calls from those before the node began anew.
     """
 
+    __slots__ = (
+        "_address",
+        "_loop",
+        "_pending",
+        "_run",
+        "_undone",
+        "diverged",
+        "emitted",
+        "gone",
+        "made",
+        "prefix",
+        "taken",
+        "unmet",
+    )
+
     def __init__(self, run: Run, address: str, loop: NodeLoop) -> None:
         self._run = run
         self._address = address
@@ -101,7 +117,7 @@ class Calls:
         self.taken = 0
         self.made = 0
         self.emitted = 0
-        self.unmet: dict[str, Called] = {}
+        self.unmet: dict[str, Called] = _NO_CALLS
         self.diverged: NonDeterminismError | None = None
         self.gone = False
         self.prefix = ""
@@ -109,7 +125,8 @@ class Calls:
     def begin(self, activation: Activation) -> None:
         """Take note of what is recorded already."""
         calls = activation.calls or {}
-        self.unmet = {n: called for n, called in calls.items() if not called.loose}
+        if calls:
+            self.unmet = {n: called for n, called in calls.items() if not called.loose}
         self._undone = activation.undone or _NONE
         if activation.generation > 1:
             self.prefix = f"g{activation.generation}"
@@ -250,14 +267,27 @@ class Calls:
         address = pending.address
         facts = ask.facts(address) if ask.facts is not None else ()
         self._run.record((address, ask.started), *facts)
-        self._run.begin(address, ask.started.kind, ask.work)
+        self._begin(address, ask.work)
+
+    def take_up(self, address: str) -> None:
+        """Give an actor to a call that waited without one, if it was met already."""
+        met = self._pending.get(call_number(address))
+        if met is not None and address not in self._run.actors:
+            self._begin(address, SIGNAL)
+
+    def _begin(self, address: str, work: Work) -> None:
+        activation = self._run.state.activations.get(address)
+        if activation is None:
+            return  # it has failed at once
+        if not (rests_alone(activation) and activation.phase == "waiting"):
+            self._run.begin(address, activation.kind, work)
 
     def _meet(self, called: Called, pending: Pending, ask: Ask) -> None:
         if called.left is not None:
             return
         if called.index is None:
             if called.address not in self._run.actors:
-                self._run.begin(called.address, called.kind, ask.work)
+                self._begin(called.address, ask.work)
         elif called.index < self.taken:  # of a key, or kept over a retry
             self._end(pending, called)
 

@@ -6,6 +6,7 @@ The host turns arguments into records, and records into what their annotations a
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -29,7 +30,7 @@ from actorflow.runtime.nodechild import ChildHandle
 from actorflow.runtime.nodecontext import Question, schema_of
 from actorflow.runtime.nodehandlers import Handlers, check_name
 from actorflow.runtime.nodeloop import Continued, NodeLoop
-from actorflow.runtime.work import Work
+from actorflow.runtime.work import SIGNAL, Work
 
 if TYPE_CHECKING:
     from actorflow.runtime.dynamic import DynamicActor
@@ -38,12 +39,29 @@ NESTED = 200
 """How many activations may lie in one another, by way of calls."""
 SLEEP = Work(None, NO_CALL, Step("timer", sleep=1))
 TELL = Work(None, NO_CALL, Step("tell", sleep=1))
-SIGNAL = Work(None, NO_CALL, Step("signal", sleep=1))
 UPDATE = Work(None, NO_CALL, Step("update", sleep=1))
+
+
+@functools.lru_cache(1_000)
+def _of_topic(topic: str) -> dict[str, Data]:
+    """Return the input of a wait: the same for the thousands who wait for the same."""
+    return {"topic": topic}
 
 
 class NodeHost:
     """Makes the calls that a node's context is asked for."""
+
+    __slots__ = (
+        "_actor",
+        "_calls",
+        "_loop",
+        "_output",
+        "_patches",
+        "_recording",
+        "_run",
+        "continued",
+        "handlers",
+    )
 
     def __init__(self, actor: DynamicActor, loop: NodeLoop, calls: Calls) -> None:
         self._actor = actor
@@ -277,7 +295,7 @@ class NodeHost:
 
     def signalled(self, topic: str, timeout: float | None = None) -> Ask:
         """Return the call that ends with the next signal on *topic*."""
-        started = ev.ActivationStarted("wait_signal", topic, input={"topic": topic})
+        started = ev.ActivationStarted("wait_signal", topic, input=_of_topic(topic))
 
         def facts(address: str) -> Any:
             now, state = self._run.services.clock.time(), self._run.state

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 TURN = 1_000
 """Callbacks run in one turn of the actor; then others get theirs."""
+_NUMBERS = tuple(map(str, range(100)))  # most nodes' calls have one of these
 STUBBORN = 100
 """How often a coroutine that is closed may go on waiting in its ``finally``."""
 
@@ -49,7 +50,9 @@ class Path:
     def next_call(self) -> str:
         """Return the number of the next call: ``2``, or ``1.3:2`` in a task."""
         self.calls += 1
-        return f"{self.name}:{self.calls}" if self.name else str(self.calls)
+        if self.name:
+            return f"{self.name}:{self.calls}"
+        return _NUMBERS[self.calls] if self.calls < len(_NUMBERS) else str(self.calls)
 
     def next_task(self) -> Path:
         """Return the path of the next task that is made here."""
@@ -126,7 +129,7 @@ class NodeLoop(asyncio.AbstractEventLoop):
         self._running = False
         self._serial = 0
         self._main: asyncio.Task[Any] | None = None
-        self._tasks: dict[asyncio.Task[Any], None] = {}
+        self._tasks: dict[asyncio.Task[Any], None] | None = None
         self.now = 0.0
         self.held: asyncio.Future[None] | None = None
         self.looking = False
@@ -134,6 +137,8 @@ class NodeLoop(asyncio.AbstractEventLoop):
     def start(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Make the task of the node itself."""
         self._main = _quiet(asyncio.Task(coroutine, loop=self))
+        # Nobody looks for it in `asyncio.all_tasks`, where its entry would be large.
+        asyncio.tasks._unregister_task(self._main)  # noqa: SLF001 - as eager tasks do
         return self._main
 
     def run_ready(self) -> bool:
@@ -212,7 +217,7 @@ class NodeLoop(asyncio.AbstractEventLoop):
 
     def cancel_tasks(self) -> bool:
         """Cancel every task that is not done; return whether there was any."""
-        tasks = [task for task in self._tasks if not task.done()]
+        tasks = [task for task in self._tasks or () if not task.done()]
         for task in tasks:
             task.cancel()
         return bool(tasks)
@@ -220,11 +225,11 @@ class NodeLoop(asyncio.AbstractEventLoop):
     @property
     def has_tasks(self) -> bool:
         """Whether a task of the node's own making is not done."""
-        return any(not task.done() for task in self._tasks)
+        return any(not task.done() for task in self._tasks or ())
 
     def abandon(self) -> None:
         """Unwind the coroutines: the node leaves memory, or has ended."""
-        tasks = list(self._tasks)
+        tasks = list(self._tasks or ())
         if self._main is not None:
             tasks.insert(0, self._main)
         before = events._get_running_loop()  # noqa: SLF001
@@ -236,7 +241,7 @@ class NodeLoop(asyncio.AbstractEventLoop):
         finally:
             events._set_running_loop(before)  # noqa: SLF001
         self._ready = None
-        self._tasks.clear()
+        self._tasks = None
 
     def __del__(self) -> None:
         # A simulated crash stops no actor; coroutines must not end one by one.
@@ -303,12 +308,15 @@ class NodeLoop(asyncio.AbstractEventLoop):
         path = self._path().next_task()
         task = NodeTask(coro, path=path, serial=self._serial, loop=self, **options)
         _quiet(task)
+        if self._tasks is None:
+            self._tasks = {}
         self._tasks[task] = None
         task.add_done_callback(self._forget)
         return task
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.pop(task, None)
+        if self._tasks is not None:
+            self._tasks.pop(task, None)
 
     def is_running(self) -> bool:
         """Whether a turn is being run."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +21,14 @@ from actorflow.model import events as ev
 from actorflow.model import snapshots
 from actorflow.model.children import child_id
 from actorflow.model.definition import Workflow
-from actorflow.model.events import Event, Recorded
+from actorflow.model.events import Event, Recorded, WaitEnded
 from actorflow.model.fold import apply
 from actorflow.model.rules import Fact
 from actorflow.model.state import ExecutionState, Wait, parent_of
 from actorflow.runtime.aftermath import is_end, planned
 from actorflow.runtime.messages import Ended, Settle
+from actorflow.model.state import ExecutionState, Wait, parent_of, rests_alone
+from actorflow.runtime.messages import Came, Ended, Settle
 from actorflow.runtime.serving import Serving
 
 if TYPE_CHECKING:
@@ -210,8 +213,8 @@ class Run:
             self._marked = True
             self.services.collector.mark(self)
         state = self.state
-        while state.calm:
-            self.settle(state.calm.pop())
+        for address in state.take_calm():
+            self.settle(address)
         if state.scope.failing and not state.busy_children and not state.outcome:
             # Nothing is in flight any more: the execution can end.
             self.settle("")
@@ -313,10 +316,37 @@ class Run:
         ref = self.actors.get(address)
         if ref is not None:
             ref.put(message)
+        else:
+            self._wake(address)
+
+    def _wake(self, address: str) -> None:
+        """Give an actor to what rests without one: it looks at what it owes.
+
+        Of an execution that waits for weeks, only those have an actor that could not
+        make one from the state again.
+        """
+        if "" not in self.actors or self.state.outcome is not None:
+            return  # it leaves memory, or is over
+        branch = self.state.branches.get(address)
+        if branch is not None:
+            if branch.status == "active" and branch.parent is self.state:
+                self.spawn(self.services.actors["branch"], address, self.workflow)
+            return
+        activation = self.state.activations.get(address)
+        node = self.actors.get(parent_of(address))
+        if node is not None and activation is not None and rests_alone(activation):
+            node.put(Came(address))
 
     def settle(self, address: str) -> None:
         """Let the actor of *address* look at what it owes."""
         self.tell(address, Settle())
+
+    def answer(self, facts: Sequence[Fact]) -> None:
+        """Record what has come for waits, and let those look that it ends."""
+        self.record(*facts)
+        for address, event in facts:
+            if isinstance(event, WaitEnded):
+                self.settle(address)
 
     def settle_under(self, address: str) -> None:
         """Let the actors at and below *address* look at what they owe."""

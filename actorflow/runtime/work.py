@@ -8,7 +8,7 @@ from attrs import frozen
 
 from actorflow.model.policy import Retry
 from actorflow.model.steps import Step
-from actorflow.runtime.binding import Call
+from actorflow.runtime.binding import NO_CALL, Call
 
 
 @frozen(eq=False)
@@ -36,3 +36,7 @@ class Work:
     def timeout(self) -> float | None:
         """The step's timeout for an attempt; None leaves it to the activity's own."""
         return self.step.timeout
+
+
+SIGNAL = Work(None, NO_CALL, Step("signal", sleep=1))
+"""Of a dynamic node's wait for a signal, or for whatever else is posted to it."""

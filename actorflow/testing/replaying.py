@@ -327,8 +327,8 @@ class ReplayedRun(Run):
             self.settle_all()
         elif isinstance(event, _ITEMS) or self._is_of_node(recorded):
             self.settle(address)
-        while self.state.calm:
-            self.settle(self.state.calm.pop())
+        for calm in self.state.take_calm():
+            self.settle(calm)
 
     def _instead(self, recorded: Recorded) -> Any:
         """Return what the code has done where it should have led to *recorded*."""
@@ -357,8 +357,8 @@ class ReplayedRun(Run):
     def commit(self) -> None:
         """Let those look around for whom nothing is busy any more."""
         state = self.state
-        while state.calm:
-            self.settle(state.calm.pop())
+        for address in state.take_calm():
+            self.settle(address)
         if state.scope.failing and not state.busy_children and not state.outcome:
             self.settle("")
 
