@@ -544,7 +544,6 @@ class ExecutionState(Part):
     frozen: float | None = None
     children: dict[str, Activation] = field(factory=dict)
     orphans: list[Activation] = field(factory=list, eq=False, repr=False)
-    calm: set[str] = field(factory=set, eq=False, repr=False)
     stored: int = field(default=0, eq=False)
     calm: set[str] | frozenset[str] = field(default=frozenset(), eq=False, repr=False)
     _deadlines: list[tuple[float, str]] = field(factory=list, eq=False, repr=False)
@@ -779,7 +778,6 @@ class ExecutionState(Part):
         # A node may leave memory; a flow in which something failed may end.
         at_rest = parent.kind == "dynamic" or (parent.scope and parent.scope.failing)
         if makes_room or (at_rest and not parent.busy_children):
-        if makes_room or (parent.kind == "dynamic" and not parent.busy_children):
             if isinstance(self.calm, frozenset):
                 self.calm = set()  # made when needed: an empty one is large
             self.calm.add(parent.address)
