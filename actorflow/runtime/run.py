@@ -7,7 +7,6 @@ changes only what lies under its own address, and only by recording events.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -24,10 +23,8 @@ from actorflow.model.definition import Workflow
 from actorflow.model.events import Event, Recorded, WaitEnded
 from actorflow.model.fold import apply
 from actorflow.model.rules import Fact
-from actorflow.model.state import ExecutionState, Wait, parent_of
-from actorflow.runtime.aftermath import is_end, planned
-from actorflow.runtime.messages import Ended, Settle
 from actorflow.model.state import ExecutionState, Wait, parent_of, rests_alone
+from actorflow.runtime.aftermath import is_end, planned
 from actorflow.runtime.messages import Came, Ended, Settle
 from actorflow.runtime.serving import Serving
 
