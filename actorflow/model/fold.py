@@ -82,7 +82,7 @@ def _execution_started(state: ExecutionState, recorded: Recorded) -> None:
     fresh = ExecutionState(
         tags=state.tags,
         signals=state.signals if was_queued else {},
-        signal_keys=state.signal_keys if was_queued else frozenset(),
+        signal_keys=state.signal_keys if was_queued else None,
         version=recorded.seq,
         workflow=event.workflow,
         fingerprint=event.fingerprint,
@@ -307,7 +307,7 @@ def _signal_received(state: ExecutionState, recorded: Recorded) -> None:
     queue = state.signals.setdefault(event.topic, deque())
     queue.append((recorded.seq, event.payload))
     if event.key is not None:
-        if isinstance(state.signal_keys, frozenset):
+        if state.signal_keys is None:
             state.signal_keys = set()  # made when needed: an empty one is large
         state.signal_keys.add(event.key)
 
@@ -556,9 +556,16 @@ def _attempt_failed(state: ExecutionState, recorded: Recorded) -> None:
     activation.phase, activation.attempt = "backoff", event.attempt + 1
     activation.error = event.error
     if activation.kind == "dynamic":
+        told = [called for called in activation.ended or () if _was_told(called)]
+        activation.kept = [*(activation.kept or ()), *told] or None
         _forget_calls(state, activation)
     state.set_clock(activation, event.retry_at, recorded.time)
     state.weigh(activation)
+
+
+def _was_told(called: Called) -> bool:
+    """Whether a call gave what nobody will say a second time."""
+    return called.kind in ("ask", "wait_signal") and called.error is None
 
 
 def _forget_calls(state: ExecutionState, node: Activation) -> None:
@@ -898,7 +905,8 @@ def _take(state: ExecutionState, topic: str, seq: int) -> Data:
 def _node_continued(state: ExecutionState, recorded: Recorded) -> None:
     activation = state.touch(recorded.address)
     _forget_calls(state, activation)
-    activation.input, activation.records = recorded.event.input, None
+    activation.input = recorded.event.input
+    activation.records = activation.kept = None
     activation.generation += 1
     activation.attempt, activation.started_at = 1, recorded.time
     state.set_clock(activation, None, recorded.time)

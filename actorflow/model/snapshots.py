@@ -84,7 +84,7 @@ def _weight(state: ExecutionState) -> int:
         1 + len(part.calls or ()) + (len(part.fan.items) if part.fan else 0)
         for part in state.activations.values()
     )
-    kept = len(state.signal_keys) + len(state.updates) + len(state.compensations)
+    kept = len(state.signal_keys or ()) + len(state.updates) + len(state.compensations)
     waiting = sum(len(queue) for queue in state.signals.values())
     return parts + len(state.branches) + kept + waiting
 

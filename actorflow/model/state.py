@@ -341,6 +341,7 @@ class Activation(Part):
         ended: those of them that have ended, in the order of the log.
         branch: what it was set apart under, itself.
         seen: how many of these the node is known to have taken in.
+        kept: what people and signals have told its earlier attempts.
         undone: numbers of calls that a retry has let it make anew.
         generation: how often a dynamic node has begun anew, counted from 1.
         records: activity history.
@@ -373,6 +374,7 @@ class Activation(Part):
     calls: dict[str, Called] | None = None
     ended: list[Called] | None = None
     seen: int = 0
+    kept: list[Called] | None = None
     undone: set[str] | None = None
     generation: int = 1
     emitted: int = 0
@@ -530,7 +532,7 @@ class ExecutionState(Part):
     signals: dict[str, deque[tuple[int, Data]]] = field(factory=dict)
     compensations: list[Compensation] = field(factory=list)
     compensating: ev.CompensationStarted | None = None
-    signal_keys: set[str] | frozenset[str] = frozenset()
+    signal_keys: set[str] | None = None
     paused: Pause | None = None
     paused_branches: dict[str, Pause] = field(factory=dict)
     forks: int = 0
@@ -545,13 +547,13 @@ class ExecutionState(Part):
     children: dict[str, Activation] = field(factory=dict)
     orphans: list[Activation] = field(factory=list, eq=False, repr=False)
     stored: int = field(default=0, eq=False)
-    calm: set[str] | frozenset[str] = field(default=frozenset(), eq=False, repr=False)
+    calm: set[str] | None = field(default=None, eq=False, repr=False)
     _deadlines: list[tuple[float, str]] = field(factory=list, eq=False, repr=False)
 
     def take_calm(self) -> Iterator[str]:
         """Yield the addresses in `calm`, until none is left."""
         while self.calm:
-            calm, self.calm = self.calm, frozenset()
+            calm, self.calm = self.calm, None
             yield from calm
 
     # -- questions ---------------------------------------------------------------------
@@ -778,7 +780,7 @@ class ExecutionState(Part):
         # A node may leave memory; a flow in which something failed may end.
         at_rest = parent.kind == "dynamic" or (parent.scope and parent.scope.failing)
         if makes_room or (at_rest and not parent.busy_children):
-            if isinstance(self.calm, frozenset):
+            if self.calm is None:
                 self.calm = set()  # made when needed: an empty one is large
             self.calm.add(parent.address)
 

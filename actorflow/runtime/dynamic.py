@@ -96,8 +96,6 @@ class DynamicActor(RunActor):
         self._main: asyncio.Task[Any] | None = None
         self._cancelled = False
         self._caught_up = self.has_rested = False
-        self._held_back: list[Data] = []
-        self._caught_up = False
         self._held_back: list[Data] | None = None
 
     # -- the turn ----------------------------------------------------------------------

@@ -226,7 +226,7 @@ class ExecutionActor(Family):
     ) -> None:
         """Take in a signal; one whose key is known is ignored."""
         self._must_be_open()
-        if key is not None and key in self.run.state.signal_keys:
+        if key is not None and key in (self.run.state.signal_keys or ()):
             return
         received = ev.SignalReceived(topic, payload, key)
         self.run.answer(rules.signal(self.run.state, received))

@@ -91,7 +91,7 @@ class Driver:
         self._let_go()
         executions = world.executions()
         for name, key in self._accepted:
-            if key not in executions[name].state.signal_keys:
+            if key not in (executions[name].state.signal_keys or ()):
                 raise SimulationError(f"the signal with the key {key!r} was lost")
 
     def _start(self, rt: Runtime) -> None:
