@@ -9,7 +9,7 @@ Should an event come to mean another state, raise `snapshots.REVISION`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from attrs import fields
@@ -556,16 +556,28 @@ def _attempt_failed(state: ExecutionState, recorded: Recorded) -> None:
     activation.phase, activation.attempt = "backoff", event.attempt + 1
     activation.error = event.error
     if activation.kind == "dynamic":
-        told = [called for called in activation.ended or () if _was_told(called)]
+        told = _told(state, activation)
         activation.kept = [*(activation.kept or ()), *told] or None
         _forget_calls(state, activation)
     state.set_clock(activation, event.retry_at, recorded.time)
     state.weigh(activation)
 
 
-def _was_told(called: Called) -> bool:
-    """Whether a call gave what nobody will say a second time."""
-    return called.kind in ("ask", "wait_signal") and called.error is None
+def _told(state: ExecutionState, node: Activation) -> Iterator[Called]:
+    """Yield the calls of a node whose results the next attempt is given.
+
+    That is what a person has answered, and a signal that the node has not learned of.
+    """
+    for called in node.ended or ():
+        if called.kind == "ask" and called.error is None:
+            yield called
+    for called in (node.calls or {}).values():
+        wait = state.activations.get(called.address)
+        if called.kind in ("ask", "wait_signal") and wait is not None and wait.is_told:
+            said = (wait.answers or {})[wait.attempt - 1].payload
+            value = said["value"] if called.kind == "ask" else said
+            given = called.address, called.kind, called.node, called.input, called.seq
+            yield Called(*given, value)
 
 
 def _forget_calls(state: ExecutionState, node: Activation) -> None:

@@ -341,7 +341,8 @@ class Activation(Part):
         ended: those of them that have ended, in the order of the log.
         branch: what it was set apart under, itself.
         seen: how many of these the node is known to have taken in.
-        kept: what people and signals have told its earlier attempts.
+        kept: what people have told its earlier attempts, and signals that these have
+            not learned of.
         undone: numbers of calls that a retry has let it make anew.
         generation: how often a dynamic node has begun anew, counted from 1.
         records: activity history.

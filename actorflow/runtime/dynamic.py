@@ -199,6 +199,7 @@ class DynamicActor(RunActor):
     def _abandon_attempt(self) -> None:
         """Nothing of the attempt matters any more, nor does what it has called."""
         self._leave_memory()
+        self._calls.finish_told()
         if self._calls.any_pending:
             self.run.settle_under(f"{self.address}/")
 

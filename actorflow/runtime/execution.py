@@ -23,7 +23,7 @@ from actorflow.model import rules
 from actorflow.model.definition import node_kind
 from actorflow.model.events import Failure
 from actorflow.model.rules import Fact, Output, View
-from actorflow.model.state import UNDO, Activation, Compensation
+from actorflow.model.state import UNDO, Activation, Compensation, rests_alone
 from actorflow.model.steps import BY_NAME, Step
 from actorflow.runtime.alarm import Alarm
 from actorflow.runtime.binding import NO_CALL, call_of
@@ -31,7 +31,7 @@ from actorflow.runtime.family import Family
 from actorflow.runtime.messages import Answered, Command, Rang
 from actorflow.runtime.run import Run
 from actorflow.runtime.starting import begin_facts
-from actorflow.runtime.work import Work
+from actorflow.runtime.work import SIGNAL, Work
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +72,9 @@ class ExecutionActor(Family):
             owner, epoch = self.run.services.owner, self.run.stream.epoch
             self.run.record(("", ev.ExecutionRecovered(owner, epoch)))
         self.wake_branches()
+        for activation in list(self.run.state.activations.values()):
+            if activation.is_told and rests_alone(activation):
+                self._finish_told(activation)
         super().on_start()
 
     def handle(self, message: Any) -> None:
@@ -190,6 +193,12 @@ class ExecutionActor(Family):
             node, call_of(activation.input), Step(activation.node, activity=node)
         )
         self.run.begin(activation.address, activation.kind, work)
+
+    def _finish_told(self, wait: Activation) -> None:
+        """What has come for a node that has failed is kept; others learn of it."""
+        node = wait.parent
+        if isinstance(node, Activation) and node.phase == "failed":
+            self.run.begin(wait.address, wait.kind, SIGNAL)
 
     def _was_interrupted(self) -> bool:
         return any(self.run.state.attempted())

@@ -293,6 +293,15 @@ class Calls:
         if met is not None and address not in self._run.actors:
             self._begin(address, SIGNAL)
 
+    def finish_told(self) -> None:
+        """What has come for a node that has failed meanwhile is kept for a retry."""
+        run, calls = self._run, self._activation.calls or {}
+        for called in calls.values():
+            wait = run.state.activations.get(called.address)
+            told = wait is not None and wait.is_told and rests_alone(wait)
+            if told and called.address not in run.actors:
+                run.begin(called.address, called.kind, SIGNAL)
+
     def _begin(self, address: str, work: Work) -> None:
         activation = self._run.state.activations.get(address)
         if activation is None:
