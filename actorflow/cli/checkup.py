@@ -103,6 +103,7 @@ def _told(row: StreamRow) -> dict[str, Any]:
         "wake_at": row.wake_at,
         "waits": list(row.waits),
         "attributes": row.attributes,
+        "parent": row.parent,
     }
 
 
@@ -117,6 +118,7 @@ def _true(state: ExecutionState) -> dict[str, Any]:
         "wake_at": None if wake_at is None else seconds(micros(wake_at)),
         "waits": list(summary.waits),
         "attributes": summary.attributes,
+        "parent": state.origin["execution"] if state.origin else None,
     }
 
 

@@ -11,6 +11,7 @@ from actorflow.cli.opening import clock, existing
 from actorflow.cli.options import where_option, workflow_option
 from actorflow.cli.settings import Settings, common, pass_settings
 from actorflow.log.port import Filters
+from actorflow.log.sqlite import SQLiteLog
 from actorflow.model.policy import seconds
 from actorflow.model.state import ENDED
 from actorflow.runtime.runtime import Runtime
@@ -47,23 +48,32 @@ def delete(settings: Settings, execution_id: str) -> None:
 )
 @workflow_option
 @where_option
+@click.option(
+    "--archive",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Keep them in another log, which is created if there is none.",
+)
 @click.option("--dry-run", is_flag=True, help="Only tell how many there are.")
 @common
 @pass_settings
-def prune(
+def prune(  # noqa: PLR0917 - click's way
     settings: Settings,
     /,
     age: str,
     status: tuple[str, ...],
     workflow: str | None,
     where: tuple[str, ...],
+    archive: str | None,
     *,
     dry_run: bool,
 ) -> None:
     """Delete executions that ended long ago, for good.
 
-    With everything of their own; executions that have not ended are never touched.
+    With everything of their own; executions that have not ended are never touched. What
+    becomes free is given back to the disk, while others may write.
     """
+    freed = 0
     older_than, wanted = _seconds(age), searched(where)
     filters: Filters = {"status": list(status), "where": wanted}
     with Runtime(existing(settings)) as runtime:
@@ -76,12 +86,17 @@ def prune(
                 status=list(status),
                 workflow=workflow,
                 where=wanted,
+                archive=archive,
             )
+            if isinstance(runtime.log, SQLiteLog):
+                freed = runtime.log.shrink()
     if settings.json:
-        output.document({"executions": number, "deleted": not dry_run})
+        told = {"executions": number, "deleted": not dry_run, "freed_bytes": freed}
+        output.document(told)
     else:
         would = "would be" if dry_run else "were"
-        output.say(f"{number} executions {would} deleted")
+        back = f"; {freed:,} bytes given back" if freed else ""
+        output.say(f"{number} executions {would} deleted{back}")
 
 
 def _seconds(age: str) -> float:

@@ -130,7 +130,7 @@ class Doctor:
             yield Finding("error", what, advice="DELETE FROM retention")
 
     def _orphans(self) -> Iterator[Finding]:
-        for table in ("event", "snapshot", "inbox"):
+        for table in ("event", "snapshot", "inbox", "attribute"):
             for stream, count in self._query(
                 f"SELECT stream, count(*) FROM {table} "  # noqa: S608 - our own names
                 "WHERE stream NOT IN (SELECT id FROM stream) GROUP BY stream"

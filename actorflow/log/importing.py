@@ -38,7 +38,13 @@ ACTIVE = Summary("active")
 
 
 class Folded(Protocol):
-    """Adds up the events of one stream, and refuses those that make no sense."""
+    """Adds up the events of one stream, and refuses those that make no sense.
+
+    Attributes:
+        parent: the execution that has started it, if one has.
+    """
+
+    parent: str | None
 
     def add(self, recorded: Recorded) -> None:
         """Take in the next event; whatever is raised refuses the import."""
@@ -73,6 +79,7 @@ class _Checked:
     row: SummaryRow
     events: int
     there: bool
+    parent: str | None
 
 
 class Importer:
@@ -165,7 +172,9 @@ class Importer:
                     pass
         if there is not None and not same:
             raise StreamExistsError(header.kind, header.name)
-        return _Checked(header, self._row(header, fold), events, there is not None)
+        parent = None if fold is None else fold.parent
+        row = self._row(header, fold)
+        return _Checked(header, row, events, there is not None, parent)
 
     def _check_blob(self, blob: Blob) -> None:
         try:
@@ -246,6 +255,7 @@ def _add_stream(connection: sqlite3.Connection, checked: _Checked) -> int:
         "head": checked.events,
         "created_at": header.created_at,
         "updated_at": header.updated_at,
+        "parent": checked.parent,
     }
     (id_,) = connection.execute(sql.IMPORT_STREAM, values).fetchone()
     return int(id_)

@@ -7,6 +7,11 @@ from collections.abc import Collection, Sequence
 
 import orjson
 
+from actorflow.log.connection import Writer
+
+PAGES_AT_ONCE = 1_000
+"""Pages that one transaction gives back to the disk."""
+
 _OF_STREAMS = ("event", "snapshot", "inbox", "attribute")
 
 
@@ -42,3 +47,17 @@ def delete(connection: sqlite3.Connection, streams: Sequence[int], reason: str) 
         "DELETE FROM stream WHERE id IN (SELECT value FROM json_each(?))", ids
     )
     connection.execute("DELETE FROM retention")
+
+
+def shrink(writer: Writer) -> int:
+    """Give free pages back to the disk, a part at a time; return how many bytes."""
+    freed = 0
+    while True:
+        with writer.transaction() as connection:
+            (before,) = connection.execute("PRAGMA freelist_count").fetchone()
+            connection.execute(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})").fetchall()
+            (after,) = connection.execute("PRAGMA freelist_count").fetchone()
+            (size,) = connection.execute("PRAGMA page_size").fetchone()
+        freed += before - after
+        if after in {0, before}:  # in a file of an older version it never changes
+            return int(freed * size)

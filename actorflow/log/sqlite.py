@@ -7,7 +7,7 @@ import os
 import platform
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
@@ -35,7 +35,7 @@ from actorflow.log.port import (
     Write,
 )
 from actorflow.log.reading import Reading
-from actorflow.log.retention import deletable, delete
+from actorflow.log.retention import deletable, delete, shrink
 from actorflow.log.schema import prepare
 from actorflow.log.taking import Search
 from actorflow.log.writing import Writing
@@ -100,6 +100,8 @@ class SQLiteLog:
             connection = self._connect(self.path)
         try:
             with errors_of(self.path):
+                # Of a new file: what is deleted can be given back while it is in use.
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
                 prepare(connection, self.path, may_create=True)
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute(f"PRAGMA synchronous = {synchronous}")
@@ -309,6 +311,18 @@ class SQLiteLog:
             yield Posted(*row)
 
     # -- care --
+
+    def reader(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Lend a connection for one short read, for a `with` block."""
+        return self._readers.connection()
+
+    def shrink(self) -> int:
+        """Give what was deleted back to the disk; return how many bytes.
+
+        Others can write meanwhile. Of a file that an older version has made, nothing
+        is given back: its free pages are used again.
+        """
+        return shrink(self._for_writing())
 
     def transaction(self) -> Transaction:
         """Begin a transaction that may write, for a `with` block."""

@@ -150,9 +150,22 @@ FIND = "SELECT id FROM stream WHERE kind = ? AND name = ?"
 
 IMPORT_STREAM = """
 INSERT INTO stream (kind, name, type, head, epoch, owner, status, wake_at, waits,
-    attributes, fingerprint, created_at, updated_at, rank, tags)
+    attributes, fingerprint, created_at, updated_at, rank, tags, parent)
 VALUES (:kind, :name, :type, :head, 1, NULL, :status, :wake_at, :waits,
-    :attributes, :fingerprint, :created_at, :updated_at, :rank, :tags)
+    :attributes, :fingerprint, :created_at, :updated_at, :rank, :tags, :parent)
+RETURNING id
+"""
+
+ARCHIVED_ROW = """
+SELECT kind, name, type, head, status, attributes, fingerprint, updated_at, tags,
+    parent, created_at
+FROM stream WHERE id = ?
+"""
+
+ARCHIVE_STREAM = """
+INSERT INTO stream (kind, name, type, head, status, attributes, fingerprint,
+    updated_at, tags, parent, created_at, epoch)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
 RETURNING id
 """
 

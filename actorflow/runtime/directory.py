@@ -180,11 +180,15 @@ class Unload:
 
 @define(eq=False)
 class Delete:
-    """Delete executions that have ended; the reply is the names of those deleted."""
+    """Delete executions that have ended; the reply is the names of those deleted.
+
+    With *spare*, children stay that their parents may still ask for.
+    """
 
     names: list[str]
     reason: str
     reply: Any
+    spare: bool = False
 
 
 @define(eq=False)
@@ -660,12 +664,22 @@ class Directory(Children, PooledActor):
         names = [
             each
             for each in message.names
-            if each not in self._runs and each not in self._loading
+            if each not in self._runs
+            and each not in self._loading
+            and not (message.spare and self._may_be_asked_for(each))
         ]
         self._services.writer.call(
             lambda: self._log.delete(KIND, names, reason=message.reason),
             message.reply.settle,
         )
+
+    def _may_be_asked_for(self, name: str) -> bool:
+        """Whether a parent may still want this child, and would begin it anew."""
+        row = self._log.find(KIND, name)
+        if row is None or row.parent is None:
+            return False
+        above = self._log.find(KIND, row.parent)
+        return above is not None and above.status not in ("completed", "cancelled")
 
     def _on_hold(self, message: Hold) -> None:
         self._intake.closed = self._services.holding = True

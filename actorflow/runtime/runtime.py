@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -581,11 +581,13 @@ class Runtime:
         workflow: str | None = None,
         where: Mapping[str, Any] | None = None,
         reason: str | None = None,
+        archive: str | Path | None = None,
     ) -> int:
         """Delete executions that ended long ago, as `delete` does; return how many.
 
         A portion at a time, so that others can go on writing; then large values that
-        no execution refers to any more.
+        no execution refers to any more. A child stays while its parent may still ask
+        for it.
 
         Args:
             older_than: seconds since anything has happened to them.
@@ -593,6 +595,10 @@ class Runtime:
             workflow: only those of that definition.
             where: only those with these search attributes.
             reason: why; by default their age.
+            archive: the path of another log, which gets them first.
+
+        Raises:
+            LogUnavailableError: the archive is this log, or cannot be written.
         """
         wanted = [status] if isinstance(status, str) else [*status]
         good = set(wanted) <= set(ENDED), f"of {', '.join(ENDED)}"
@@ -607,14 +613,33 @@ class Runtime:
         }
         why = reason or f"older than {older_than:g} s"
         pruned, last = 0, None
-        while page := self.list(
-            workflow=workflow, before=last, limit=PRUNED, **filters
-        ):
-            names, last = [row.name for row in page], page[-1]
-            pruned += len(self._ask(partial(Delete, names, why)))
+        with self._archiving(archive) as keep:
+            while page := self.list(
+                workflow=workflow, before=last, limit=PRUNED, **filters
+            ):
+                names, last = [row.name for row in page], page[-1]
+                keep([row.id for row in page])
+                pruned += len(self._ask(partial(Delete, names, why, spare=True)))
         if pruned:
             self.sweep_blobs()
         return pruned
+
+    @contextmanager
+    def _archiving(
+        self, path: str | Path | None
+    ) -> Iterator[Callable[[Sequence[int]], None]]:
+        """Give what keeps streams in the log at *path*, if there is to be one."""
+        if path is None:
+            yield lambda _: None
+            return
+        from actorflow.log.archiving import archive
+
+        log = self.log
+        in_file = isinstance(log, SQLiteLog)
+        _check_settings({"archive": (path, in_file, "left out: this log is no file")})
+        assert isinstance(log, SQLiteLog)
+        with SQLiteLog(path, owner_label="archive") as target:
+            yield lambda streams: archive(log, streams, target)
 
     # -- steering ----------------------------------------------------------------------
 

@@ -42,6 +42,7 @@ class _Execution:
 
     def __init__(self) -> None:
         self._state = ExecutionState()
+        self.parent: str | None = None
 
     def add(self, recorded: Recorded) -> None:
         """Take in the next event."""
@@ -51,6 +52,8 @@ class _Execution:
             raise ValueError("an execution begins with execution.started")
         if isinstance(event, ev.ItemsStarted):
             self._check_items(recorded.address, event)
+        if isinstance(event, ev.ExecutionStarted) and event.parent is not None:
+            self.parent = str(event.parent["execution"])
         apply(self._state, recorded)
 
     def _check_items(self, address: str, event: ev.ItemsStarted) -> None:

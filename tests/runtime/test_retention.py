@@ -178,3 +178,28 @@ def test_nothing_is_left(tmp_path: Path) -> None:
         }
         assert counts == dict.fromkeys(tables, 0)
         assert list(log.diagnose()) == []
+
+
+@af.activity
+def fail() -> None:
+    """Fail for good."""
+    raise ValueError("no")
+
+
+asking = (
+    af.Flow("asking").child(doubling, input={"x": 2}, into="child").then(fail).build()
+)
+
+
+def test_children_that_may_be_asked_for_stay(rt: af.Runtime) -> None:
+    """A parent that may be retried finds its child; together they go later."""
+    rt.start(asking, execution_id="parent").wait()
+    rt.start(waiting, execution_id="busy").wait()
+    rt.clock.advance(2 * DAY)
+    (child,) = [row.name for row in rt.list(workflow="doubling")]
+
+    assert rt.prune(older_than=DAY, status="completed") == 0
+    assert rt.get(child).status == "completed"
+    assert rt.prune(older_than=DAY) == 1
+    assert rt.prune(older_than=DAY) == 1
+    assert [row.name for row in rt.list()] == ["busy"]
