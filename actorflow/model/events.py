@@ -389,11 +389,17 @@ class AttemptStarted:
 
 @frozen
 class AttemptFailed:
-    """One try failed; the next may begin at *retry_at* (seconds since the epoch)."""
+    """One try failed; the next may begin at *retry_at* (seconds since the epoch).
+
+    Attributes:
+        learned: of a dynamic node: of how many ends of its calls it had learned. What
+            it was told besides is there for its next attempt.
+    """
 
     attempt: int
     error: Failure
     retry_at: float
+    learned: int | None = None
 
 
 @frozen

@@ -556,20 +556,24 @@ def _attempt_failed(state: ExecutionState, recorded: Recorded) -> None:
     activation.phase, activation.attempt = "backoff", event.attempt + 1
     activation.error = event.error
     if activation.kind == "dynamic":
-        told = _told(state, activation)
+        told = _told(state, activation, event.learned)
         activation.kept = [*(activation.kept or ()), *told] or None
         _forget_calls(state, activation)
     state.set_clock(activation, event.retry_at, recorded.time)
     state.weigh(activation)
 
 
-def _told(state: ExecutionState, node: Activation) -> Iterator[Called]:
+def _told(
+    state: ExecutionState, node: Activation, learned: int | None
+) -> Iterator[Called]:
     """Yield the calls of a node whose results the next attempt is given.
 
     That is what a person has answered, and a signal that the node has not learned of.
     """
-    for called in node.ended or ():
-        if called.kind == "ask" and called.error is None:
+    for index, called in enumerate(node.ended or ()):
+        is_new = learned is not None and index >= learned
+        kinds = ("ask", "wait_signal") if is_new else ("ask",)
+        if called.kind in kinds and called.error is None:
             yield called
     for called in (node.calls or {}).values():
         wait = state.activations.get(called.address)

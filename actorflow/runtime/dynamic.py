@@ -357,7 +357,8 @@ class DynamicActor(RunActor):
             self._tell_parent()
             return
         at = round(self.run.services.clock.time() + delay, 6)
-        failed = ev.AttemptFailed(activation.attempt, failure, at)
+        learned = self._calls.taken
+        failed = ev.AttemptFailed(activation.attempt, failure, at, learned)
         self.run.record_one(self.address, failed)
         if self.run.state.updates:
             self.run.to_serve().drop(self.address, failure)

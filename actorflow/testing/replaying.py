@@ -488,7 +488,7 @@ def same(event: Any, other: Any) -> bool:
     return all(
         _plain(getattr(event, a.name)) == _plain(getattr(other, a.name))
         for a in type(event).__attrs_attrs__
-        if a.name not in ("deadline", "retry_at", "attributes")
+        if a.name not in ("deadline", "retry_at", "learned", "attributes")
     )
 
 

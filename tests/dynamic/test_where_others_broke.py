@@ -45,6 +45,32 @@ def test_a_retried_node_does_not_ask_again() -> None:
     assert Replayer(log).check(node) == 1
 
 
+def test_a_signal_that_came_as_the_node_failed_is_kept() -> None:
+    """The node had consumed it, and not learned of it: its next attempt does."""
+
+    @af.dynamic(retry=AGAIN)
+    async def node(ctx: af.Context) -> Any:
+        waiting = asyncio.create_task(ctx.wait_signal("word"))
+        if await ctx.wait_signal("go") == "fail":
+            raise ConnectionError("as asked")
+        return await waiting
+
+    world = World()
+    with world.process(node) as rt:
+        run = rt.start(node, execution_id="n")
+        run.wait()
+        rt.pause("n")
+        run.signal("go", "fail")
+        run.signal("word", "once")
+        rt.resume("n")
+        rt.clock.advance(10)
+    with world.process(node) as rt:
+        rt.signal("n", "go", "on")
+        assert rt.get("n").result() == "once"
+    log = MemoryLog(store=world.store, clock=world.clock.time)
+    assert Replayer(log).check(node) == 1
+
+
 def test_what_was_told_survives_a_crash_anywhere() -> None:
     """Between the answer, the failure and the next attempt, at every write."""
 

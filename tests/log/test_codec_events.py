@@ -97,6 +97,7 @@ EXAMPLES = [
     model.AttemptStarted(2),
     model.AttemptStarted(1, 1700000060.5),
     model.AttemptFailed(1, Failure("activity_failed", "x"), 1700000000.123456),
+    model.AttemptFailed(1, Failure("timeout", "x"), 1700000000.5, 3),
     model.ActivationCompleted(),
     model.ActivationCompleted(5),
     model.ActivationFailed(Failure("activity_failed", "x", details=[1])),
