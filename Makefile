@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test nightly coverage lint format bench soak docs dist clean
+.PHONY: help demo test nightly mutation coverage lint format bench soak docs dist clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,6 +23,11 @@ test: $(VENV)/.ready-test  ## Run the tests, the README and the docs (ARGS="-k r
 
 nightly: $(VENV)/.ready-test  ## Hunt for hours: random programs, crash points, kills (PROGRAMS=1000 for less)
 	@$(BIN)/python -m tests.nightly --programs $(or $(PROGRAMS),10000) $(ARGS)
+
+mutation: $(VENV)/.ready-test  ## Change lines of the model and the log, and see which no test notices (SHARE=0.1 for some)
+	@for module in model.rules model.fold log.codec; do \
+	  $(BIN)/python -m tests.mutants --module actorflow.$$module --share $(or $(SHARE),1) $(ARGS) || exit 1; \
+	done
 
 coverage: $(VENV)/.ready-test  ## Run the tests and show the lines that none has reached
 	@$(BIN)/python -m coverage erase

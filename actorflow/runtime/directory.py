@@ -39,6 +39,7 @@ from actorflow.model.events import Failure, Recorded
 from actorflow.model.fold import apply
 from actorflow.model.rules import Fact
 from actorflow.model.state import ENDED, ExecutionState
+from actorflow.model.turns import whole
 from actorflow.runtime.children import Children
 from actorflow.runtime.commands import INTERNAL
 from actorflow.runtime.execution import ExecutionActor
@@ -356,7 +357,7 @@ class Directory(Children, PooledActor):
         if fork.id in self._runs or fork.id in self._loading:
             raise ExecutionExistsError(fork.id)
         workflow = self._definition_of(row)
-        past = list(self._log.read(row.id, until=fork.at))
+        past = whole(self._log.read(row.id), fork.at)
         state = ExecutionState()
         for recorded in past:
             apply(state, recorded)

@@ -835,7 +835,9 @@ class Runtime:
     ) -> ExecutionHandle:
         """Start a new execution with the first *at* events of another as its past.
 
-        What was in flight then runs again in the new one; the other is untouched.
+        What was in flight then runs again in the new one; the other is untouched. What
+        was decided together with the last event (a flow begins with its first branch)
+        is taken over with it.
 
         Args:
             source: the id of the other execution.

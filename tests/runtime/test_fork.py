@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
 import pytest
 
 import actorflow as af
+from actorflow.model import events as ev
 from actorflow.testing import runtime
+from tests.flows.test_simulation import EXAMPLES
 
 CALLS: list[str] = []
 
@@ -82,3 +87,41 @@ def test_an_event_that_is_not_there_is_refused(at: int) -> None:
 
         with pytest.raises(af.EventNotFoundError, match="has the events 1 to"):
             rt.fork("a", at=at)
+
+
+@pytest.mark.parametrize(
+    "make", [make for make, _ in EXAMPLES.values()], ids=list(EXAMPLES)
+)
+def test_a_fork_at_any_event_ends_as_the_source_did(make: Any) -> None:
+    """Also at one in the middle of a decision, which is then taken over whole."""
+    example = make()
+    with runtime(example.flow, seed=1) as rt:
+        source = rt.start(example.flow, execution_id="source", **example.inputs)
+        expected = finish(source, example.signals)
+        for at in range(1, len(source.history())):
+            fork = finish(rt.fork("source", at=at), example.signals)
+
+            assert (fork.status, fork.output) == (expected.status, expected.output), at
+
+
+def finish(run: Any, signals: dict[str, Any]) -> af.ExecutionResult:
+    """Give *run* what it waits for, until it has ended."""
+    kind = ev.SignalReceived
+    had = Counter(e.event.topic for e in run.history() if isinstance(e.event, kind))
+    waiting = {
+        topic: [*(given if isinstance(given, list) else [given])][had[topic] :]
+        for topic, given in signals.items()
+    }
+    result: af.ExecutionResult = run.wait()
+    while result.suspension is not None:
+        rest = result.suspension
+        topic = next((t for t in rest.topics if waiting.get(t)), None)
+        if topic is not None:
+            run.signal(topic, waiting[topic].pop(0))
+        elif rest.reason == "paused":
+            run.resume()
+        else:
+            clock = run._runtime.clock
+            clock.advance(max(0.0, rest.wake_at - clock.time()))
+        result = run.wait()
+    return result
