@@ -585,7 +585,7 @@ class ExecutionState(Part):
             return "paused"
         if self.status != "suspended":
             return None
-        sleeps = any(wait.kind == "time" for wait in self.waits.values())
+        sleeps = any(wait.kind == "time" for _, wait in self.pending)
         return "sleeping" if sleeps else "waiting"
 
     @property
@@ -597,9 +597,34 @@ class ExecutionState(Part):
             until, address = heap[0]
             activation = self.activations.get(address)
             if activation and activation.until == until and activation.frozen is None:
-                return until if end is None else min(until, end)
+                rings = until if not self.is_lost(address) else self._next_to_ring()
+                return min((at for at in (rings, end) if at is not None), default=None)
             heapq.heappop(heap)
         return end
+
+    def _next_to_ring(self) -> float | None:
+        """Look through all clocks: those of failed parts stay, for a retry."""
+        return min(
+            (
+                activation.until
+                for activation in self.activations.values()
+                if activation.until is not None
+                and activation.frozen is None
+                and not self.is_lost(activation.address)
+            ),
+            default=None,
+        )
+
+    @property
+    def pending(self) -> Iterator[tuple[str, Wait]]:
+        """Yield the waits that somebody could end, with their addresses."""
+        for address, wait in self.waits.items():
+            if not self.is_lost(address):
+                yield address, wait
+
+    def is_lost(self, address: str) -> bool:
+        """Whether it lies in a part that has failed, so that nothing moves it."""
+        return self.part_failed and self._is_failing(address)
 
     def part(self, address: str) -> Branch | Activation | ExecutionState:
         """Return what lives at *address*.
@@ -699,7 +724,7 @@ class ExecutionState(Part):
         # Asked before every event of a fan-out: look further only where it can matter.
         if self.paused_branches and self.is_paused(address):
             return True
-        return self.part_failed and self._is_failing(address)
+        return self.is_lost(address)
 
     def _is_failing(self, address: str) -> bool:
         """Whether a flow that *address* lies in is failing."""

@@ -68,7 +68,7 @@ class ExecutionActor(Family):
 
     def on_start(self) -> None:
         """Begin, or go on where the log ends."""
-        if self._was_interrupted():
+        if self.run.state.outcome is None and self._was_interrupted():
             owner, epoch = self.run.services.owner, self.run.stream.epoch
             self.run.record(("", ev.ExecutionRecovered(owner, epoch)))
         self.wake_branches()
@@ -244,7 +244,8 @@ class ExecutionActor(Family):
         """Hand an answer to its question, which replies."""
         state, question = self.run.state, command.data["question"]
         address = state.questions.get(question)
-        known = address is not None and state.outcome is None
+        lost = address is not None and state.is_lost(address)
+        known = address is not None and state.outcome is None and not lost
         if known and address not in self.run.actors and self._patience > 0:
             # Its node has not come that far in its replay; let it go on first.
             self._patience -= 1
@@ -264,7 +265,8 @@ class ExecutionActor(Family):
         if state.outcome is not None:
             reply(ExecutionEndedError(self.run.id, state.outcome))
         else:
-            there = ", ".join(state.questions) or "none"
+            pending = (q for q, at in state.questions.items() if not state.is_lost(at))
+            there = ", ".join(pending) or "none"
             reply(AnswerError(question, f"no such open question; there are: {there}"))
 
     def do_pause(self, branch: str | None = None, reason: str | None = None) -> None:

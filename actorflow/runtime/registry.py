@@ -56,13 +56,12 @@ class Activities:
             self._add_undo(undo)
             if node_kind(undo) != "flow":
                 self.add(undo)
-        if isinstance(activity, Dynamic):
-            self._look_inside(activity)
+        self.look_inside(activity)
         return bound
 
-    def _look_inside(self, node: Dynamic[..., Any]) -> None:
-        """Note how to undo what *node* may call, once it does not call it any more."""
-        for each in reached(node):
+    def look_inside(self, node: Any) -> None:
+        """Note how to undo what a dynamic node may call, when it has ended."""
+        for each in reached(node) if isinstance(node, Dynamic) else ():
             undo = getattr(each, "compensate", None)
             if undo is not None:
                 self._undo_reached.setdefault(node_name(undo), undo)

@@ -375,8 +375,9 @@ def shown_of(state: ExecutionState) -> tuple[str, float | None, tuple[str, ...]]
     status = state.status
     resting = status in ("suspended", "paused")
     waits = state.waits if resting else state.questions.values()
+    pending = (address for address in waits if not state.is_lost(address))
     wake_at = state.wake_at if resting else None
-    return status, wake_at, tuple(islice(waits, WAITS_IN_SUMMARY))
+    return status, wake_at, tuple(islice(pending, WAITS_IN_SUMMARY))
 
 
 def summary_of(

@@ -1172,20 +1172,21 @@ def suspension_of(
     reason = state.suspension_reason
     if reason is None:
         return None
-    topics = dict.fromkeys(w.topic for w in state.waits.values() if w.kind == "signal")
+    pending = dict(state.pending)
+    topics = dict.fromkeys(w.topic for w in pending.values() if w.kind == "signal")
     branches = {
         branch.address: "paused"
         for branch in state.branches.values()
         if branch.status == "active" and state.is_paused(branch.address)
     }
-    for address, wait in state.waits.items():
+    for address, wait in pending.items():
         branches.setdefault(address, wait.topic or wait.reason or wait.kind)
     wakes = [state.wake_at, *(child.wake_at for child in children.values())]
     return Suspension(
         reason,
         min((at for at in wakes if at is not None), default=None),
         tuple(t for t in topics if t),
-        tuple(state.questions),
+        tuple(q for q, address in state.questions.items() if address in pending),
         branches,
         tuple(sorted(state.listening)),
         children,

@@ -184,7 +184,7 @@ class Driver:
             return None if any(isinstance(a, Resume) for a in scripted) else Resume()
         if self._updates and self._updates[0].name in state.listening:
             return self._updates.popleft()
-        for wait in state.waits.values():
+        for _, wait in state.pending:
             given = self._signals.get(wait.topic or "")
             if wait.kind == "signal" and given:
                 return Signal(str(wait.topic), given.popleft())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
@@ -10,7 +11,7 @@ from attrs import define, field
 
 from actorflow.model import events as ev
 from actorflow.model.state import UNDO
-from actorflow.testing import End, Faults, Simulation
+from actorflow.testing import Action, End, Faults, Simulation
 from tests.programs.shapes import ANSWERS, SIGNALS, BadNumber, Shape
 
 FAULTS = Faults(
@@ -44,7 +45,13 @@ class Tally:
 
 
 def check(
-    shape: Shape, x: int, seed: int, tally: Tally, faults: Faults = FAULTS
+    shape: Shape,
+    x: int,
+    seed: int,
+    tally: Tally,
+    *,
+    faults: Faults = FAULTS,
+    script: Sequence[Action] = (),
 ) -> None:
     """Run a program under faults; its end must be the one the interpreter has."""
     simulation = Simulation(
@@ -53,6 +60,7 @@ def check(
         seed=seed,
         signals=SIGNALS,
         answers=ANSWERS,
+        script=script,
     )
     end = simulation.run(faults=faults)
     tally.count(shape, end)

@@ -6,7 +6,7 @@ import pytest
 
 import actorflow as af
 from actorflow.model import events as ev
-from actorflow.testing import Simulation
+from actorflow.testing import Cancel, Faults, Simulation, runtime
 
 
 def fail() -> None:
@@ -87,3 +87,61 @@ def test_what_cannot_be_undone_because_it_is_unknown_says_so() -> None:
         if e.address.startswith("undo#") and isinstance(e.event, ev.ActivationFailed)
     ]
     assert "activities=" in failed.error.message
+
+
+def test_a_cancellation_that_is_asked_for_twice_is_recorded_once() -> None:
+    """The second caller finds the end, and nothing is recorded after it."""
+
+    @af.activity
+    def slow(ctx: af.ActivityContext) -> None:
+        ctx.record("begun", lambda: True)
+
+    simulation = Simulation(af.Flow("f").then(slow), script=[Cancel(at=0)])
+
+    report = simulation.survive(60, faults=Faults(crash=0.3, late=0.5))
+    assert report.end.status == "cancelled"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_node_that_is_executed_by_itself_is_undone_as_well(seed: int) -> None:
+    """Not only as a step of a flow."""
+
+    async def node(ctx: af.Context) -> None:
+        await ctx.run(take, "money")
+        await ctx.run(fail)
+
+    whole = af.dynamic(name="whole")(node)
+    end = Simulation(whole, seed=seed).crash_everywhere().end
+
+    undone = [e.event for e in end.events if e.address.startswith("undo#")]
+    assert isinstance(undone[-1], ev.ActivationCompleted)
+
+
+def test_nobody_is_asked_for_what_can_help_no_more() -> None:
+    """What waits in a flow that has failed waits for a retry alone."""
+    edges = [af.Edge(name, branch=name) for name in ("fail", "ask", "hear", "sleep")]
+    failing = af.Workflow(
+        "failing",
+        steps=[
+            af.Step("fork", decide=True, next=edges),
+            af.Step("fail", activity=fail),
+            af.Step("ask", ask=af.Ask(id="lost")),
+            af.Step("hear", wait_signal=af.WaitSignal(topic="lost")),
+            af.Step("sleep", sleep=60),
+        ],
+    )
+    patient = af.Flow("patient").gate("open")
+    both = af.Flow("both").parallel("both", failing, patient)
+    with runtime(both) as rt:
+        run, question = rt.start(both), ""
+        for _ in range(2):
+            rest = run.wait().suspension
+            assert rest is not None
+            [question] = rest.questions
+            assert question.endswith("open")
+            assert (rest.topics, rest.wake_at) == ((), None)
+            assert len(rt.questions()) == 1
+            rt.clock.advance(3600)
+        run.answer(question, True)
+        with pytest.raises(af.ExecutionFailed):
+            run.result()

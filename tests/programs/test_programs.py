@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from actorflow.testing import Action, Pause, Resume
 from tests.programs.checking import Tally, check
 from tests.programs.shapes import Shape
 from tests.programs.strategies import programs
@@ -19,3 +20,24 @@ from tests.programs.strategies import programs
 def test_a_random_program_ends_as_python_says(shape: Shape, x: int, seed: int) -> None:
     """Flows, graphs and dynamic nodes in each other, under faults of every kind."""
     check(shape, x, seed, Tally())
+
+
+@given(
+    shape=programs(leaves=5),
+    x=st.integers(0, 9),
+    seed=st.integers(0, 9999),
+    pauses=st.lists(
+        st.tuples(st.integers(0, 60), st.integers(1, 30)), min_size=1, max_size=3
+    ),
+)
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+def test_pauses_change_nothing_but_the_time(
+    shape: Shape, x: int, seed: int, pauses: list[tuple[int, int]]
+) -> None:
+    """At any time, for any time, under faults."""
+    script: list[Action] = []
+    now = 0
+    for before, length in pauses:
+        script += [Pause(at=now + before), Resume(at=now + before + length)]
+        now += before + length
+    check(shape, x, seed, Tally(), script=script)
