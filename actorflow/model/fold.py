@@ -768,6 +768,8 @@ def _activation_failed(state: ExecutionState, recorded: Recorded) -> None:
     if isinstance(parent, ExecutionState):  # a compensation; the others go on
         state.compensations.pop()
         state.drop(activation)
+    elif isinstance(parent, Branch):
+        state.weigh(parent)
     if not isinstance(parent, Activation):
         return
     if parent.fan is not None and activation.address != parent.child:

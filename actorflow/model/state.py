@@ -811,9 +811,12 @@ class ExecutionState(Part):
             self.calm.add(parent.address)
 
     def _branch_owes(self, branch: Branch) -> bool:
-        if branch.status != "active" or branch.current is not None:
+        if branch.status != "active":
             return False
-        return not self.is_halted(branch.address)
+        if branch.current is None:
+            return not self.is_halted(branch.address)
+        current = self.activations.get(branch.current)  # its failure is to be followed
+        return current is not None and current.phase == "failed" and not self.outcome
 
     def _activation_owes(self, activation: Activation) -> bool:  # noqa: PLR0911 - a table
         if activation.phase in ("backoff", "interrupted"):

@@ -145,3 +145,21 @@ def test_nobody_is_asked_for_what_can_help_no_more() -> None:
         run.answer(question, True)
         with pytest.raises(af.ExecutionFailed):
             run.result()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_failure_is_followed_by_the_next_process(seed: int) -> None:
+    """A step has failed, and its process dies before its branch has reacted to that."""
+    edges = [af.Edge("fail", branch="a"), af.Edge("hear", branch="b")]
+    failing = af.Workflow(
+        "failing",
+        steps=[
+            af.Step("fork", decide=True, next=edges),
+            af.Step("fail", activity=fail),
+            af.Step("hear", wait_signal=af.WaitSignal(topic="never")),
+        ],
+    )
+    flow = af.Flow("f").then(failing)
+
+    report = Simulation(flow, seed=seed).crash_everywhere(turns=True)
+    assert report.end.status == "failed"
