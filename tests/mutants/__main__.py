@@ -64,10 +64,9 @@ class Hunt:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Try one mutant after the other."""
-        verdict, test = self._in_child(session, None)
-        if verdict != "survived":
-            print(f"without any mutant: {verdict} {test}")
-            return True
+        while (verdict := self._in_child(session, None))[0] != "survived":
+            print(f"left out, since it fails without any mutant: {verdict[1]}")
+            session.items = [i for i in session.items if i.nodeid != verdict[1]]
         for mutant in self._mutants:
             self._try(session, mutant)
         return True
