@@ -13,6 +13,7 @@ from attrs import define, evolve, field, frozen
 
 from actorflow.model import events as ev
 from actorflow.model.events import Data, Failure, Recorded
+from actorflow.model.state import lookup, parent_of
 
 FANS = ("map", "parallel")
 
@@ -67,6 +68,25 @@ class Happening(NamedTuple):
 
 
 @define
+class _Fan:
+    """A map or a parallel: what it runs, on what, and the last page it was given."""
+
+    bodies: list[Any]
+    names: list[str] | None
+    items: list[Data]
+    page: Data = None
+
+    def body(self, index: int) -> Any:
+        """Return kind and name of what runs for an item."""
+        return self.bodies[0 if self.names is None else index]
+
+    def found(self, items: list[Data] | None) -> None:
+        """Take in items that were found on the way; None are those of a page."""
+        page = lookup({"page": self.page}, "page.items")[1]
+        self.items += [page] if items is None else items
+
+
+@define
 class Journal:
     """Takes the events of one execution, in order, and tells what they mean.
 
@@ -78,7 +98,7 @@ class Journal:
     version: int = 0
     _workflow: str = ""
     _open: dict[str, Occurrence] = field(factory=dict)
-    _fans: dict[str, Data] = field(factory=dict)
+    _fans: dict[str, _Fan] = field(factory=dict)
 
     def take(self, recorded: Recorded) -> Iterator[Happening]:
         """Yield what *recorded* says; nothing, if it is about neither end."""
@@ -93,10 +113,14 @@ class Journal:
             yield self._begin(recorded, address, "branch", event.step)
         elif isinstance(event, ev.ActivationStarted):
             if event.kind in FANS:
-                self._fans[address] = event.input
+                given = event.input
+                items = [] if "source" in given else list(given["items"])
+                self._fans[address] = _Fan(given["bodies"], given.get("names"), items)
             yield self._begin(recorded, address, event.kind, event.node, event.input)
         elif isinstance(event, ev.ItemsStarted):
             yield from self._items(recorded, event)
+        elif isinstance(event, ev.ItemsFound):
+            self._fans[address].found(event.items)
         elif isinstance(event, ev.AttemptStarted):
             self._again(recorded, event.attempt)
         elif isinstance(event, ev.AttemptFailed):
@@ -127,12 +151,11 @@ class Journal:
 
     def _items(self, recorded: Recorded, event: ev.ItemsStarted) -> Iterator[Happening]:
         fan = self._fans[recorded.address]
-        names, bodies = fan.get("names"), fan["bodies"]
         for index in range(event.first, event.first + event.count):
-            key = index if names is None else names[index]
-            kind, node, *_ = bodies[0 if names is None else index]
+            key = index if fan.names is None else fan.names[index]
+            kind, node, *_ = fan.body(index)
             address = f"{recorded.address}[{key}]"
-            yield self._begin(recorded, address, kind, node, fan["items"][index])
+            yield self._begin(recorded, address, kind, node, fan.items[index])
 
     def _again(self, recorded: Recorded, attempt: int) -> None:
         known = self._open.get(recorded.address)
@@ -159,10 +182,14 @@ class Journal:
             yield from self._end(recorded, "cancelled")
 
     def _end(self, recorded: Recorded, status: str, **how: Any) -> Iterator[Happening]:
+        address = recorded.address
         yield from self._tell(recorded, "ended", status=status, **how)
-        self._fans.pop(recorded.address, None)
+        around = self._fans.get(parent_of(address)) if address else None
+        if around is not None:
+            around.page = how.get("result")
         if status != "failed":  # what has failed may be retried
-            self._open.pop(recorded.address, None)
+            self._fans.pop(address, None)
+            self._open.pop(address, None)
 
     def _tell(self, recorded: Recorded, what: str, **how: Any) -> Iterator[Happening]:
         known = self._open.get(recorded.address)

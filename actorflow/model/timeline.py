@@ -168,6 +168,8 @@ def waited_for(event: ev.WaitStarted) -> str:
     """Return what a wait is for, in a few words."""
     if event.kind == "signal":
         return f"signal {event.topic}"
+    if event.kind == "question":
+        return f"answer to {event.topic}"
     if event.kind == "update":
         return f"update {event.topic}"
     if event.kind == "pause":

@@ -405,6 +405,70 @@ def test_a_retried_execution_is_told_to_its_end() -> None:
     ]
 
 
+def test_a_retried_map_is_told_to_its_end() -> None:
+    """The items that run again begin again; those that are done do not."""
+    refused = [2]
+
+    def picky(item: int) -> int:
+        if item in refused:
+            raise ValueError(f"no {item}")
+        return item
+
+    wf = af.Workflow("w", steps=[af.Step("m", map=af.Map(over=[1, 2], activity=picky))])
+    diary = Diary()
+    with runtime(wf) as rt:
+        subscription = rt.subscribe("d", diary)
+        run = rt.start(wf)
+        run.wait()
+        refused.clear()
+        run.retry()
+        run.result()
+        subscription.catch_up()
+        retried = [o.result for o in run.activity_log() if o.address == "main/m[1]"]
+
+    assert diary.seen.count(("step", "main/m[0]", "running")) == 1
+    assert diary.seen.count(("step", "main/m[1]", "running")) == 2
+    assert diary.seen[-3:] == [
+        ("step", "main/m", "completed"),
+        ("branch", "main", "completed"),
+        ("execution", "", "completed"),
+    ]
+    assert retried == [None, 2]
+
+
+@pytest.mark.parametrize("pages", [True, False])
+def test_items_found_on_the_way_are_told(pages: bool) -> None:  # noqa: FBT001
+    """Of a source that is read page by page, and of an iterator."""
+
+    @af.activity
+    def fetch(cursor: int | None) -> af.Page:
+        number = cursor or 0
+        return af.Page([number, number + 1], number + 2 if number < 2 else None)
+
+    @af.activity
+    def total(page: list) -> int:
+        return sum(page)
+
+    flow = af.Flow("f")
+    if pages:
+        flow = flow.paginate("m", fetch, each=total)
+    else:
+        flow = flow.map("m", double, over=lambda _: iter([0, 1, 2]))
+    built = flow.build()
+    diary = Diary()
+    with runtime(built) as rt:
+        subscription = rt.subscribe("d", diary)
+        run = rt.start(built)
+        run.result()
+        subscription.catch_up()
+        items = [
+            (o.input, o.result) for o in run.activity_log() if o.address[-1] == "]"
+        ]
+
+    assert items == ([([0, 1], 1), ([2, 3], 5)] if pages else [(0, 0), (1, 2), (2, 4)])
+    assert diary.seen[-1] == ("execution", "", "completed")
+
+
 def test_callbacks_may_be_given_as_the_hook() -> None:
     """`on_event=` takes the same object, for who needs no position in the log."""
     diary, told = Diary(), threading.Event()
