@@ -349,14 +349,16 @@ class ExecutionEndedError(ExecutionError):
 
 
 class ExecutionNotEndedError(ExecutionError):
-    """The execution has not ended, so it cannot be deleted."""
+    """The execution has not ended, or not done what follows, so it is not deleted."""
 
-    def __init__(self, execution_id: str, status: str) -> None:
+    def __init__(
+        self, execution_id: str, status: str, hint: str = "cancel it first"
+    ) -> None:
         super().__init__(execution_id)
-        self.status = status
+        self.status, self.hint = status, hint
 
     def __str__(self) -> str:
-        return f"execution {self.execution_id!r} is {self.status}; cancel it first"
+        return f"execution {self.execution_id!r} is {self.status}; {self.hint}"
 
 
 class NotRetryableError(ExecutionError):

@@ -160,17 +160,26 @@ class MemoryLog:
         owner = None if row.owner is None else int(row.owner)
         return owner != self._id and not self.store.lives(owner, now)
 
-    def delete(self, kind: str, names: Collection[str], *, reason: str) -> list[str]:
+    def delete(
+        self,
+        kind: str,
+        names: Collection[str],
+        *,
+        reason: str,
+        unless: Collection[str] = (),
+    ) -> list[str]:
         """See `EventLog.delete`."""
         del reason  # nothing here guards the events
         with self._open().lock:
-            now = self._clock()
+            now, posted = self._clock(), self.store.posted.values()
+            owed = {each.stream for each in posted if each.row.command in unless}
             free = [
                 stored.row
                 for stored in self.store.streams.values()
                 if stored.row.kind == kind
                 and stored.row.name in names
                 and self._may_take(stored.row.id, now)
+                and stored.row.id not in owed
             ]
             for row in free:
                 self.store.delete(row)

@@ -379,10 +379,18 @@ class EventLog(Protocol):
         """Return how many streams match every filter."""
         ...
 
-    def delete(self, kind: str, names: Collection[str], *, reason: str) -> list[str]:
+    def delete(
+        self,
+        kind: str,
+        names: Collection[str],
+        *,
+        reason: str,
+        unless: Collection[str] = (),
+    ) -> list[str]:
         """Delete streams with everything of theirs; return the names of those deleted.
 
-        Those that another live process owns are left as they are. Writes through a
+        Those that another live process owns are left as they are, and so are those for
+        which one of the commands *unless* waits in the inbox. Writes through a
         hold that this process has on a deleted stream are refused from then on.
         """
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import orjson
 
@@ -20,13 +21,19 @@ def deletable(
     kind: str,
     names: Collection[str],
     owners: Sequence[int],
+    unless: Collection[str],
 ) -> dict[int, str]:
-    """Return the streams of those names that nobody, or one of *owners*, holds."""
+    """Return the streams of those names that nobody, or one of *owners*, holds.
+
+    Without those that one of the commands *unless* waits for.
+    """
     rows = connection.execute(
         "SELECT id, name FROM stream WHERE kind = ? "
         "AND name IN (SELECT value FROM json_each(?)) "
-        "AND (owner IS NULL OR owner IN (SELECT value FROM json_each(?)))",
-        (kind, orjson.dumps(list(names)).decode(), str(list(owners))),
+        "AND (owner IS NULL OR owner IN (SELECT value FROM json_each(?))) "
+        "AND NOT EXISTS (SELECT 1 FROM inbox WHERE inbox.stream = stream.id "
+        "AND command IN (SELECT value FROM json_each(?)))",
+        (kind, _json(names), _json(owners), _json(unless)),
     )
     return dict(rows.fetchall())
 
@@ -61,3 +68,7 @@ def shrink(writer: Writer) -> int:
         freed += before - after
         if after in {0, before}:  # in a file of an older version it never changes
             return int(freed * size)
+
+
+def _json(values: Collection[Any]) -> str:
+    return orjson.dumps(list(values)).decode()

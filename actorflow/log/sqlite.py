@@ -173,11 +173,19 @@ class SQLiteLog:
         owner = self.owner.id
         return [evolve(row, owner=owner, epoch=row.epoch + 1) for row in found]
 
-    def delete(self, kind: str, names: Collection[str], *, reason: str) -> list[str]:
+    def delete(
+        self,
+        kind: str,
+        names: Collection[str],
+        *,
+        reason: str,
+        unless: Collection[str] = (),
+    ) -> list[str]:
         """See `EventLog.delete`."""
         with self._for_writing().transaction() as connection:
             free = [self._ownership.id, *self._ownership.abandoned(connection)]
-            found = deletable(connection, kind, names, [each for each in free if each])
+            owners = [each for each in free if each]
+            found = deletable(connection, kind, names, owners, unless)
             delete(connection, list(found), reason)
             return list(found.values())
 

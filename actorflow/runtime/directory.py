@@ -670,7 +670,7 @@ class Directory(Children, PooledActor):
             and not (message.spare and self._may_be_asked_for(each))
         ]
         self._services.writer.call(
-            lambda: self._log.delete(KIND, names, reason=message.reason),
+            lambda: self._log.delete(KIND, names, reason=message.reason, unless=FAMILY),
             message.reply.settle,
         )
 

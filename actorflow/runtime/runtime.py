@@ -31,7 +31,6 @@ from actorflow.errors import (
     ExecutionNotFoundError,
     InputError,
     LogError,
-    OwnedError,
     RuntimeClosedError,
     SettingError,
 )
@@ -564,14 +563,15 @@ class Runtime:
 
         Raises:
             ExecutionNotFoundError: there is none.
-            ExecutionNotEndedError: it has not ended; cancel it first.
-            OwnedError: another process is about to leave it; try again.
+            ExecutionNotEndedError: it has not ended, or what it owes others (say, to
+                start what follows it) is not done yet.
         """
         row = self.row(execution_id)
         if row.status not in ENDED:
             raise ExecutionNotEndedError(execution_id, row.status)
         if not self._ask(lambda reply: Delete([execution_id], reason, reply)):
-            raise OwnedError(execution_id, row.owner or "another process")
+            hint = "what follows it is not started yet, or a process still has it"
+            raise ExecutionNotEndedError(execution_id, row.status, hint)
 
     def prune(
         self,

@@ -1195,6 +1195,19 @@ class ReadingContract(_Fixtures):
         assert again.id != stream.id
         assert seqs(log, again) == [1]
 
+    def test_delete_leaves_what_is_owed(self, log: EventLog) -> None:
+        """What has a command in the inbox that must be done is not deleted before."""
+        for name in ("owing", "done"):
+            created(log, name)
+        log.post("execution", "owing", "follow_up", {})
+        log.post("execution", "done", "signal", {})
+        names_ = ["owing", "done"]
+
+        assert log.delete("execution", names_, reason="r", unless=["follow_up"]) == [
+            "done"
+        ]
+        assert [row.name for row in log.inbox()] == ["owing"]
+
     def test_delete_leaves_what_others_hold(
         self, log: EventLog, other: EventLog
     ) -> None:

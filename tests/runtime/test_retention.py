@@ -118,6 +118,27 @@ class TestDeleting:
         assert rt.get("f").result() == 2
 
 
+def test_what_follows_is_not_lost(rt: af.Runtime) -> None:
+    """However soon it is deleted, what follows an execution is started."""
+    followed = (
+        af.Flow("followed").then(double, input=lambda _: 1).on_complete(tell).build()
+    )
+    for n in range(5):
+        rt.start(followed, execution_id=str(n)).result()
+        rt.prune(older_than=0, workflow="followed")
+    rt.clock.advance(1)
+    rt.prune(older_than=0, workflow="followed")
+
+    assert rt.count(workflow="followed") == 0
+    assert rt.count(workflow="tell", status="completed") == 5
+
+
+@af.activity
+def tell(execution_id: str) -> str:
+    """Tell that it has ended."""
+    return execution_id
+
+
 class TestPruning:
     """Many executions, by age."""
 
