@@ -1,4 +1,4 @@
-"""Asking a running execution for something: an update, and its answer."""
+"""Asking an execution for something: an update and its answer, or a query."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import click
 from actorflow.cli import output
 from actorflow.cli.arguments import strict_json
 from actorflow.cli.failures import GENERAL, Refusal
-from actorflow.cli.opening import KIND, clock, log_to_post, row_of
+from actorflow.cli.opening import KIND, clock, log_to_post, log_to_read, row_of
 from actorflow.cli.plain import plain
+from actorflow.cli.replaying import activities_option, code_option, target_of
 from actorflow.cli.settings import Settings, common, pass_settings
+from actorflow.cli.targets import HELP, load_target
 from actorflow.errors import ExecutionEndedError
 from actorflow.log.codec import Codec
 from actorflow.log.sqlite import SQLiteLog
@@ -95,4 +97,47 @@ def _awaited(  # noqa: PLR0917 - all of them say what to look for
     raise Refusal(problem, GENERAL)
 
 
-COMMANDS = (ask,)
+@click.command(epilog=HELP)
+@click.argument("execution_id", metavar="ID")
+@click.argument("name")
+@click.argument("args", metavar="[JSON]...", nargs=-1)
+@click.option("--address", help="The node, where several answer that query.")
+@code_option
+@activities_option
+@common
+@pass_settings
+def query(  # noqa: PLR0917 - click's way
+    settings: Settings,
+    execution_id: str,
+    name: str,
+    args: tuple[str, ...],
+    address: str | None,
+    targets: tuple[str, ...],
+    activities: tuple[str, ...],
+) -> None:
+    """Answer the query NAME out of the log, and print what it gives.
+
+    The code replays what the log has, whoever runs the execution; nothing is changed.
+    """
+    # Imported here: no other command needs the tools of tests.
+    from actorflow.testing import Replayer, ReplayError
+
+    given = [strict_json(each, "an argument") for each in args]
+    found = [load_target(text, activities) for text in targets]
+    with log_to_read(settings) as log:
+        target = target_of(row_of(log, execution_id), found)
+        replayer = Replayer(log, activities=target.activities)
+        try:
+            answer = replayer.query(
+                target.definition, execution_id, name, *given, address=address
+            )
+        except ReplayError as error:
+            raise Refusal(str(error), GENERAL) from None
+    told = plain(Codec().to_data(answer, path=name))
+    if settings.json:
+        output.document({"id": execution_id, "query": name, "answer": told})
+    else:
+        output.pretty(told)
+
+
+COMMANDS = (ask, query)

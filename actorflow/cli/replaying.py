@@ -13,6 +13,7 @@ from actorflow.cli.failures import GENERAL, USAGE, Refusal
 from actorflow.cli.opening import existing, log_to_read, row_of
 from actorflow.cli.settings import Settings, common, pass_settings
 from actorflow.cli.targets import HELP, Target, load_target
+from actorflow.log.port import StreamRow
 from actorflow.runtime.directory import fold
 
 if TYPE_CHECKING:
@@ -23,9 +24,7 @@ SHOWN = 500
 """Characters of an event that a person is shown."""
 
 
-@click.command(epilog=HELP)
-@click.argument("execution_id", metavar="[ID]", required=False)
-@click.option(
+code_option = click.option(
     "--code",
     "targets",
     multiple=True,
@@ -33,12 +32,18 @@ SHOWN = 500
     envvar=CODE,
     help=f"The code to compare with; may be given several times.  [default: ${CODE}]",
 )
-@click.option(
+activities_option = click.option(
     "--activities",
     multiple=True,
     metavar="MODULE[:NAME,..]",
     help="Where the activities are that a graph only names.",
 )
+
+
+@click.command(epilog=HELP)
+@click.argument("execution_id", metavar="[ID]", required=False)
+@code_option
+@activities_option
 @common
 @click.pass_context
 @pass_settings
@@ -94,19 +99,23 @@ def _replayed(
 
     with log_to_read(settings) as log:
         if execution_id is not None:
-            targets = _of(row_of(log, execution_id).type, targets, execution_id)
+            targets = [target_of(row_of(log, execution_id), targets)]
         for target in targets:
             replayer = Replayer(log, activities=target.activities)
             yield from replayer.replay(target.definition, execution_id=execution_id)
 
 
-def _of(workflow: str, targets: Sequence[Target], execution_id: str) -> list[Target]:
-    """Return the one of *targets* that is the execution's workflow."""
+def target_of(row: StreamRow, targets: Sequence[Target]) -> Target:
+    """Return the one of *targets* that is the execution's workflow.
+
+    Raises:
+        Refusal: none of them is.
+    """
     for target in targets:
-        if target.workflow.name == workflow:
-            return [target]
-    there = ", ".join(repr(target.workflow.name) for target in targets)
-    problem = f"{execution_id!r} is an execution of {workflow!r}; --code has {there}"
+        if target.workflow.name == row.type:
+            return target
+    there = ", ".join(repr(target.workflow.name) for target in targets) or "nothing"
+    problem = f"{row.name!r} is an execution of {row.type!r}; --code has {there}"
     raise Refusal(problem, USAGE)
 
 

@@ -14,7 +14,11 @@ from typing import Any
 
 from attrs import frozen
 
-from actorflow.errors import NonDeterminismError
+from actorflow.errors import (
+    ExecutionEndedError,
+    ExecutionNotFoundError,
+    NonDeterminismError,
+)
 from actorflow.log.codec import Codec
 from actorflow.log.port import EventLog, StreamRow
 from actorflow.log.sqlite import SQLiteLog
@@ -154,6 +158,45 @@ class Replayer:
                     not in (workflow.fingerprint, *workflow.compatible_with),
                 )
 
+    def query(
+        self,
+        definition: Any,
+        execution_id: str,
+        name: str,
+        *args: Any,
+        address: str | None = None,
+    ) -> Any:
+        """Answer a query out of the log, wherever the execution runs.
+
+        Args:
+            definition: what the execution is one of.
+            execution_id: whose node it is.
+            name: of the query, as given to `Context.on_query`.
+            args: what its function is given.
+            address: of the node, where several answer that query.
+
+        Raises:
+            ReplayError: the history is not that of this code.
+            ExecutionNotFoundError: *definition* has no such execution.
+            ActorflowError: what `Runtime.query` raises.
+        """
+        workflow = as_workflow(definition)
+        with self._opened() as log:
+            row = next(_rows(log, workflow.name, execution_id), None)
+            if row is None:
+                raise ExecutionNotFoundError(execution_id)
+            if row.status in ENDED:
+                raise ExecutionEndedError(execution_id, row.status)
+            history = list(log.read(row.id))
+            codec = log.codec
+        given = [codec.to_data(a, path=f"argument {n}") for n, a in enumerate(args)]
+        asked = {"name": name, "args": given, "address": address}
+        with self._replaying(definition, workflow, execution_id, history) as replay:
+            found = _divergence(replay, execution_id)
+            if found is not None:
+                raise ReplayError([found])
+            return codec.from_data(replay.query(asked).data, path=name)
+
     @contextmanager
     def _opened(self) -> Iterator[EventLog]:
         if not isinstance(self._log, str | Path):
@@ -169,24 +212,39 @@ class Replayer:
         execution_id: str,
         history: list[Recorded],
     ) -> Divergence | None:
+        with self._replaying(definition, workflow, execution_id, history) as replay:
+            return _divergence(replay, execution_id)
+
+    @contextmanager
+    def _replaying(
+        self,
+        definition: Any,
+        workflow: Workflow,
+        execution_id: str,
+        history: list[Recorded],
+    ) -> Iterator[Replay]:
         with runtime(definition, activities=self._activities) as rt:
             replay = Replay(rt, workflow, execution_id, history)
             try:
-                difference = replay.run()
-                if difference is None:
-                    return None
-                recorded, got = difference
-                place = getattr(got, "place", None) or replay.place(recorded.address)
+                yield replay
             finally:
                 replay.close()
-        return Divergence(
-            execution_id,
-            recorded.seq,
-            recorded.address,
-            described(recorded.event),
-            got if isinstance(got, str) else described(got),
-            place,
-        )
+
+
+def _divergence(replay: Replay, execution_id: str) -> Divergence | None:
+    """Replay; return the first event that differs, if one does."""
+    difference = replay.run()
+    if difference is None:
+        return None
+    recorded, got = difference
+    return Divergence(
+        execution_id,
+        recorded.seq,
+        recorded.address,
+        described(recorded.event),
+        got if isinstance(got, str) else described(got),
+        getattr(got, "place", None) or replay.place(recorded.address),
+    )
 
 
 def _rows(

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from actorflow.errors import NonDeterminismError
+from actorflow.actors.future import PooledFuture
+from actorflow.errors import NonDeterminismError, QueryFailed
 from actorflow.log.port import Stream
 from actorflow.model import events as ev
 from actorflow.model.definition import Workflow
@@ -21,13 +22,14 @@ from actorflow.runtime.dynamic import DynamicActor
 from actorflow.runtime.execution import ExecutionActor
 from actorflow.runtime.fanout import FanActor
 from actorflow.runtime.feeding import Feeder
-from actorflow.runtime.messages import Ended, Settle
+from actorflow.runtime.messages import Command, Ended, Settle
 from actorflow.runtime.nodecalls import Calls
 from actorflow.runtime.nodehost import NodeHost
 from actorflow.runtime.nodeloop import NodeLoop
 from actorflow.runtime.nodeplace import calling
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.runtime import Runtime
+from actorflow.runtime.serving import Answer
 
 LEAVES = {"activity", "wait_signal", "ask", "update", "sleep", "pause"}
 LEAVES |= {"child", "tell_child", "undo_child"}
@@ -454,6 +456,22 @@ class Replay:
         if self._defect is not None:
             run.differs(f"{type(self._defect).__name__}: {self._defect}")
         return run.difference
+
+    def query(self, data: dict[str, Any]) -> Answer:
+        """Return what the replayed nodes answer; `run` comes first.
+
+        Raises:
+            ActorflowError: what `Runtime.query` would raise.
+        """
+        reply: PooledFuture[Answer] = PooledFuture()
+        self._run.inbound += 1
+        self._run.actors[""].put(Command("query", data, None, reply))
+        self._react()
+        if not reply.done:
+            problem = "the node is in the middle of something where its history ends"
+            raise QueryFailed(self._run.id, data["name"], problem)
+        answer: Answer = reply.get()
+        return answer
 
     def place(self, address: str) -> str | None:
         """Return the line of code of the node that looks after *address*, if any."""

@@ -1,4 +1,4 @@
-"""`actorflow ask`: an update from the command line, and its answer."""
+"""`actorflow ask` and `query`: updates and queries from the command line."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ async def account(ctx: af.Context) -> None:
         return [total]
 
     ctx.on_update("add", add, _positive)
+    ctx.on_query("total", lambda: total)
+    ctx.on_query("plus", lambda more: total + more)
     await ctx.wait_signal("close")
 
 
@@ -81,3 +83,29 @@ def test_nobody_answers(actorflow: Command, db: Path) -> None:
 
     assert outcome.code == 1
     assert "no answer within 0 s" in outcome.err
+
+
+def test_a_query_is_answered_out_of_the_log(
+    actorflow: Command, running: af.Runtime
+) -> None:
+    """Whoever runs the execution: the code given replays it, and says what it knows."""
+    running.ask("a", "add", 3, timeout=20)
+    code = ("--code", f"{__file__}:account")
+    plain = actorflow("query", "a", "total", *code)
+    document = actorflow("query", "a", "plus", "4", *code, "--json")
+
+    assert (plain.code, plain.out) == (0, "3\n")
+    assert document.json == {"id": "a", "query": "plus", "answer": 7}
+
+
+def test_what_cannot_be_queried_is_told(
+    actorflow: Command, running: af.Runtime
+) -> None:
+    """No such query, no code, other code, no such execution."""
+    code = ("--code", f"{__file__}:account")
+    assert "'plus', 'total'" in actorflow("query", "a", "nothing", *code).err
+    assert actorflow("query", "a", "total").code == 2
+    assert actorflow("query", "b", "total", *code).code == 4
+    assert actorflow("query", "a", "plus", "x", *code).code == 2
+    running.cancel("a")
+    assert "has ended" in actorflow("query", "a", "total", *code).err

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import actorflow as af
-from actorflow.testing import runtime
+from actorflow.log.memory import MemoryLog
+from actorflow.testing import Replayer, ReplayError, runtime
 from tests.dynamic.helpers import World, double
 
 
@@ -253,3 +254,45 @@ def test_a_query_function_is_a_plain_function_with_a_name_of_its_own() -> None:
 
     with runtime(node) as rt:
         assert rt.start(node).result() == "went on"
+
+
+@COUNTING
+def test_a_log_answers_queries_without_its_runtime(node: Any) -> None:
+    """The code replays what the log has, and is asked; nothing runs, or is written."""
+    world = World()
+    with world.process(node) as rt:
+        run = rt.start(node, execution_id="c")
+        run.signal("tick")
+        run.wait()
+        log = MemoryLog(store=world.store, clock=world.clock.time)
+        replayer, before = Replayer(log), len(run.history())
+        assert replayer.query(node, "c", "count") == 1
+        assert replayer.query(node, "c", "times", 21, address=f"main/{node.name}") == 21
+        with pytest.raises(af.HandlerNotFoundError, match="'count', 'times'"):
+            replayer.query(node, "c", "other")
+        with pytest.raises(af.QueryFailed, match="positional argument"):
+            replayer.query(node, "c", "count", 3)
+        with pytest.raises(af.ExecutionNotFoundError):
+            replayer.query(node, "nobody", "count")
+        assert len(run.history()) == before
+        for _ in "ab":
+            run.signal("tick")
+        run.result()
+        with pytest.raises(af.ExecutionEndedError):
+            replayer.query(node, "c", "count")
+
+
+def test_other_code_answers_no_queries() -> None:
+    """What it would say of itself is not what the execution is."""
+
+    @af.dynamic(name="counting")
+    async def other(ctx: af.Context) -> None:
+        ctx.on_query("count", lambda: 7)
+        await ctx.wait_signal("something else")
+
+    world = World()
+    with world.process(counting) as rt:
+        rt.start(counting, execution_id="c").wait()
+    log = MemoryLog(store=world.store, clock=world.clock.time)
+    with pytest.raises(ReplayError):
+        Replayer(log).query(other, "c", "count")
