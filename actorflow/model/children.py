@@ -87,7 +87,12 @@ def child_problems(child: Child) -> Iterator[str]:
         yield from retry_problems(retry, f"retry[{number}]")
 
 
-def child_id(parent: str, address: str, visit: int) -> str:
-    """Return the id of the child that an activation of *parent* stands for."""
+def child_id(parent: str, starts: int, address: str, visit: int) -> str:
+    """Return the id of the child that an activation of *parent* stands for.
+
+    *starts* is how often the parent was started: one that was restarted under its id
+    starts children of its own.
+    """
+    anew = f"~{starts}" if starts > 1 else ""
     again = f"~{visit}" if visit > 1 else ""
-    return f"{parent}/{address}{again}"
+    return f"{parent}{anew}/{address}{again}"

@@ -139,8 +139,8 @@ class ExecutionStarted:
 
     Attributes:
         parent: of a child: its parent's ``execution``, the ``address`` and ``visit``
-            of the activation it is run for, how ``deep`` it lies, and whether it is to
-            go on ``on_parent_close``.
+            of the activation it is run for, its own id (``child``), its ``depth``, and
+            whether it is to go on ``on_parent_close``.
         timeout: seconds until it has to have ended, pauses not counted.
         follows: the execution after whose end it was started.
         on_complete: what its caller wants to be started after its end.

@@ -90,6 +90,7 @@ def _execution_started(state: ExecutionState, recorded: Recorded) -> None:
         started_at=recorded.time,
         scope=Scope(event.inputs, event.variables),
         origin=event.parent,
+        starts=state.starts + 1,
         hooks=event.on_complete or [],
         follow_ups=state.follow_ups,
         timeout=event.timeout,
@@ -854,12 +855,17 @@ def _child_started(state: ExecutionState, recorded: Recorded) -> None:
 
 
 def _child_ended(state: ExecutionState, recorded: Recorded) -> None:
+    event: ev.ChildEnded = recorded.event
     activation = state.activations[recorded.address]
     state.stop_waiting(activation)
     if activation.link is None:
         activation.link = ChildLink()
-    activation.link.execution = recorded.event.execution
-    activation.link.end = recorded.event
+    activation.link.execution = event.execution
+    activation.link.end = event
+    if event.status == "completed":
+        state.child_ends.pop(event.execution, None)
+    else:
+        state.child_ends[event.execution] = event.seq
     activation.phase = "ended"
     state.weigh(activation)
 
@@ -922,7 +928,9 @@ def _take(state: ExecutionState, topic: str, seq: int) -> Data:
 
 def _node_continued(state: ExecutionState, recorded: Recorded) -> None:
     activation = state.touch(recorded.address)
+    orphans = len(state.orphans)
     _forget_calls(state, activation)
+    del state.orphans[orphans:]  # what it only started goes on
     activation.input = recorded.event.input
     activation.records = activation.kept = None
     activation.generation += 1
@@ -948,8 +956,8 @@ def _update_rejected(_: ExecutionState, __: Recorded) -> None:
 
 
 def _heartbeat_received(state: ExecutionState, recorded: Recorded) -> None:
-    activation = state.activations.get(recorded.address)
-    if activation is not None:
+    if state.find(recorded.address) is not None:
+        activation = state.touch(recorded.address)
         activation.heartbeat = recorded.event.detail
 
 

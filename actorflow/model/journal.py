@@ -99,6 +99,7 @@ class Journal:
     _workflow: str = ""
     _open: dict[str, Occurrence] = field(factory=dict)
     _fans: dict[str, _Fan] = field(factory=dict)
+    _given: dict[str, Data] = field(factory=dict)
 
     def take(self, recorded: Recorded) -> Iterator[Happening]:
         """Yield what *recorded* says; nothing, if it is about neither end."""
@@ -171,7 +172,10 @@ class Journal:
         elif isinstance(event, ev.ExecutionCompleted):
             yield from self._end(recorded, "completed", result=event.output)
         elif isinstance(event, ev.ActivationCompleted):
-            yield from self._end(recorded, "completed", result=event.result)
+            given = self._given.pop(recorded.address, event.result)
+            yield from self._end(recorded, "completed", result=given)
+        elif isinstance(event, ev.ChildEnded):
+            self._given[recorded.address] = event.output
         elif isinstance(event, ev.BranchCompleted):
             yield from self._end(recorded, "completed")
         elif isinstance(

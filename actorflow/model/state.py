@@ -249,11 +249,6 @@ class ChildLink:
     attached: bool = True
     end: ev.ChildEnded | None = None
 
-    @property
-    def seen(self) -> int:
-        """Seq of the last end that was taken in, in the child's own stream."""
-        return 0 if self.end is None else self.end.seq
-
 
 @define
 class Result:
@@ -497,12 +492,15 @@ class ExecutionState(Part):
         pauses: how many steps wait for somebody to unpause.
         part_failed: whether a part that has parts ever failed; if not, none is asked.
         origin: of a child: its parent, as `ExecutionStarted` says.
+        starts: how often it was started: a restarted one, more than once.
         hooks: what its caller wants to be started after its end.
         follow_ups: how often what was to follow it, by name.
         timeout: seconds until it has to have ended.
         until: when that is over.
         frozen: since when a pause has stopped that clock.
         children: activations that run an execution of their own, by address.
+        child_ends: seqs of the latest ends, in their own streams, of those that did not
+            end well.
         orphans: those of them that are not wanted any more; they are to be told.
         calm: maps with items that only wait, and dynamic nodes and failing flows in
             which nothing is busy any more; their actors should look again.
@@ -540,12 +538,14 @@ class ExecutionState(Part):
     part_failed: bool = False
     pauses: int = 0
     origin: dict[str, Data] | None = None
+    starts: int = 0
     hooks: list[Data] = field(factory=list)
     follow_ups: dict[str, int] = field(factory=dict)
     timeout: float | None = None
     until: float | None = None
     frozen: float | None = None
     children: dict[str, Activation] = field(factory=dict)
+    child_ends: dict[str, int] = field(factory=dict)
     orphans: list[Activation] = field(factory=list, eq=False, repr=False)
     stored: int = field(default=0, eq=False)
     calm: set[str] | None = field(default=None, eq=False, repr=False)

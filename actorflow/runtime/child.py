@@ -12,7 +12,7 @@ from typing import Any
 from attrs import define
 
 from actorflow.model import events as ev
-from actorflow.model.children import MAX_DEPTH, Child, child_id
+from actorflow.model.children import MAX_DEPTH, Child
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure
 from actorflow.model.policy import Retry, failure_of
@@ -75,7 +75,7 @@ class ChildExecutionActor(WaitActor):
     def _is_anothers(self, activation: Activation) -> bool:
         """Whether this execution is a fork, and the child that of the other one."""
         child = activation.link
-        ours = child_id(self.run.id, self.address, activation.visit)
+        ours = self.run.child_id(self.address, activation.visit)
         there = child.execution if child is not None else None
         return activation.phase == "waiting" and there not in (None, ours)
 
@@ -90,9 +90,7 @@ class ChildExecutionActor(WaitActor):
             self._refused(error, activation)
             return
         self._asked = True
-        seen = activation.link.seen if activation.link is not None else 0
-        if self._is_anothers(activation):
-            seen = 0
+        seen = self.run.state.child_ends.get(start.id, 0)
         ensure = EnsureChild(start, seen, self.run)
         self.run.after_durable(self.run.services.directory, ensure)
 
@@ -103,9 +101,10 @@ class ChildExecutionActor(WaitActor):
         if depth > MAX_DEPTH:
             raise RecursionError(f"children of children, {MAX_DEPTH} deep")
         visit = activation.visit
+        child = run.child_id(self.address, visit)
         return Start(
             workflow,
-            child_id(run.id, self.address, visit),
+            child,
             child_inputs(workflow, self._work.call, services.codec),
             services.codec.to_data(dict(workflow.state), path="state"),
             {},
@@ -113,6 +112,7 @@ class ChildExecutionActor(WaitActor):
             Answer(lambda error: self._actor_ref.put(Found(error))),
             parent={
                 "execution": run.id,
+                "child": child,
                 "address": self.address,
                 "visit": visit,
                 "depth": depth,
@@ -134,13 +134,14 @@ class ChildExecutionActor(WaitActor):
         if error is not None:
             self._refused(error, activation)
             return
-        child = child_id(self.run.id, self.address, activation.visit)
+        child = self.run.child_id(self.address, activation.visit)
         started = ev.ChildStarted(child, self._child.on_parent_close)
         self.run.record_one(self.address, started)
         self._pass_on(child)
         above = activation.parent
         if isinstance(above, Activation) and above.kind == "dynamic":
             self.run.settle_under(f"{above.address}/tell")
+            self.run.settle(above.address)
 
     def _pass_on(self, child: str) -> None:
         """Tell the child what its parent was told before it was there."""
@@ -161,6 +162,7 @@ class ChildExecutionActor(WaitActor):
     # -- ended -------------------------------------------------------------------------
 
     def _conclude(self, activation: Activation) -> None:
+        self._asked = False  # whoever looked for the child has found this
         assert activation.link is not None
         end = activation.link.end
         assert end is not None

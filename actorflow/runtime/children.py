@@ -12,9 +12,8 @@ from attrs import define
 from actorflow.errors import ExecutionExistsError, OwnedError
 from actorflow.log.port import EventLog, StreamRow
 from actorflow.model import events as ev
-from actorflow.model.children import child_id
 from actorflow.model.definition import Workflow
-from actorflow.model.state import ENDED
+from actorflow.model.state import ENDED, ExecutionState
 from actorflow.runtime.messages import Command
 from actorflow.runtime.run import KIND, Run, end_data
 from actorflow.runtime.services import Services
@@ -58,6 +57,11 @@ class EnsureChild:
     seen: int
     run: Run
 
+    @property
+    def reply(self) -> Any:
+        """Who waits for the child to be there."""
+        return self.start.reply
+
 
 class Children:
     """The part of the directory that knows of parents and children."""
@@ -70,6 +74,7 @@ class Children:
     _load: Callable[[str, list[Command]], None]
     _later: Callable[[Any, float], None]
     _begin: Callable[[Start], None]
+    _fold: Callable[[StreamRow], ExecutionState]
     _definitions: Mapping[str, Workflow]
     _inbox_foreign: set[str]
     _drop_from_inbox: Callable[[str, Command], None]
@@ -101,10 +106,8 @@ class Children:
         event = last.event
         by_parent = isinstance(event, ev.ExecutionCancelled) and event.by_parent
         if row.head > message.seen and not by_parent:
-            from actorflow.runtime.directory import fold
-
             undoable = isinstance(event, ev.ExecutionCompleted) and bool(
-                fold(self._log, row.id).compensations
+                self._fold(row).compensations
             )
             end = end_data(self._services.codec, row.name, last, undoable=undoable)
             link = message.start.parent or {}
@@ -156,7 +159,7 @@ class Children:
         link = run.state.origin
         if link is None or run.state.outcome is not None:
             return
-        if run.id != child_id(link["execution"], link["address"], link["visit"]):
+        if run.id != link.get("child", run.id):
             return  # a fork of a child is nobody's child
         row = self._log.find(KIND, link["execution"])
         if row is not None and row.status in ("failed", "cancelled"):

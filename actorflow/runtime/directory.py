@@ -307,6 +307,9 @@ class Directory(Children, PooledActor):
     def _facts_of(start: Start) -> list[Fact]:
         return _start_facts(start)
 
+    def _fold(self, row: StreamRow) -> ExecutionState:
+        return fold(self._log, row.id)
+
     def _route(self, execution_id: str, command: Command) -> None:
         self._on_route(Route(execution_id, command))
 

@@ -308,7 +308,8 @@ class DynamicActor(RunActor):
             if self._calls.diverged is not None:
                 self._fail_execution(self._calls)
                 return
-        if not self._in_flight:  # what was yielded comes before the end
+        # What was yielded comes before the end, and so does what was started.
+        if not self._in_flight and not self._calls.are_starting:
             self._end(main)
 
     def _end(self, main: asyncio.Task[Any]) -> None:

@@ -49,7 +49,8 @@ class Family(ScopeActor):
         if activation is not None and activation.in_flight:
             assert activation.link is not None
             same = activation.link.execution in (None, end["execution"])
-            if same and end["seq"] > activation.link.seen:
+            known = state.child_ends.get(end["execution"], 0)
+            if same and end["seq"] > known:
                 return activation
         undoing = (a for a in state.activations if a.startswith(UNDO))
         undo = state.activations.get(next(undoing, ""))

@@ -146,6 +146,14 @@ class Calls:
         return bool(self._pending)
 
     @property
+    def are_starting(self) -> bool:
+        """Whether executions that the node has started are not yet there."""
+        state = self._run.state
+        started = (p.address for p in self._pending.values() if p.detached)
+        there = (state.activations.get(address) for address in started)
+        return any(each is not None and each.phase == "running" for each in there)
+
+    @property
     def _activation(self) -> Activation:
         return self._run.state.activations[self._address]
 

@@ -17,7 +17,7 @@ from attrs import evolve
 from actorflow.errors import ActivityError, HandlerError
 from actorflow.model import events as ev
 from actorflow.model.activities import node_name
-from actorflow.model.children import as_child, child_id
+from actorflow.model.children import as_child
 from actorflow.model.definition import node_kind
 from actorflow.model.events import Data, Failure
 from actorflow.model.rules import question, wait_for_signal
@@ -107,9 +107,7 @@ class NodeHost:
         number = self._calls.number(child.key)
         pending = self._calls.start(number, self._ask(child, args, kwargs))
         visit = self._run.state.activations[self._actor.address].visit
-        return ChildHandle(
-            self, child_id(self._run.id, pending.address, visit), pending
-        )
+        return ChildHandle(self, self._run.child_id(pending.address, visit), pending)
 
     def end_of(self, pending: Any) -> Any:
         """Return an awaitable of what a started child gives."""

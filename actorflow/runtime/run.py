@@ -108,6 +108,8 @@ class Run:
         self._facts.append(recorded)
         if self.state.outcome is not None and self.state.origin is not None:
             self.tell_end(recorded)
+        if self.state.orphans and is_end(event):
+            self._tell_orphans()  # what begins anew in this turn does not know them
 
     def to_serve(self) -> Serving:
         """Return where nodes are asked, and answer."""
@@ -166,13 +168,17 @@ class Run:
             else:
                 logger.warning("%s is not started: %s", plan.execution, plan.error)
 
+    def child_id(self, address: str, visit: int) -> str:
+        """Return the id of the child that an activation stands for."""
+        return child_id(self.id, self.state.starts, address, visit)
+
     def _tell_orphans(self) -> None:
         """Let children know that they are not wanted any more."""
         state = self.state
         plain = state.outcome == "cancelled" and state.compensating is None
         for orphan in state.orphans:
             child = orphan.link.execution if orphan.link else None
-            child = child or child_id(self.id, orphan.address, orphan.visit)
+            child = child or self.child_id(orphan.address, orphan.visit)
             reason = state.reason if state.outcome == "cancelled" else None
             self.post(child, "parent_closed", reason=reason, compensate=not plain)
         state.orphans.clear()

@@ -197,6 +197,21 @@ def test_timeout_of_a_run(story: Story) -> None:
         assert [row.status for row in rt.list(parent="x")] == ["cancelled"]
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_started_and_left(story: Story, seed: int) -> None:
+    """What a node starts with its last breath is started."""
+
+    @af.dynamic
+    async def node(ctx: af.Context) -> str:
+        ctx.start_child(story.stock, "hat")
+        return "done"
+
+    report = Simulation(node, definitions=[story.stock], seed=seed).crash_everywhere()
+
+    assert report.end.output == "done"
+    assert report.end.others == {"simulated/main/node/stock#1": "suspended"}
+
+
 @pytest.mark.parametrize(
     ("end", "policy", "status"),
     [
@@ -221,6 +236,44 @@ def test_node_ends_first(story: Story, end: str, policy: Any, status: str) -> No
 
         assert run.status == end
         assert statuses(rt)["x/main/node/stock#1"] == status
+
+
+def test_attempts_of_the_node(story: Story) -> None:
+    """A further attempt lets the child go on that failed the one before."""
+    tries = []
+
+    @af.dynamic(retry=af.Retry(max_attempts=3, initial=1))
+    async def node(ctx: af.Context) -> Any:
+        good = await ctx.start_child(story.doubling, 1).result()
+        tries.append(good)
+        story.broken = len(tries) < 2
+        return [good, await ctx.start_child(story.frail, "cup").result()]
+
+    with runtime(node) as rt:
+        assert rt.start(node, execution_id="x").result() == [2, "mended cup"]
+        assert story.did == [1, "fragile cup", "fragile cup"]
+        assert len(rt.list(parent="x")) == 2
+
+
+def test_node_that_continues_as_new(story: Story) -> None:
+    """Each run of the node has children of its own; those at work go on."""
+
+    @af.dynamic
+    async def node(ctx: af.Context, n: int) -> Any:
+        await ctx.start_child(story.doubling, n).result()
+        ctx.start_child(story.stock, "hat")
+        if n < 3:
+            ctx.continue_as_new(n + 1)
+        return n
+
+    with runtime(node) as rt:
+        assert rt.start(node, 1, execution_id="x").result() == 3
+        assert story.did.count("hat") == 3
+        assert [n for n in story.did if n != "hat"] == [1, 2, 3]
+        assert sorted(row.status for row in rt.list(parent="x")) == [
+            *["completed"] * 3,
+            *["suspended"] * 3,
+        ]
 
 
 def test_sync_node(story: Story) -> None:
@@ -249,10 +302,16 @@ def test_replays(story: Story) -> None:
     async def other(ctx: af.Context) -> Any:
         return await ctx.start_child(story.doubling, 1).result()
 
-    with runtime(node) as rt:
+    @af.dynamic(name="last")
+    async def last(ctx: af.Context) -> None:
+        ctx.start_child(story.stock, "hat")
+
+    with runtime(node, last) as rt:
         rt.start(node, execution_id="x").result()
+        rt.start(last).result()
 
         assert Replayer(rt.log).check(node) == 1
+        assert Replayer(rt.log).check(last) == 1
         with pytest.raises(ReplayError):
             Replayer(rt.log).check(other)
 

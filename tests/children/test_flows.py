@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import actorflow as af
+from actorflow.model.journal import Journal
 from actorflow.testing import Simulation, runtime
 from tests.children.helpers import Story, kinds, statuses
 
@@ -64,6 +65,18 @@ def test_history_of_the_parent(story: Story) -> None:
             "ChildEnded",
             "ActivationCompleted",
         ]
+
+
+def test_result_in_the_activity_log(story: Story) -> None:
+    """Who follows the steps of the parent sees what its child gave."""
+    flow = af.Flow("sum", inputs=["n"]).child(story.doubling, name="d").build()
+
+    with runtime(flow) as rt:
+        rt.start(flow, n=4, execution_id="s").result()
+        journal = Journal("s")
+        told = [h.of for r in rt.history("s") for h in journal.take(r)]
+
+        assert [o.result for o in told if o.kind == "child" and o.ended_at] == [8]
 
 
 def test_graph_by_name(story: Story) -> None:

@@ -281,6 +281,40 @@ class TestCompensation:
         Simulation(flow, inputs={"item": "hat"}).crash_everywhere()
 
 
+class TestRestart:
+    """A parent is started anew under its id."""
+
+    def test_children_of_its_own(self, story: Story) -> None:
+        """It starts other children; what the first run's had reached does not count."""
+        flow = af.Flow("p", inputs=["n"]).child(story.doubling, into="x").output("x")
+
+        with runtime(flow) as rt:
+            rt.start(flow, n=1, execution_id="p").result()
+            run = rt.start(flow, n=2, execution_id="p", on_conflict="restart")
+
+            assert run.result() == 4
+            assert set(statuses(rt)) == {
+                "p",
+                "p/main/doubling",
+                "p~2/main/doubling",
+            }
+
+    def test_child_at_work_is_left(self, story: Story) -> None:
+        """What the first run had at work is cancelled with it."""
+        flow = story.only(story.stock)
+
+        with runtime(flow) as rt:
+            run = rt.start(flow, item="hat", execution_id="p")
+            run.wait()
+            rt.start(flow, item="cap", execution_id="p", on_conflict="restart").wait()
+
+            assert statuses(rt) == {
+                "p": "suspended",
+                "p/main/inner": "cancelled",
+                "p~2/main/inner": "suspended",
+            }
+
+
 class TestFork:
     """A parent is forked while its child is at work."""
 

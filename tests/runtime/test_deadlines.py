@@ -249,6 +249,21 @@ class TestHeartbeat:
         with runtime(flow) as rt:
             assert rt.start(flow).result() == [2, 2]
 
+    def test_detail_of_an_item(self) -> None:
+        """Every item of a map has its own."""
+
+        @af.activity(retry=af.Retry(initial=0))
+        def work(ctx: af.ActivityContext, n: int) -> Any:
+            known = ctx.last_heartbeat
+            ctx.heartbeat(n)
+            if ctx.attempt == 1:
+                raise ValueError("no")
+            return known
+
+        flow = af.Flow("f").map("each", work, over=lambda _: [1, 2], into="x")
+        with runtime(flow.output("x")) as rt:
+            assert rt.start("f").result() == [1, 2]
+
     def test_what_is_recorded(self) -> None:
         """A beat that tells nothing new leaves no trace in the log."""
 
