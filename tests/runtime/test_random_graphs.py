@@ -6,6 +6,7 @@ not worked out a second time here; that it ends, and always in the same way, is.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from hypothesis import assume, event, given, settings
@@ -112,7 +113,7 @@ def _step(
 
 
 @given(graph=graphs(), seed=st.integers(0, 9))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_graph_of_any_shape_ends(graph: af.Workflow, seed: int) -> None:
     """It completes, or fails for a reason of its own; it never hangs or breaks."""
     with runtime(graph, seed=seed) as rt:
@@ -133,9 +134,60 @@ def test_a_graph_of_any_shape_ends(graph: af.Workflow, seed: int) -> None:
 
 
 @given(graph=graphs(), seed=st.integers(0, 9))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_a_graph_of_any_shape_survives_every_crash(
     graph: af.Workflow, seed: int
 ) -> None:
     """And ends as it would have ended."""
     Simulation(graph, seed=seed).crash_everywhere()
+
+
+DISTURBANCES = st.lists(
+    st.sampled_from(["pause", "resume", "pause one", "resume one", "time", "retry"]),
+    max_size=8,
+)
+
+
+def disturb(rt: af.Runtime, run: af.ExecutionHandle, how: str) -> None:
+    """Do what an operator might do, at a bad moment."""
+    branch = max(rt.state(run.id).branches) if how.endswith("one") else None
+    with suppress(af.ExecutionEndedError, af.NotRetryableError):
+        if how == "time":
+            rt.clock.advance(3)
+        elif how == "retry":
+            run.retry()
+        elif how.startswith("pause"):
+            run.pause(branch=branch)
+        else:
+            run.resume(branch=branch)
+
+
+def ended(rt: af.Runtime, run: af.ExecutionHandle) -> af.ExecutionResult:
+    """Let everything that rests go on, until the end."""
+    end = run.wait(timeout=1_000)
+    while end.status in ("paused", "suspended"):
+        if end.status == "suspended":
+            rt.clock.advance(10)
+        for branch in [None, *rt.state(run.id).branches] * (end.status == "paused"):
+            with suppress(af.ExecutionEndedError):
+                run.resume(branch=branch)
+        end = run.wait(timeout=1_000)
+    return end
+
+
+@given(graph=graphs(), seed=st.integers(0, 9), plan=DISTURBANCES, at=st.integers(1, 30))
+@settings(max_examples=60)
+def test_a_graph_of_any_shape_ends_however_disturbed(
+    graph: af.Workflow, seed: int, plan: list[str], at: int
+) -> None:
+    """Paused, resumed and retried at any moment, and forked at any event."""
+    with runtime(graph, seed=seed) as rt:
+        run = rt.start(graph)
+        for how in plan:
+            disturb(rt, run, how)
+        end = ended(rt, run)
+        events = run.history()
+        forked = ended(rt, rt.fork(run.id, at=min(at, len(events))))
+
+    assert {end.status, forked.status} <= {"completed", "failed"}
+    assert type(events[-1].event).__name__ in ("ExecutionCompleted", "ExecutionFailed")
