@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test nightly mutation coverage lint format bench soak docs dist clean
+.PHONY: help demo test nightly mutation coverage lint format bench soak fuzz docs dist clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -52,6 +52,13 @@ bench: $(VENV)/.ready-bench  ## Measure, peers too (ONLY=actors for bench_actors
 
 soak: $(VENV)/.ready-soak  ## Kill hosts of a mixed load at random, and check every promise (MINUTES=5)
 	@nice $(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),5) --report build/soak $(ARGS)
+
+fuzz: $(VENV)/.ready-test  ## Look for data that does harm, for as long as you like (MINUTES=5)
+	@end=$$(( $$(date +%s) + 60 * $(or $(MINUTES),5) )); \
+	while [ $$(date +%s) -lt $$end ]; do \
+	  HYPOTHESIS_PROFILE=thorough nice $(BIN)/python -m pytest -q -x tests/log/test_hostile.py \
+	    tests/model/test_file_hostile.py tests/model/test_expressions.py $(ARGS) || exit 1; \
+	done
 
 docs: $(VENV)/.ready-docs  ## Build the documentation into build/docs
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from actorflow.model.followups import FollowUp
     from actorflow.model.journal import Occurrence
     from actorflow.model.policy import Catch, ConcurrencyLimit, RateLimit, Retry
+    from actorflow.model.secret import Secret
     from actorflow.model.steps import (
         Ask,
         Edge,
@@ -200,6 +201,7 @@ _HOMES = {
         "WaitSignal",
     ),
     "actorflow.model.timeline": ("Timeline",),
+    "actorflow.model.secret": ("Secret",),
     "actorflow.runtime.checkpoint": ("Checkpoint",),
     "actorflow.runtime.context": ("ActivityContext",),
     "actorflow.runtime.handle": (
@@ -301,6 +303,7 @@ __all__ = [
     "Schedule",
     "ScheduleInfo",
     "ScheduleNotFoundError",
+    "Secret",
     "SettingError",
     "StaleAttemptError",
     "Step",

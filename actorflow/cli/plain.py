@@ -13,10 +13,11 @@ from itertools import chain
 from typing import Any
 
 from actorflow.cli.settings import Settings
-from actorflow.log.codec import Codec
+from actorflow.log.codec import SECRET, Codec
 from actorflow.log.port import StreamRow
 from actorflow.log.stdtypes import TAG
 from actorflow.model.events import Data, Failure, Recorded
+from actorflow.model.secret import MASK
 from actorflow.model.state import BLOB, ExecutionState
 
 TENTH, MINUTE, HOUR, DAY = 0.0995, 60, 3600, 86_400
@@ -42,6 +43,8 @@ def plain(data: Data) -> Data:
         return [plain(item) for item in data]
     if not isinstance(data, Mapping):
         return data
+    if data.get(TAG) == SECRET:
+        return MASK
     if TAG not in data:
         return {key: plain(value) for key, value in data.items()}
     if data[TAG] == BLOB:

@@ -23,12 +23,14 @@ from actorflow.log.hints import Shaper, normal
 from actorflow.log.stdtypes import TAG, Refused
 from actorflow.log.values import Values
 from actorflow.model.events import TAGS, Data
+from actorflow.model.secret import Secret
 from actorflow.model.state import BLOB
 
 UPCAST: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """tag -> how to read the payload that an older version wrote.  Never remove one."""
 
 _ATOMS = frozenset({type(None), bool, int, float, str})
+SECRET = "secret"  # noqa: S105 - a tag on the wire
 _ENCRYPTED = '{"$enc":'
 # What the codec has not turned into JSON types is a mistake, not a convenience.
 _OPTIONS = (
@@ -83,6 +85,8 @@ class Codec:
         self._values = Values(self._classes, self._encoders)
         self._shaper = Shaper()
         self._payload = payload
+        self._encoders[Secret] = self._write_secret
+        self._values.untagged(SECRET, self._read_secret)
         self._claims = Claims(self._text, self._sealed, self._opened)
         self._values.redeem = self._claims.redeem
         self._upcast = dict(UPCAST)
@@ -271,6 +275,25 @@ class Codec:
             raise UnreadableError(tag, f"{missing} is missing") from missing
         except Exception as error:
             raise UnreadableError(tag, f"{type(error).__name__}: {error}") from error
+
+    # -- secrets --
+
+    def _write_secret(self, secret: Secret, depth: int) -> Data:
+        if self._payload is None:
+            raise Refused(
+                "it is secret, and this log is not encrypted; open it with "
+                "Codec(payload=...), or record where the secret is to be found"
+            )
+        if secret.sealed is None:
+            inner = self._text(self._encoders.of(secret.reveal(), depth + 1))
+            sealed = orjson.loads(self._seal(self._payload, inner))
+            secret.sealed = {TAG: SECRET, "v": sealed}
+        return dict(secret.sealed)
+
+    def _read_secret(self, data: dict[str, Any], read: Callable[[Any], Any]) -> Secret:
+        secret = Secret(read(orjson.loads(self._unseal(data["v"]))))
+        secret.sealed = data
+        return secret
 
     def _add_event(self, tag: str, cls: type[Any], hooks: Hooks) -> None:
         self._write[cls] = (tag, hooks.unstructure)

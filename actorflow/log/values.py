@@ -83,6 +83,12 @@ class Values:
 
         encoders[cls] = write
 
+    def untagged(
+        self, tag: str, decode: Callable[[dict[str, Any], Callable[[Any], Any]], Any]
+    ) -> None:
+        """Read what is written under *tag* by that function."""
+        self._untag[tag] = decode
+
     def read(self, data: Data, path: str, *, foreign: list[Foreign] | None) -> Any:
         """Return what *data* was made from.
 

@@ -24,7 +24,7 @@ from actorflow.log.stdtypes import KINDS
 from actorflow.model.events import TAGS
 from actorflow.runtime.transfer import import_file
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(120)  # `make fuzz` looks for longer
 
 TAGGED = [*(kind.tag for kind in KINDS), "tuple", "set", "frozenset", "dict", "counter"]
 TAGGED += ["ordereddict", "deque", "defaultdict", "enum", "flag", "object", "blob"]
