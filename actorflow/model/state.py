@@ -815,8 +815,27 @@ class ExecutionState(Part):
             return False
         if branch.current is None:
             return not self.is_halted(branch.address)
-        current = self.activations.get(branch.current)  # its failure is to be followed
-        return current is not None and current.phase == "failed" and not self.outcome
+        return self._owes_consequences(branch, branch.current)
+
+    def _owes_consequences(self, part: Part, child: str | None) -> bool:
+        """Whether a child has failed and that is still to be caught, or passed on.
+
+        It is even where nothing new may begin, but not below what has ended itself.
+        """
+        failed = self.activations.get(child or "")
+        if failed is None or failed.phase != "failed" or self.outcome:
+            return False
+        return not self._has_been_left(part)
+
+    @staticmethod
+    def _has_been_left(part: Part) -> bool:
+        """Whether something around it has failed for good, so that nobody acts."""
+        around = part.parent
+        while around is not None:
+            if isinstance(around, Activation) and around.phase == "failed":
+                return True
+            around = around.parent
+        return False
 
     def _activation_owes(self, activation: Activation) -> bool:  # noqa: PLR0911 - a table
         if activation.phase in ("backoff", "interrupted"):
@@ -833,7 +852,11 @@ class ExecutionState(Part):
             return not self.is_halted(activation.address)
         if activation.kind in ("loop", "route"):
             # The next decision, when no child runs.
-            return activation.open == 0 and not self.is_halted(activation.address)
+            if activation.open:
+                return False
+            if self._owes_consequences(activation, activation.child):
+                return True
+            return not self.is_halted(activation.address)
         return activation.open == 0
 
     def _fan_owes(self, activation: Activation, fan: Fan) -> bool:
@@ -854,7 +877,7 @@ class ExecutionState(Part):
         if activation.busy_children:
             return False
         if scope.failing is not None:
-            return True
+            return not self._has_been_left(activation)
         return not scope.active
 
     def weigh_all(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,3 +139,52 @@ def test_every_failure_is_in_the_history_in_its_place() -> None:
     error = failure(flow)
 
     assert [each.address for each in error.failures] == ["main/m[0]", "main/m[2]"]
+
+
+# --- the order of ends ---------------------------------------------------------------
+
+
+def two_branches(undo: Any) -> af.Workflow:
+    """Make a graph of which two branches fail, one of them deep inside."""
+    deep = af.Flow("deep").parallel("p", af.Flow("leaf").then(failing("leaf")))
+    looped = af.Flow("looped").loop("l", failing("body"))
+    charge = af.activity(name="charge", compensate=undo)(lambda: 1)
+    return af.Workflow(
+        "two",
+        steps=[
+            af.Step(
+                "charge",
+                activity=charge,
+                next=[
+                    af.Edge("a", branch="a"),
+                    af.Edge("b", branch="b"),
+                    af.Edge("c", branch="c"),
+                ],
+            ),
+            af.Step("a", flow=deep),
+            af.Step("b", flow=looped),
+            af.Step("c", activity=failing("c")),
+        ],
+    )
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_nothing_happens_inside_what_has_failed(seed: int) -> None:
+    """A flow fails when all that failed in it has been passed on, not before."""
+    undone: list[int] = []
+
+    def undo(result: int) -> None:
+        undone.append(result)
+
+    flow = af.Flow("f").then(two_branches(undo)).build()
+    with runtime(flow, seed=seed) as rt:
+        run = rt.start(flow)
+        assert run.wait().status == "failed"
+        history = run.history()
+
+    failed: list[str] = []
+    for recorded in history:
+        assert not [a for a in failed if recorded.address.startswith(f"{a}/")]
+        if type(recorded.event).__name__ == "ActivationFailed":
+            failed.append(recorded.address)
+    assert undone == [1]
