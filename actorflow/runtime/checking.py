@@ -167,7 +167,8 @@ class _Names:
         there = sorted(self.inputs) if root == "inputs" else [*self.variables.names]
         if not root:
             there = [*there, *self.inputs, *self.more]
-        alike = difflib.get_close_matches(name, there, 1)
+        words = [] if root else ["inputs", "state"]
+        alike = difflib.get_close_matches(name, [*there, *words], 1)
         hint = f"did you mean {alike[0]!r}?" if alike else f"there are: {_list(there)}"
         reason = {
             "inputs": "is no input",

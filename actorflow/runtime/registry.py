@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, Generic, TypeVar
 
 from actorflow.errors import ActivityError, DefinitionError, InputError, UnreadableError
@@ -92,7 +93,9 @@ class Activities:
         if name in self._ambiguous:
             return f"several activities are named {name!r}; name one with `name=`"
         if name not in self._by_name:
-            return f"activity {name!r} is not known; pass it in `activities=`"
+            alike = get_close_matches(name, self._by_name, 1)
+            hint = f"; did you mean {alike[0]!r}?" if alike else ""
+            return f"activity {name!r} is not known; pass it in `activities=`{hint}"
         return None
 
     def definition(self, node: Any) -> Workflow:

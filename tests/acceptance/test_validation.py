@@ -314,6 +314,14 @@ def test_B2_an_unknown_activity_is_named() -> None:
     assert "fetch_odrer" in given(flow(af.Step("a", activity="fetch_odrer"))())
 
 
+def test_B2_an_unknown_activity_is_told_what_was_meant() -> None:
+    """A misspelled name is told with the one that is there."""
+    wf = flow(af.Step("a", activity="ehco"))()
+
+    assert "activity 'ehco' is not known; " in given(wf, echo)
+    assert "did you mean 'echo'?" in given(wf, echo)
+
+
 def test_B2_an_unknown_activity_of_a_map_is_named() -> None:
     """The activity of a map is looked for too."""
     wf = flow(af.Step("a", map=af.Map(over=[1], activity="ghost")))()
@@ -436,6 +444,10 @@ UNKNOWN: dict[str, tuple[af.Step, str]] = {
     "bare name": (
         af.Step("b", activity=echo, parameters={"value": "x ${zzz} y"}),
         "that something writes; there are: order_id, total, tries",
+    ),
+    "misspelled root": (
+        af.Step("b", activity=echo, parameters={"value": "${stat.total}"}),
+        "that something writes; did you mean 'state'?",
     ),
     "item by key": (
         af.Step("b", activity=echo, parameters={"value": "${state['ghost']}"}),
