@@ -356,6 +356,20 @@ class MemoryLog:
             times = [each.row.wake_at for each in self._abandoned(kind, reach)]
         return min((at for at in times if at is not None), default=None)
 
+    def parents(self, kind: str, known: Sequence[str]) -> list[str]:
+        """See `EventLog.parents`."""
+        with self._open().lock:
+            return sorted(
+                {
+                    row.parent
+                    for row in (stored.row for stored in self.store.streams.values())
+                    if row.kind == kind
+                    and row.parent is not None
+                    and row.status not in ("completed", "failed", "cancelled")
+                    and row.type not in known
+                }
+            )
+
     # -- the end --
 
     def close(self) -> None:

@@ -408,6 +408,13 @@ class EventLog(Protocol):
         """Return the earliest wake_at of streams in reach that no live process owns."""
         ...
 
+    def parents(self, kind: str, known: Sequence[str]) -> list[str]:
+        """Return the names of those that have unfinished children of unknown types.
+
+        Unknown is what is not *known*; finished is completed, failed or cancelled.
+        """
+        ...
+
     def close(self) -> None:
         """Give up what this owner holds and close the log.  Idempotent."""
         ...

@@ -206,6 +206,18 @@ class Reading:
             return None
         return InboxRow(id_, kind, name, command, data, key, seconds(posted_at))
 
+    def parents(self, kind: str, known: Sequence[str]) -> list[str]:
+        """Return who has unfinished children of other types than those *known*."""
+        with self._readers.connection() as connection:
+            rows = connection.execute(
+                "SELECT DISTINCT parent FROM stream WHERE kind = ? "
+                "AND parent IS NOT NULL "
+                "AND status NOT IN ('completed', 'failed', 'cancelled') "
+                "AND type NOT IN (SELECT value FROM json_each(?)) ORDER BY parent",
+                (kind, _json(list(known))),
+            ).fetchall()
+        return [name for (name,) in rows]
+
     def _streams(self, rest: str, values: Sequence[Any]) -> list[StreamRow]:
         with self._readers.connection() as connection:
             return select_streams(connection, rest, values)

@@ -318,6 +318,10 @@ class SQLiteLog:
         for row in self._reading.raw_inbox(stream):
             yield Posted(*row)
 
+    def parents(self, kind: str, known: Sequence[str]) -> list[str]:
+        """See `EventLog.parents`."""
+        return self._reading.parents(kind, known)
+
     # -- care --
 
     def reader(self) -> AbstractContextManager[sqlite3.Connection]:

@@ -21,6 +21,8 @@ from actorflow.runtime.starting import Start
 
 logger = logging.getLogger(__name__)
 
+NOW_AND_THEN = 10.0
+"""Seconds between looks for parents that nobody has woken."""
 SOON = 1.0
 """Seconds until a child that another process holds is looked at again."""
 
@@ -77,6 +79,7 @@ class Children:
     _fold: Callable[[StreamRow], ExecutionState]
     _definitions: Mapping[str, Workflow]
     _inbox_foreign: set[str]
+    _parents_after: float
     _drop_from_inbox: Callable[[str, Command], None]
     _facts_of: Callable[[Start], Any]
 
@@ -100,6 +103,15 @@ class Children:
     def _wake_child(self, name: str) -> None:
         if name not in self._runs and name not in self._loading:
             self._load(name, [Command("wake", {})])
+
+    def _wake_parents(self) -> None:
+        """Let nodes replay that alone know the definitions of what they started."""
+        self._parents_after = self._services.clock.monotonic() + NOW_AND_THEN
+        for name in self._log.parents(KIND, list(self._definitions)):
+            row = self._log.find(KIND, name)
+            known = row is not None and row.type in self._definitions
+            if row is not None and known and row.status not in ENDED:
+                self._wake_child(name)
 
     def _child_has_ended(self, message: EnsureChild, row: StreamRow) -> None:
         last = next(iter(self._log.read(row.id, after=row.head - 1)))

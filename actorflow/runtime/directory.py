@@ -235,6 +235,7 @@ class Directory(Children, PooledActor):
         self._inbox = Inbox(log, KIND)
         self._log_fails = False
         self._inbox_foreign: set[str] = set()
+        self._parents_after = 0.0
         self._crashes: dict[str, int] = {}
         self._intake = Intake(
             services,
@@ -251,6 +252,7 @@ class Directory(Children, PooledActor):
         self._intake.recover()
         self._look(afresh=True)
         self._intake.look()
+        self._wake_parents()
         if self._shared:
             self._later(Renew(), self._renew_every)
             self._later(Poll(), POLL)
@@ -726,6 +728,8 @@ class Directory(Children, PooledActor):
         self._intake.look()
         # Something may have come for executions whose process has died since.
         self._look(afresh=True)
+        if self._services.clock.monotonic() >= self._parents_after:
+            self._wake_parents()
         if self._shared:
             self._later(Renew(), self._renew_every)
 
@@ -764,6 +768,7 @@ class Directory(Children, PooledActor):
             self._inbox.tell_again(self._inbox_foreign.pop())
         self._intake.recover()
         self._look(afresh=True)
+        self._wake_parents()
 
     def _look(self, *, afresh: bool = False, posted: bool = False) -> None:
         """Take in what others have written; a log that fails is told once."""

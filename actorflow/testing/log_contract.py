@@ -1048,6 +1048,18 @@ class ReadingContract(_Fixtures):
         assert names(log.rows("execution", type="x", status="running")) == ["a"]
         assert names(log.rows("actor")) == ["d"]
 
+    def test_parents_of_the_unknown(self, log: EventLog) -> None:
+        """Those are told whose children, at work still, are of other types."""
+        statuses = {"a": "suspended", "b": "completed", "c": "running"}
+        for name, status in statuses.items():
+            child = hold(f"child of {name}", type_="low" if name != "c" else "known")
+            child.parent = name
+            created(log, name)
+            log.write([create(child, summary=Summary(status))])
+
+        assert log.parents("execution", ["flow", "known"]) == ["a"]
+        assert log.parents("execution", ["flow"]) == ["a", "c"]
+
     def test_rows_of_a_parent(self, log: EventLog) -> None:
         """A stream may be listed with others of the same parent."""
         child = hold("child")

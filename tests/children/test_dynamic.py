@@ -163,6 +163,22 @@ def test_cancel(story: Story) -> None:
         assert story.undone == ["reserved hat"]
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_children_that_only_the_node_knows(story: Story, seed: int) -> None:
+    """A node is woken to make known what its children are, although it only waits."""
+    nap = af.Flow("nap", inputs=["n"]).sleep(10).then(story.double, into="x")
+    nap.output("x")
+
+    @af.dynamic
+    async def node(ctx: af.Context) -> Any:
+        children = [ctx.start_child(nap, n) for n in range(2)]
+        return [await child.result() for child in children]
+
+    report = Simulation(node, seed=seed).crash_everywhere()
+
+    assert report.end.output == [0, 2]
+
+
 def test_timeout_of_the_wait(story: Story) -> None:
     """Who gives up waiting leaves a started child at work, and may wait again."""
 
