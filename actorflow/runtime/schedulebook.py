@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from actorflow.errors import ScheduleNotFoundError, StreamExistsError
+from actorflow.errors import LogError, ScheduleNotFoundError, StreamExistsError
 from actorflow.log.port import EventLog, Snapshot, Stream, StreamRow, Summary, Write
 from actorflow.model import events as ev
 from actorflow.model import schedules as model
@@ -45,6 +45,8 @@ class ScheduleBook:
 
     def __init__(self, log: EventLog, clock: Callable[[], float]) -> None:
         self._log, self._clock = log, clock
+        self.held: set[str] = set()
+        """Schedules that could not be let go of: nobody else sees that they are due."""
 
     def set(self, name: str, plan: model.ScheduleSet) -> None:
         """Create a schedule, or change it; one that is set so already is left alone."""
@@ -132,14 +134,20 @@ class ScheduleBook:
     @contextmanager
     def _claimed(self, name: str) -> Iterator[tuple[Stream, ScheduleState]]:
         """Hold a schedule, until something is recorded or it is given up."""
+        self.held.discard(name)  # and it stays so if it is another's by now
         stream = self._log.claim(KIND, name)
+        self.held.add(name)
         try:
             row = self._log.find(KIND, name)
             assert row is not None
             yield stream, self.state(row)
+        except LogError:
+            raise  # there is no letting go now; the next look is a new claim
         except BaseException:
             self._log.write([Write(stream, release=True)])
+            self.held.discard(name)
             raise
+        self.held.discard(name)
 
     def _due(self, state: ScheduleState) -> tuple[list[float], float]:
         """Return the ticks to settle now, and up to when that settles them."""

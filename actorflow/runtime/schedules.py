@@ -14,7 +14,12 @@ from actorflow.actors.future import PooledFuture
 from actorflow.actors.pooled import PooledActor
 from actorflow.actors.system import ActorSystem
 from actorflow.actors.writer import LogWriter
-from actorflow.errors import OwnedError, StreamExistsError
+from actorflow.errors import (
+    LogError,
+    LogUnavailableError,
+    OwnedError,
+    StreamExistsError,
+)
 from actorflow.log.codec import Codec
 from actorflow.log.port import EventLog, Reach
 from actorflow.model import schedules as model
@@ -130,18 +135,20 @@ class Schedules:
 
     def _do(self, change: Callable[[], T]) -> T:
         """Do it between two commits; wait for whoever is about the same schedule."""
-        pause = Event()
-        for _ in range(TRIES):
+        pause, left = Event(), TRIES
+        while True:
             done: PooledFuture[T] = PooledFuture()
             self._writer.call(change, done.settle)
+            left -= 1
             try:
                 result = self._system.wait(done)
-            except (OwnedError, StreamExistsError):
+            except (OwnedError, StreamExistsError, LogUnavailableError):
+                if not left or self._writer.failed is not None:
+                    raise
                 pause.wait(PAUSE)
             else:
                 self._nudge()
                 return result
-        return change()
 
 
 @define(eq=False)
@@ -198,10 +205,14 @@ class ScheduleKeeper(PooledActor):
                 self._on_due()
             else:
                 self._on_nudge()
+        except LogError as error:
+            logger.warning("cannot keep the schedules now: %s", error)
+            self._relieve()
+            self._set_timer_at(self._relief)
         except Exception:
             logger.exception("cannot keep the schedules")
             self._relieve()
-            self._set_timer()
+            self._set_timer_at(self._relief)
 
     def _on_nudge(self) -> None:
         for row in self._log.rows(KIND, status="buffering", limit=PAGE):
@@ -211,8 +222,9 @@ class ScheduleKeeper(PooledActor):
     def _on_due(self) -> None:
         self._timer = None
         now = self._services.clock.time()
-        for row in self._log.due(KIND, REACH, now=now, limit=PAGE):
-            self._fire(row.name)
+        due = self._log.due(KIND, REACH, now=now, limit=PAGE)
+        for name in {*(row.name for row in due), *self._book.held}:
+            self._fire(name)
         if not self._busy:
             self._set_timer()
 
@@ -229,7 +241,8 @@ class ScheduleKeeper(PooledActor):
         self._busy.discard(message.name)
         error, fired = message.error, message.fired
         if error is not None and not isinstance(error, OwnedError):
-            logger.error("cannot keep schedule %r: %s", message.name, error)
+            level = logging.WARNING if isinstance(error, LogError) else logging.ERROR
+            logger.log(level, "cannot keep schedule %r now: %s", message.name, error)
             self._relieve()
         if fired is not None and fired.started:
             self._tell(Look())
@@ -243,9 +256,13 @@ class ScheduleKeeper(PooledActor):
 
     def _set_timer(self) -> None:
         wake_at = self._log.next_wake(KIND, REACH)
+        if self._book.held:
+            wake_at = self._relief
+        self._set_timer_at(None if wake_at is None else max(wake_at, self._relief))
+
+    def _set_timer_at(self, at: float | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if wake_at is not None:
-            at = max(wake_at, self._relief)
+        if at is not None:
             self._timer = self._services.timers.at(at, self._actor_ref.put, Due())
