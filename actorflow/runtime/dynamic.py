@@ -37,6 +37,8 @@ from actorflow.runtime.work import Work
 
 BREATH = 0.001
 """Seconds that a node that does not come to rest leaves to the others, every turn."""
+ENDS = 500
+"""Ends of its calls that a node learns of in one turn."""
 CREDIT = 64
 """Values a node may yield before the first of them must be durable."""
 
@@ -233,10 +235,13 @@ class DynamicActor(RunActor):
 
     def _advance(self, activation: Activation, main: asyncio.Task[Any]) -> None:
         """Run the node until it needs something that is not there."""
-        calls = self._calls
+        calls, left = self._calls, ENDS
         idle = self._run_code()
         while idle and calls.diverged is None and self._next(activation, main):
-            idle = self._run_code()
+            idle, left = self._run_code(), left - 1
+            if not left:
+                self._actor_ref.put(Settle())  # others get their turn in a long replay
+                return
         if calls.diverged is not None:
             self._fail_execution(calls)
         elif self._loop.held is not None:

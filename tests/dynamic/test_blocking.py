@@ -13,9 +13,10 @@ import pytest
 import actorflow as af
 from actorflow.log.memory import MemoryLog
 from actorflow.log.memory_store import MemoryStore
+from actorflow.runtime import dynamic
 from actorflow.runtime.watchdog import Watchdog
 from actorflow.testing import runtime
-from tests.dynamic.helpers import double
+from tests.dynamic.helpers import World, double
 
 PATIENCE = 30.0
 
@@ -216,6 +217,32 @@ def test_a_node_may_take_its_time_if_it_awaits() -> None:
     for _ in range(100):
         watchdog.look()
     assert told == []
+
+
+def test_a_long_replay_leaves_turns_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes on where it was, some calls at a time, and ends as it would have."""
+    turns: list[int] = []
+    advance = dynamic.DynamicActor._advance
+
+    def note(self: Any, *args: Any) -> None:
+        turns.append(self._calls.taken)
+        advance(self, *args)
+
+    @af.dynamic
+    async def long(ctx: af.Context) -> int:
+        total: int = sum([await ctx.run(double, n) for n in range(30)])
+        word: int = await ctx.wait_signal("go")
+        return total + word
+
+    world = World()
+    with world.process(long) as rt:
+        rt.start(long, execution_id="n").wait()
+    monkeypatch.setattr(dynamic, "ENDS", 7)
+    monkeypatch.setattr(dynamic.DynamicActor, "_advance", note)
+    with world.process(long) as rt:
+        rt.signal("n", "go", 1)
+        assert rt.get("n").result() == sum(range(30)) * 2 + 1
+    assert [taken for taken in turns if taken in (7, 14, 21, 28)] == [7, 14, 21, 28]
 
 
 def test_it_can_be_switched_off() -> None:
