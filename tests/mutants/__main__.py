@@ -56,7 +56,7 @@ ENGINE = [
 class Hunt:
     """A pytest plugin that runs what was collected against every mutant."""
 
-    def __init__(self, module: str, share: float, seed: int) -> None:
+    def __init__(self, module: str, share: float, seed: int, seconds: float) -> None:
         self.counts: Counter[str] = Counter()
         self.survivors: list[Mutant] = []
         self._module = importlib.import_module(module)
@@ -66,6 +66,7 @@ class Hunt:
         self._mutants = [m for m in found if chosen.random() < share]
         self.total = len(found)
         self._killers: Counter[str] = Counter()
+        self._seconds = seconds
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Try one mutant after the other."""
@@ -76,8 +77,10 @@ class Hunt:
             verdict, test = self._in_child(session, None)
         if verdict != "survived":
             raise SystemExit(f"without any mutant, the tests {verdict}")
+        end = time.monotonic() + self._seconds
         for mutant in self._mutants:
-            self._try(session, mutant)
+            if time.monotonic() < end:
+                self._try(session, mutant)
         return True
 
     def _try(self, session: pytest.Session, mutant: Mutant) -> None:
@@ -165,10 +168,11 @@ def main() -> None:
     parser.add_argument("--module", default="actorflow.model.rules")
     parser.add_argument("--share", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=1e9)
     given = parser.parse_args()
     os.nice(10)
     os.environ["CI"] = "1"  # the same examples for every mutant
-    hunt = Hunt(given.module, given.share, given.seed)
+    hunt = Hunt(given.module, given.share, given.seed, given.seconds)
     began = time.perf_counter()
     tests = TESTS.get(given.module, ENGINE)
     # Without the reporter: a mutant's process would write to the same terminal.
