@@ -73,16 +73,16 @@ def many(count: int, step: str, **more: str) -> str:
 PLACES = ", ".join(f'"b.v{n}": "d{n}"' for n in range(20_000))
 LAWFUL = {
     "a long chain": many(
-        8_000, '{"name": "s@", "decide": true, "next": [{"step": "s@@"}]}'
+        4_000, '{"name": "s@", "decide": true, "next": [{"step": "s@@"}]}'
     ),
     "many joins of one branch each": many(
-        2_000,
+        1_000,
         '{"name": "s@", "decide": true, "next": [{"step": "t@", "branch": "b@"}, '
         '{"step": "j@", "branch": "c@"}]}, {"name": "t@", "sleep": 1}, '
         '{"name": "j@", "join": {"branches": ["b@"]}, "next": [{"step": "s@@"}]}',
     ),
     "circles in circles": many(
-        4_000,
+        2_000,
         '{"name": "s@", "decide": true, "next": [{"step": "s@@", "branch": "b@"}, '
         '{"step": "s0"}]}',
     ),
