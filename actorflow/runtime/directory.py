@@ -279,7 +279,14 @@ class Directory(Children, PooledActor):
             self._later(message, BREATH)
         else:
             self._services.collector.flush()
-            self._services.writer.then((message.reply.set, None))
+            self._reply(message.reply, None)
+
+    def _reply(self, reply: Any, value: Any) -> None:
+        """Answer when all before is durable, or say why it never will be."""
+        refuse = reply.set_exception
+        self._services.writer.then(
+            (reply.set, value), on_lost=lambda _, error: refuse(error)
+        )
 
     # -- starting ----------------------------------------------------------------------
 
@@ -353,7 +360,7 @@ class Directory(Children, PooledActor):
             error = DefinitionMismatch(submit.id, repr(there), repr(name))
             submit.reply.set_exception(error)
         else:
-            self._services.writer.then((submit.reply.set, submit.id))
+            self._reply(submit.reply, submit.id)
 
     def _on_fork(self, fork: Fork) -> None:
         row = self._log.find(KIND, fork.source)
@@ -405,7 +412,7 @@ class Directory(Children, PooledActor):
         elif start.on_conflict == "fail":
             start.reply.set_exception(ExecutionExistsError(start.id))
         else:
-            self._services.writer.then((start.reply.set, start.id))
+            self._reply(start.reply, start.id)
 
     # -- in memory ---------------------------------------------------------------------
 

@@ -192,3 +192,31 @@ def test_own_commands_stay_at_home(path: Path) -> None:
         rt.signal("a", "go")
 
         assert [row.command for row in other.inbox()] == ["signal"]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    ["inbox", "stream", "event", "owner", "event_in_stream", "stream_to_wake"],
+)
+@pytest.mark.timeout(30)
+def test_noise_in_the_place_of_a_table(path: Path, damaged: str) -> None:
+    """Whatever page is lost, whoever opens or asks is told; nobody waits for ever."""
+    with closing(sqlite3.connect(path)) as raw:
+        (page,) = raw.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name = ?", (damaged,)
+        ).fetchone()
+        (size,) = raw.execute("PRAGMA page_size").fetchone()
+    content = bytearray(path.read_bytes())
+    content[(page - 1) * size : page * size] = b"\xa5" * size
+    path.write_bytes(content)
+
+    with pytest.raises((LogDamagedError, LogCorruptError)):
+        use_all(path)
+
+
+def use_all(path: Path) -> None:
+    """Open the log, let one execution go on, and start another."""
+    with af.Runtime(path, definitions=[flow]) as rt:
+        rt.signal("a", "go")
+        rt.get("a").result(timeout=10)
+        rt.start(flow, name="d").wait(timeout=10)
