@@ -175,6 +175,12 @@ _SYNTAX = (
     ast.Starred,
     ast.unaryop,
 )
+_SIMPLE = (ast.BinOp, ast.BoolOp, ast.Compare, ast.Constant, ast.Name, ast.UnaryOp)
+_HARMLESS = {
+    *(kind for kind in _SIMPLE if kind in _PROTOTYPE.nodes),
+    *(each for kind in (ast.operator, ast.cmpop) for each in kind.__subclasses__()),
+    *(ast.Load, ast.And, ast.Or, ast.Not, ast.USub),
+}
 
 
 class _Local(threading.local):
@@ -216,14 +222,29 @@ def compiled(source: str) -> Expression:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", None) or str(error) or type(error).__name__
         raise ExpressionError(source, f"failed to compile: {reason}") from None
-    nodes = list(ast.walk(tree))
+    nodes = _nodes_of(tree)
     for reason in filter(None, map(_unavailable, nodes)):
         raise ExpressionError(source, f"failed to compile: {reason}")
     return Expression(tree, _names_in(nodes))
 
 
+def _nodes_of(tree: ast.AST) -> list[ast.AST]:
+    """Return what `ast.walk` does, for half of its time."""
+    nodes = [tree]
+    for node in nodes:  # it grows while one walks
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, ast.AST):
+                nodes.append(value)
+            elif isinstance(value, list):
+                nodes += [part for part in value if isinstance(part, ast.AST)]
+    return nodes
+
+
 def _unavailable(node: ast.AST) -> str | None:
     """Return why *node* may not be in an expression."""
+    if type(node) in _HARMLESS:
+        return None  # as most are, and there may be many
     if not isinstance(node, _SYNTAX) and type(node) not in _PROTOTYPE.nodes:
         return f"{type(node).__name__} is not available"
     if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
