@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from actorflow.actors.future import PooledFuture
@@ -156,7 +157,7 @@ class SubscriptionActor(PooledActor):
     def _all_handed_out(self) -> None:
         waiting, self._waiting = self._waiting, []
         for reply in waiting:
-            self._writer.then((reply.set, None))
+            self._writer.then((reply.set, None), on_lost=partial(_refuse, reply))
 
     def _deliver(self, followed: Followed) -> None:
         try:
@@ -225,3 +226,8 @@ class Subscriptions:
             SubscriptionActor, self._place, name, call, kind=kind, start=after
         )
         return Subscription(self._system, ref)
+
+
+def _refuse(reply: Any, _: Any, error: Exception) -> None:
+    """Tell who waits for a log that has failed."""
+    reply.set_exception(error)
