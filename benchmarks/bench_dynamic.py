@@ -66,6 +66,18 @@ async def together(ctx: af.Context, count: int) -> None:
 
 
 @af.dynamic
+async def child(ctx: af.Context, n: int) -> int:
+    """Do one thing."""
+    return await ctx.run(increment, n)
+
+
+@af.dynamic
+async def parent(ctx: af.Context, count: int) -> int:
+    """Map a node over numbers."""
+    return sum(await ctx.map(child, range(count)))
+
+
+@af.dynamic
 async def talking(ctx: af.Context, count: int) -> None:
     """Yield."""
     for n in range(count):
@@ -158,6 +170,19 @@ def _yielding(options: Options) -> Figure:
     return figure
 
 
+def _fanning_out(options: Options) -> Figure:
+    count = QUICK_CALLS if options.quick else CALLS
+    figure = Figure("dynamic children of one node", "1/s", more_is_better=True)
+    path = options.directory / "parents.db"
+    with af.Runtime(path, [parent], durability=options.durability) as rt:
+        rt.start(parent, count=10).result()
+        for _ in range(options.rounds):
+            began = time.perf_counter()
+            rt.start(parent, count=count).result()
+            figure.add(count / (time.perf_counter() - began))
+    return figure
+
+
 def measure(options: Options) -> list[Figure]:
     """Measure one after the other."""
     return [
@@ -166,6 +191,7 @@ def measure(options: Options) -> list[Figure]:
         _memory(options),
         _memory_together(options),
         _yielding(options),
+        _fanning_out(options),
     ]
 
 

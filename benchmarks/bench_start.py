@@ -23,6 +23,7 @@ def measure(options: Options) -> list[Figure]:
     count = EXECUTIONS // 5 if options.quick else EXECUTIONS
     rate = Figure("executions of 3 steps", "1/s", more_is_better=True)
     cpu = Figure("CPU of an execution", "us")
+    latency = Figure("a start, against a commit", "ms")
     path, workflow = options.directory / "log.db", chain(3)
     with (
         floor_in(options) as floor,
@@ -32,6 +33,11 @@ def measure(options: Options) -> list[Figure]:
         rt.start(workflow, execution_id="one").result()
         rows = rows_of(path, "one") * count
         for _ in range(options.rounds):
+            one = floor.commits(1)
+            with usage() as alone:
+                run = rt.start(workflow)
+            latency.add(alone.seconds * 1e3, one * 1e3)
+            run.result()
             raw = floor.in_thousands(rows)
             with usage() as used:
                 runs = list(pool.map(lambda _: rt.start(workflow), range(count)))
@@ -40,7 +46,7 @@ def measure(options: Options) -> list[Figure]:
             raw = (raw + floor.in_thousands(rows)) / 2
             rate.add(count / used.seconds, count / raw)
             cpu.add(used.cpu / count * 1e6)
-    return [rate, cpu]
+    return [rate, cpu, latency]
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections import Counter
@@ -358,3 +359,16 @@ def test_a_branch_costs_a_join_the_same_however_many_it_lists(
         rt.start(wf).result()
 
     assert looked["times"] < 4 * len(names)
+
+
+def test_what_is_done_stays_on_disk(tmp_path: Path) -> None:
+    """An execution that has ended leaves nothing of its items in memory."""
+    count = 2_000
+    with af.Runtime(tmp_path / "log.db", [FAN_OUT], durability="process") as rt:
+        rt.start(FAN_OUT, numbers=list(range(count))).result()
+        gc.collect()
+        before = sys.getallocatedblocks()
+        rt.start(FAN_OUT, numbers=list(range(count))).result()
+        gc.collect()
+
+        assert sys.getallocatedblocks() - before < count // 2
