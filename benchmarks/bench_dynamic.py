@@ -68,7 +68,7 @@ async def together(ctx: af.Context, count: int) -> None:
 @af.dynamic
 async def child(ctx: af.Context, n: int) -> int:
     """Do one thing."""
-    return await ctx.run(increment, n)
+    return int(await ctx.run(increment, n))
 
 
 @af.dynamic

@@ -134,6 +134,8 @@ class ThreadExecutor:
                 job.end(ended)
                 return
             job.end(ended, self._tell)
+            # While it waits for the next, this thread keeps nothing in memory.
+            job = ended = None
             if self._was_lost(me):
                 return
         running.pop(me, None)
