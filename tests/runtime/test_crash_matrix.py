@@ -211,3 +211,27 @@ def test_an_execution_that_nothing_moves_is_reported() -> None:
 
     with pytest.raises(SimulationError, match="never"):
         Simulation(waiting).run()
+
+
+def test_a_branch_name_is_used_once() -> None:
+    """Who comes to a fork again cannot start a branch of the same name."""
+    twice = af.Workflow(
+        "twice",
+        steps=[
+            af.Step(
+                "fork",
+                activity=double,
+                parameters={"x": 1},
+                next=[af.Edge("work", branch="side"), af.Edge("again", branch="back")],
+            ),
+            af.Step("work", activity=double, parameters={"x": 2}),
+            af.Step(
+                "again", activity=double, parameters={"x": 3}, next=[af.Edge("fork")]
+            ),
+        ],
+    )
+
+    end = Simulation(twice).run()
+
+    assert end.status == "failed"
+    assert "branch names are used once" in (end.error or "")
