@@ -364,12 +364,12 @@ def test_a_branch_costs_a_join_the_same_however_many_it_lists(
 def test_what_is_done_stays_on_disk(tmp_path: Path) -> None:
     """An execution that has ended leaves nothing of its items in memory."""
     count = 2_000
-    with af.Runtime(tmp_path / "log.db", [FAN_OUT], durability="process") as rt:
+    nap = af.Flow("nap").sleep(3600).build()
+    with af.Runtime(tmp_path / "log.db", [FAN_OUT, nap], durability="process") as rt:
 
         def blocks_after(items: int) -> int:
             rt.start(FAN_OUT, numbers=list(range(items))).result()
-            for _ in range(10):  # so that every thread has had something else to do
-                rt.start(FAN_OUT, numbers=[1, 2, 3]).result()
+            rt.start(nap).wait()  # it has left memory when others have been let in
             gc.collect()
             return sys.getallocatedblocks()
 
