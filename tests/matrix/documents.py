@@ -13,6 +13,7 @@ from unittest import mock
 import attrs
 
 import actorflow as af
+from actorflow.log.codec import Codec
 from actorflow.runtime.registry import as_workflow
 from actorflow.testing import Cancel, Simulation, runtimes
 
@@ -35,6 +36,7 @@ class Started:
     inputs: dict[str, Any]
     activities: Sequence[Any]
     known: Mapping[str, Any]
+    codec: Codec | None = None
     signals: dict[str, list[Any]] = attrs.field(factory=dict)
     answers: dict[str, list[Any]] = attrs.field(factory=dict)
 
@@ -58,6 +60,7 @@ class Started:
             signals=self.signals,
             answers=self.answers,
             script=[Cancel()],
+            codec=lambda: self.codec or Codec(),
             seed=seed,
         )
 
@@ -77,7 +80,7 @@ class NotingRuntime(af.Runtime):
         activities: Iterable[Any] = (),
         **settings: Any,
     ) -> None:
-        self.given = list(activities)
+        self.given, self.own = list(activities), settings.get("codec")
         super().__init__(log, definitions, self.given, **settings)
 
     def start(self, definition: Any, /, *args: Any, **given: Any) -> Any:
@@ -88,7 +91,7 @@ class NotingRuntime(af.Runtime):
         inputs |= {k: v for k, v in given.items() if k not in _OPTIONS}
         plain = workflow if isinstance(definition, str) else definition
         self.found.setdefault(
-            run.id, Started(plain, inputs, self.given, self.definitions)
+            run.id, Started(plain, inputs, self.given, self.definitions, self.own)
         )
         return run
 
