@@ -12,7 +12,7 @@ from actorflow.errors import DefinitionError, ExpressionError
 from actorflow.model.activities import node_name
 from actorflow.model.children import Child
 from actorflow.model.definition import Workflow, node_kind
-from actorflow.model.steps import BY_NAME, Pages, Step
+from actorflow.model.steps import BY_NAME, FETCH, Pages, Step
 from actorflow.model.variables import Variables, variables_of
 from actorflow.runtime.interpreter import compiled
 from actorflow.runtime.registry import Activities, as_workflow
@@ -120,6 +120,10 @@ def _node_problems(
             return
     bound = activities.bound(node)
     activities.look_inside(bound.activity)
+    if step.nodes.get(FETCH) is node:
+        cursor, required = bound.signature.names[:1], bound.signature.required
+        yield from _unprovided(node, required.difference(cursor), names)
+        return
     parameters = step.map.parameters if step.map else step.parameters
     checked = step.activity is not None or (step.map and parameters is not None)
     if checked and isinstance(parameters, Mapping):
@@ -135,6 +139,10 @@ def _missing(
     part = step.parallel or step.route or step
     if part.parameters is not BY_NAME or step.map or step.loop:
         return
+    yield from _unprovided(node, wanted, names)
+
+
+def _unprovided(node: Any, wanted: Iterable[str], names: _Names) -> Iterator[str]:
     for name in sorted(wanted):
         if not names.has("", name):
             name_of = node_name(node)
