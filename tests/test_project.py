@@ -131,6 +131,13 @@ def test_every_decision_is_listed(page: Path) -> None:
     assert f"]({page.name})" in index
 
 
+def test_decisions_are_numbered_without_a_gap() -> None:
+    """A number names one decision."""
+    numbers = [int(page.name[:4]) for page in DECISIONS]
+
+    assert numbers == list(range(1, len(DECISIONS) + 1))
+
+
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
 def test_every_decision_keeps_the_template(page: Path) -> None:
     """Context, options, choice, consequences: in this order, and nothing else."""

@@ -18,7 +18,7 @@ from actorflow.errors import ExecutionEndedError
 from actorflow.log.codec import Codec
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model.state import ENDED
-from actorflow.runtime.directory import fold
+from actorflow.runtime.replay import fold
 from actorflow.runtime.serving import Answer, answers, kept_in
 
 LOOK = 0.02

@@ -17,7 +17,7 @@ from actorflow.cli.settings import Settings
 from actorflow.cli.targets import Target
 from actorflow.log.port import StreamRow
 from actorflow.model.state import ENDED
-from actorflow.runtime.directory import fold
+from actorflow.runtime.replay import fold
 from actorflow.runtime.runtime import Runtime
 
 SHOWN = 5

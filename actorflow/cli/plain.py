@@ -17,8 +17,9 @@ from actorflow.log.codec import SECRET, Codec
 from actorflow.log.port import StreamRow
 from actorflow.log.stdtypes import TAG
 from actorflow.model.events import Data, Failure, Recorded
+from actorflow.model.paths import BLOB
 from actorflow.model.secret import MASK
-from actorflow.model.state import BLOB, ExecutionState
+from actorflow.model.state import ExecutionState
 
 TENTH, MINUTE, HOUR, DAY = 0.0995, 60, 3600, 86_400
 _UNITS = ((DAY, "d", HOUR, "h"), (HOUR, "h", MINUTE, "m"), (MINUTE, "m", 1, "s"))

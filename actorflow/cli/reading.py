@@ -29,7 +29,7 @@ from actorflow.cli.watching import watch
 from actorflow.log.port import StreamRow
 from actorflow.model.events import Recorded
 from actorflow.runtime.checkpoint import Checkpoint, checkpoint_of
-from actorflow.runtime.directory import fold
+from actorflow.runtime.replay import fold
 
 STATUSES = (
     "queued",

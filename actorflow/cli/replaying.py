@@ -14,7 +14,7 @@ from actorflow.cli.opening import existing, log_to_read, row_of
 from actorflow.cli.settings import Settings, common, pass_settings
 from actorflow.cli.targets import HELP, Target, load_target
 from actorflow.log.port import StreamRow
-from actorflow.runtime.directory import fold
+from actorflow.runtime.replay import fold
 
 if TYPE_CHECKING:
     from actorflow.testing import Divergence, Replayed

@@ -30,7 +30,7 @@ from actorflow.log.codec import Codec
 from actorflow.log.port import StreamRow
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model.state import ENDED, ExecutionState
-from actorflow.runtime.directory import fold
+from actorflow.runtime.replay import fold
 
 LOOK = 0.02
 LONGEST = 2.0

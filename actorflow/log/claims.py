@@ -18,7 +18,7 @@ from actorflow.errors import BlobCorruptError, LogError
 from actorflow.log.blobs import BlobStore, check_key
 from actorflow.log.stdtypes import TAG
 from actorflow.model.events import Data
-from actorflow.model.state import BLOB, lookup
+from actorflow.model.paths import BLOB, lookup
 
 logger = logging.getLogger(__name__)
 

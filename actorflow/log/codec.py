@@ -23,8 +23,8 @@ from actorflow.log.hints import Shaper, normal
 from actorflow.log.stdtypes import TAG, Refused
 from actorflow.log.values import Values
 from actorflow.model.events import TAGS, Data
+from actorflow.model.paths import BLOB
 from actorflow.model.secret import Secret
-from actorflow.model.state import BLOB
 
 UPCAST: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """tag -> how to read the payload that an older version wrote.  Never remove one."""

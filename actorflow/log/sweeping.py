@@ -10,7 +10,7 @@ import attrs
 from actorflow.log.port import EventLog
 from actorflow.log.stdtypes import TAG
 from actorflow.model.events import Data
-from actorflow.model.state import BLOB
+from actorflow.model.paths import BLOB
 
 
 def reference(key: str) -> Data:

@@ -18,7 +18,7 @@ from actorflow.log.classes import KnownClasses, build
 from actorflow.log.encoders import MAX_DEPTH, Encoders, step, too_deep
 from actorflow.log.stdtypes import FACTORIES, KINDS, TAG
 from actorflow.model.events import Data
-from actorflow.model.state import BLOB
+from actorflow.model.paths import BLOB
 
 _NESTED = frozenset({list, dict})
 

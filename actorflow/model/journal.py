@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from attrs import define, evolve, field, frozen
 
 from actorflow.model import events as ev
+from actorflow.model.addresses import parent_of
 from actorflow.model.events import Data, Failure, Recorded
-from actorflow.model.state import lookup, parent_of
+from actorflow.model.paths import lookup
 
 FANS = ("map", "parallel")
 

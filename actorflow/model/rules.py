@@ -16,8 +16,10 @@ from actorflow.model import events as ev
 from actorflow.model.activities import node_name
 from actorflow.model.definition import Workflow, node_kind
 from actorflow.model.events import Data, Event, Failure
+from actorflow.model.parts import Activation, Branch, Scope
+from actorflow.model.paths import lookup
 from actorflow.model.policy import matches
-from actorflow.model.state import Activation, Branch, ExecutionState, Scope, lookup
+from actorflow.model.state import ExecutionState
 from actorflow.model.steps import (
     NODE_KINDS,
     REQUIRED,

@@ -17,7 +17,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import attrs
 
-from actorflow.model import state as states
+from actorflow.model import parts
 from actorflow.model.events import Data
 from actorflow.model.state import ExecutionState
 
@@ -27,9 +27,12 @@ REVISION = 1
 """To be raised when the same events lead to another state than before."""
 
 _CLASSES: dict[str, type] = {
-    name: cls
-    for name, cls in vars(states).items()
-    if attrs.has(cls) and cls.__module__ == states.__name__
+    ExecutionState.__name__: ExecutionState,
+    **{
+        name: cls
+        for name, cls in vars(parts).items()
+        if attrs.has(cls) and cls.__module__ == parts.__name__
+    },
 }
 _FLEETING = ("calm", "orphans", "stored", "_deadlines")
 """Fields that actors use up, or that follow from others."""
@@ -157,7 +160,7 @@ def _converters(hint: Any) -> tuple[Convert, Convert]:
     if origin in _SEQUENCES:
         return _sequence(origin, arguments)
     if attrs.has(hint):
-        shared = hint.__module__ == states.__name__
+        shared = hint.__name__ in _CLASSES
         return _REFERENCE if shared else _inline(hint)
     return _AS_IT_IS
 

@@ -10,9 +10,9 @@ from attrs import evolve
 from actorflow.errors import StaleAttemptError, UnrecordableError
 from actorflow.model import events as ev
 from actorflow.model.events import Failure
+from actorflow.model.parts import Activation, Answer, branch_of
 from actorflow.model.policy import failure_of, next_try
 from actorflow.model.rules import wait_for_signal
-from actorflow.model.state import Activation, Answer, branch_of
 from actorflow.runtime.bridge import ActorBridge
 from actorflow.runtime.context import ActivityContext, AskSignal, Flush, RecordValue
 from actorflow.runtime.emitter import Yielded, emitter_of

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from actorflow.errors import ExecutionEndedError
 from actorflow.model.events import Data
 from actorflow.model.state import ENDED
-from actorflow.runtime.directory import fold
 from actorflow.runtime.messages import Command
+from actorflow.runtime.replay import fold
 from actorflow.runtime.serving import Answer, Posted, answers, kept_in
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 from actorflow.errors import AnswerError, UnreadableError
 from actorflow.model import events as ev
 from actorflow.model.events import Data, Failure
-from actorflow.model.state import Activation, Answer
+from actorflow.model.parts import Activation, Answer
 from actorflow.runtime.messages import Answered
 from actorflow.runtime.run import Run
 from actorflow.runtime.waiting import WaitActor

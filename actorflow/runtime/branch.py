@@ -9,10 +9,11 @@ from typing import Any
 
 from actorflow.model import events as ev
 from actorflow.model import rules
+from actorflow.model.addresses import parent_of
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure
+from actorflow.model.parts import Activation, Branch
 from actorflow.model.policy import failure_of
-from actorflow.model.state import Activation, Branch, parent_of
 from actorflow.model.steps import NODE_KINDS, Edge, Step
 from actorflow.runtime.binding import NO_CALL, call_of
 from actorflow.runtime.messages import Arrived

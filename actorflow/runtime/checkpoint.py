@@ -8,7 +8,8 @@ from typing import Any
 from attrs import frozen
 
 from actorflow.model.events import Failure
-from actorflow.model.state import Activation, ExecutionState
+from actorflow.model.parts import Activation
+from actorflow.model.state import ExecutionState
 from actorflow.runtime.expressions import Recalls
 
 

@@ -15,8 +15,8 @@ from actorflow.model import events as ev
 from actorflow.model.children import MAX_DEPTH, Child
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure
+from actorflow.model.parts import Activation
 from actorflow.model.policy import Retry, failure_of
-from actorflow.model.state import Activation
 from actorflow.runtime.children import Answer, EnsureChild
 from actorflow.runtime.messages import Command, Rang
 from actorflow.runtime.registry import child_inputs
@@ -264,7 +264,7 @@ class UndoChildActor(RunActor):
             self.run.after_durable(self._ask, activation.input["execution"])
 
     def _ask(self, child: str) -> None:
-        from actorflow.runtime.directory import Route
+        from actorflow.runtime.errands import Route
 
         answer = Answer(lambda error: self._actor_ref.put(Found(error)))
         data = {"parent": self.run.id, "address": self.address}

@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from attrs import define
-
 from actorflow.actors.pooled import PooledActor
 from actorflow.actors.ref import PooledRef
 from actorflow.errors import (
@@ -33,7 +31,6 @@ from actorflow.errors import (
 )
 from actorflow.log.port import EventLog, Stream, StreamRow, Write
 from actorflow.model import events as ev
-from actorflow.model import snapshots
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure, Recorded
 from actorflow.model.fold import apply
@@ -42,10 +39,30 @@ from actorflow.model.state import ENDED, ExecutionState
 from actorflow.model.turns import whole
 from actorflow.runtime.children import Children
 from actorflow.runtime.commands import INTERNAL
+from actorflow.runtime.errands import (
+    Changed,
+    Crashed,
+    Delete,
+    Fetch,
+    Fork,
+    Hold,
+    Learn,
+    Loaded,
+    Lost,
+    More,
+    Poll,
+    Ready,
+    Renew,
+    Route,
+    Submit,
+    Sweep,
+    Unload,
+)
 from actorflow.runtime.execution import ExecutionActor
 from actorflow.runtime.inbox import Inbox
 from actorflow.runtime.intake import KIND, Claimed, Intake, Look, Recovered, Wake
 from actorflow.runtime.messages import Command
+from actorflow.runtime.replay import fold
 from actorflow.runtime.run import Run
 from actorflow.runtime.services import Services
 from actorflow.runtime.serving import Posted
@@ -60,143 +77,23 @@ from actorflow.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
 
+
 POLL = 0.04
 """Seconds between looks at what other processes may have written."""
+
+
 BREATH = 0.001
 """Seconds after which something is looked at again that is about to change."""
+
+
 MAX_CRASHES = 3
+
+
 RESTING = ("suspended", "paused", "queued")
+
+
 FAMILY = ("child_ended", "parent_closed", "parent_paused", "follow_up")
 """Commands among parents and children, which may well come too late."""
-
-
-@define(eq=False)
-class Submit:
-    """Put an execution into the queue, or find the one that has its id."""
-
-    id: str
-    queued: ev.ExecutionQueued
-    on_conflict: str
-    reply: Any
-
-
-@define(eq=False)
-class Fork:
-    """Start an execution with the first *at* events of *source* as its past."""
-
-    source: str
-    at: int
-    id: str
-    reply: Any
-
-
-@define(eq=False)
-class Route:
-    """Bring a command to its execution."""
-
-    id: str
-    command: Command
-
-
-@define(eq=False)
-class Loaded:
-    """An execution was claimed and folded, or could not be.
-
-    *known* is how many commands it was loaded for; others have come since.
-    """
-
-    id: str
-    result: Any
-    error: Exception | None
-    known: int
-
-
-@define(eq=False)
-class Lost:
-    """Nothing more can be written to this stream."""
-
-    stream: Stream
-    error: Exception
-
-
-@define(eq=False)
-class Changed:
-    """An execution's new status is durable."""
-
-    run: Run
-    status: str
-
-
-@define(eq=False)
-class Crashed:
-    """An actor of the run raised what it should not have: a defect of ours."""
-
-    run: Run
-    error: Exception
-
-
-@define(eq=False)
-class Fetch:
-    """Commands for other executions are durable; they may be for some of ours."""
-
-
-@define(eq=False)
-class Learn:
-    """A definition has become known; something may have waited for it."""
-
-
-@define(eq=False)
-class Ready:
-    """Answer when what had come in before the log was opened has been taken in."""
-
-    reply: Any
-
-
-@define(eq=False)
-class Poll:
-    """Look at what other processes may have written."""
-
-
-@define(eq=False)
-class More:
-    """Read the next page of the inbox."""
-
-
-@define(eq=False)
-class Renew:
-    """Extend the lease, and look for executions of processes that are gone."""
-
-
-@define(eq=False)
-class Sweep:
-    """Let go of what has rested long enough."""
-
-
-@define(eq=False)
-class Unload:
-    """Let go of an execution of the queue that was here only to take a command."""
-
-    run: Run
-
-
-@define(eq=False)
-class Delete:
-    """Delete executions that have ended; the reply is the names of those deleted.
-
-    With *spare*, children stay that their parents may still ask for.
-    """
-
-    names: list[str]
-    reason: str
-    reply: Any
-    spare: bool = False
-
-
-@define(eq=False)
-class Hold:
-    """Take nothing further, and begin nothing."""
-
-    reply: Any
 
 
 class Directory(Children, PooledActor):
@@ -819,18 +716,6 @@ class Directory(Children, PooledActor):
 
     def _on_more(self, _: More) -> None:
         self._read_inbox()
-
-
-def fold(log: EventLog, stream: int, until: int | None = None) -> ExecutionState:
-    """Replay a stream, from its newest snapshot if that is known here."""
-    stored = log.snapshot(stream, until=until)
-    state = ExecutionState()
-    if stored is not None and stored.format == snapshots.known_format():
-        state = snapshots.restore(stored.data)
-        state.stored = stored.seq
-    for recorded in log.read(stream, after=state.version, until=until):
-        apply(state, recorded)
-    return state
 
 
 def _tell_failure(message: Any, error: Exception) -> None:

@@ -18,8 +18,8 @@ from attrs import evolve
 from actorflow.errors import NonDeterminismError, NotDurableError, UnrecordableError
 from actorflow.model import events as ev
 from actorflow.model.events import Data, Failure
+from actorflow.model.parts import Activation
 from actorflow.model.policy import next_try
-from actorflow.model.state import Activation
 from actorflow.runtime.alarm import Alarm
 from actorflow.runtime.binding import Call, call_of
 from actorflow.runtime.emitter import MARK, Yielded, emitter_of

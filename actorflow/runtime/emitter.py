@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 
 from actorflow.actors.ref import PooledRef
 from actorflow.model import events as ev
+from actorflow.model.addresses import parent_of
 from actorflow.model.events import Data
-from actorflow.model.state import Activation, Part, parent_of
+from actorflow.model.parts import Activation, Part
 from actorflow.runtime.run import Run, RunActor
 
 MARK = "!"

@@ -20,10 +20,12 @@ from actorflow.errors import (
 )
 from actorflow.model import events as ev
 from actorflow.model import rules
+from actorflow.model.addresses import UNDO
 from actorflow.model.definition import node_kind
 from actorflow.model.events import Failure
+from actorflow.model.parts import Activation, Compensation
 from actorflow.model.rules import Fact, Output, View
-from actorflow.model.state import UNDO, Activation, Compensation, rests_alone
+from actorflow.model.state import rests_alone
 from actorflow.model.steps import BY_NAME, Step
 from actorflow.runtime.alarm import Alarm
 from actorflow.runtime.binding import NO_CALL, call_of

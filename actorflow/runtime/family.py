@@ -7,9 +7,10 @@ from typing import Any
 
 from actorflow.model import events as ev
 from actorflow.model import rules
+from actorflow.model.addresses import UNDO
 from actorflow.model.events import Data
+from actorflow.model.parts import Activation
 from actorflow.model.rules import Fact
-from actorflow.model.state import UNDO, Activation
 from actorflow.runtime.scope import ScopeActor
 
 

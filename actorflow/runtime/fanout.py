@@ -8,11 +8,12 @@ from functools import partial
 from typing import Any
 
 from actorflow.model import events as ev
+from actorflow.model.addresses import parent_of
 from actorflow.model.definition import node_kind
 from actorflow.model.events import Data
+from actorflow.model.parts import WINDOW, Activation, Branch, Fan
 from actorflow.model.policy import failure_of
 from actorflow.model.rules import View, map_failure, view_of
-from actorflow.model.state import WINDOW, Activation, Branch, Fan, parent_of
 from actorflow.runtime.binding import Call, call_of
 from actorflow.runtime.feeding import Feeder
 from actorflow.runtime.jobs import Job, Raised, Returned

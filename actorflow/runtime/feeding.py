@@ -13,11 +13,13 @@ from itertools import islice
 from actorflow.errors import ActivityError
 from actorflow.model import events as ev
 from actorflow.model.activities import node_name
+from actorflow.model.addresses import parent_of
 from actorflow.model.definition import node_kind
 from actorflow.model.events import Data, Failure
+from actorflow.model.parts import WINDOW, Activation, Branch, Fan
+from actorflow.model.paths import lookup
 from actorflow.model.policy import failure_of
 from actorflow.model.rules import View, batches, view_of
-from actorflow.model.state import WINDOW, Activation, Branch, Fan, lookup, parent_of
 from actorflow.model.steps import BY_NAME, FETCH, Map, Pages, Step
 from actorflow.runtime.binding import call_of
 from actorflow.runtime.expressions import call_data

@@ -16,9 +16,11 @@ from attrs import frozen
 
 from actorflow.errors import NodeFailed, NonDeterminismError
 from actorflow.model import events as ev
+from actorflow.model.addresses import call_number
 from actorflow.model.events import Data, Failure
+from actorflow.model.parts import Activation, Called
 from actorflow.model.rules import Fact
-from actorflow.model.state import Activation, Called, call_number, rests_alone
+from actorflow.model.state import rests_alone
 from actorflow.runtime.nodeloop import Gone, NodeLoop, NodeTimer
 from actorflow.runtime.run import Run
 from actorflow.runtime.work import SIGNAL, Work

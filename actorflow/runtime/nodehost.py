@@ -20,8 +20,8 @@ from actorflow.model.activities import node_name
 from actorflow.model.children import as_child
 from actorflow.model.definition import node_kind
 from actorflow.model.events import Data, Failure
+from actorflow.model.parts import branch_of
 from actorflow.model.rules import question, wait_for_signal
-from actorflow.model.state import branch_of
 from actorflow.model.steps import Map, Step
 from actorflow.runtime.binding import NO_CALL, BoundActivity, call_of
 from actorflow.runtime.expressions import call_data

@@ -9,11 +9,12 @@ from attrs import evolve
 
 from actorflow.model import events as ev
 from actorflow.model.activities import node_name
+from actorflow.model.addresses import parent_of
 from actorflow.model.definition import node_kind
 from actorflow.model.events import Data, Failure
+from actorflow.model.parts import Activation, Branch
 from actorflow.model.policy import failure_of
 from actorflow.model.rules import View, chosen, view_of
-from actorflow.model.state import Activation, Branch, parent_of
 from actorflow.runtime.binding import call_of
 from actorflow.runtime.expressions import call_data
 from actorflow.runtime.run import Run, RunActor

@@ -18,12 +18,14 @@ from actorflow.log.codec import Codec
 from actorflow.log.port import Post, Snapshot, Stream, Summary, Write
 from actorflow.model import events as ev
 from actorflow.model import snapshots
+from actorflow.model.addresses import parent_of
 from actorflow.model.children import child_id
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Event, Recorded, WaitEnded
 from actorflow.model.fold import apply
+from actorflow.model.parts import Wait
 from actorflow.model.rules import Fact
-from actorflow.model.state import ExecutionState, Wait, parent_of, rests_alone
+from actorflow.model.state import ExecutionState, rests_alone
 from actorflow.runtime.aftermath import is_end, planned
 from actorflow.runtime.messages import Came, Ended, Settle
 from actorflow.runtime.serving import Serving

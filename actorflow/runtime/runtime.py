@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from random import Random
 from threading import Event, Thread
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, Unpack
-
-from attrs import evolve
+from typing import Any, Literal, Self, TypeVar
 
 from actorflow.actors.clock import Clock
 from actorflow.actors.dispatcher import ThreadDispatcher
@@ -24,67 +21,43 @@ from actorflow.actors.future import PooledFuture
 from actorflow.actors.manual import ManualDispatcher
 from actorflow.actors.system import ActorSystem
 from actorflow.actors.writer import LogWriter, WriterThread
-from actorflow.errors import (
-    DefinitionError,
-    EventNotFoundError,
-    ExecutionNotEndedError,
-    ExecutionNotFoundError,
-    InputError,
-    LogError,
-    RuntimeClosedError,
-    SettingError,
-)
+from actorflow.errors import DefinitionError, InputError, LogError, RuntimeClosedError
 from actorflow.log.blobs import BlobStore, FileBlobs, MemoryBlobs
 from actorflow.log.codec import Codec
 from actorflow.log.memory import MemoryLog
-from actorflow.log.port import EventLog, Filters, StreamRow
+from actorflow.log.port import EventLog
 from actorflow.log.sqlite import SQLiteLog
-from actorflow.log.sweeping import live_keys
 from actorflow.model import events as ev
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Data, Failure, Outcome, Recorded
 from actorflow.model.followups import FollowUp, follow_up_problems, follow_ups
-from actorflow.model.journal import Journal, Occurrence
 from actorflow.model.policy import optional_seconds
-from actorflow.model.state import ENDED, ExecutionState
 from actorflow.model.steps import BY_NAME, Page
-from actorflow.model.timeline import Timeline
 from actorflow.runtime import asked, registry
 from actorflow.runtime.actors import ACTORS
 from actorflow.runtime.bells import Bell, Bells
-from actorflow.runtime.checkpoint import Checkpoint, checkpoint_of
 from actorflow.runtime.collector import Collector
 from actorflow.runtime.definitions import Definitions
-from actorflow.runtime.directory import (
+from actorflow.runtime.directory import Directory
+from actorflow.runtime.errands import (
     Changed,
     Crashed,
-    Delete,
-    Directory,
     Fetch,
-    Fork,
     Hold,
     Learn,
     Ready,
-    Route,
     Submit,
-    fold,
 )
-from actorflow.runtime.handle import (
-    PATIENCE,
-    RESTING,
-    ExecutionHandle,
-    ExecutionResult,
-    OpenQuestion,
-    Suspension,
-)
+from actorflow.runtime.handle import PATIENCE, ExecutionHandle
 from actorflow.runtime.intake import Look
 from actorflow.runtime.lifecycle import Lifecycle
-from actorflow.runtime.messages import Command
-from actorflow.runtime.run import Run
+from actorflow.runtime.run import KIND, Run
 from actorflow.runtime.schedulebook import ScheduleBook
 from actorflow.runtime.schedules import Nudge, ScheduleKeeper, Schedules
 from actorflow.runtime.services import Executors, Services
+from actorflow.runtime.settings import check_settings
 from actorflow.runtime.starting import Start
+from actorflow.runtime.steering import Steering
 from actorflow.runtime.subscriptions import Start as StartAt
 from actorflow.runtime.subscriptions import Subscriber, Subscription, Subscriptions
 from actorflow.runtime.watchdog import Watchdog
@@ -92,23 +65,36 @@ from actorflow.runtime.worker import Worker, tag_set
 
 logger = logging.getLogger(__name__)
 
-KIND = "execution"
+
 OnConflict = Literal["use_existing", "fail", "restart"]
+
+
 Durability = Literal["full", "process"]
+
+
 _DURABILITY = ("full", "process")
+
+
 _ON_CONFLICT = ("use_existing", "fail", "restart")
+
+
 LEASE = 10.0
+
+
 LARGE = 256 * 1024
+
+
 SMALLEST_CLAIM = 256
 """Bytes; what is shorter is hardly longer than a reference."""
 
+
 MAX_PRIORITY = 1_000_000
-PRUNED = 100
-"""Executions that are deleted in one transaction."""
+
+
 E = TypeVar("E", bound=EventSourcedActor)
 
 
-class Runtime:
+class Runtime(Steering):
     """Hosts executions on one log; use it as a context manager.
 
     Opening it resumes what other processes left unfinished, as far as its definitions
@@ -167,7 +153,7 @@ class Runtime:
         codec: Codec | None = None,
         seed: int | str | None = None,
     ) -> None:
-        _check_settings(
+        check_settings(
             {
                 "durability": (
                     durability,
@@ -363,7 +349,7 @@ class Runtime:
         choice = (on_conflict, on_conflict in _ON_CONFLICT, " or ".join(_ON_CONFLICT))
         within = optional_seconds(timeout)
         positive = (timeout, within is None or within > 0, "positive")
-        _check_settings({"on_conflict": choice, "timeout": positive})
+        check_settings({"on_conflict": choice, "timeout": positive})
         workflow = self._workflow(definition)
         hooks = self._hooks(workflow, on_complete)
         variables = self.codec.to_data(dict(workflow.state), path="state")
@@ -444,7 +430,7 @@ class Runtime:
         """Do as `submit`, by the name of the definition, and check no inputs."""
         known = on_conflict in ("use_existing", "fail")
         fine = type(priority) is int and abs(priority) <= MAX_PRIORITY
-        _check_settings(
+        check_settings(
             {
                 "on_conflict": (on_conflict, known, "use_existing or fail"),
                 "priority": (priority, fine, f"a number up to {MAX_PRIORITY}"),
@@ -511,9 +497,6 @@ class Runtime:
             self._directory.put(Learn())
         return workflow
 
-    def _new_id(self, name: str) -> str:
-        return f"{name}-{self.new_key()}"
-
     def get(self, execution_id: str) -> ExecutionHandle:
         """Return the handle of an execution.
 
@@ -523,141 +506,7 @@ class Runtime:
         self.row(execution_id)
         return ExecutionHandle(self, execution_id)
 
-    def list(
-        self,
-        *,
-        workflow: str | None = None,
-        before: ExecutionResult | StreamRow | None = None,
-        limit: int = 100,
-        **filters: Unpack[Filters],
-    ) -> list[StreamRow]:
-        """Return executions, newest first, that match every filter.
-
-        Args:
-            workflow: the name of the definition.
-            before: the last row of the previous page.
-            limit: rows a page at most.
-            filters: ``status``, one or several; ``where``, search attributes that must
-                be equal; ``parent``, the execution they are children of; ``since`` and
-                ``until``, when they were created (seconds since the epoch, the second
-                exclusive); ``quiet_since``, after when nothing has happened to them.
-        """
-        cursor = (
-            (before.created_at, before.id) if isinstance(before, StreamRow) else None
-        )
-        self.check()
-        wanted: Filters = {**filters, "type": workflow}
-        return self.log.rows(KIND, before=cursor, limit=limit, **wanted)
-
-    def count(self, *, workflow: str | None = None, **filters: Unpack[Filters]) -> int:
-        """Return how many executions match every filter; the filters are `list`'s."""
-        self.check()
-        wanted: Filters = {**filters, "type": workflow}
-        return self.log.count(KIND, **wanted)
-
-    def delete(self, execution_id: str, *, reason: str = "deleted") -> None:
-        """Delete an execution that has ended, with everything of its own.
-
-        Its events, snapshots, search attributes and what is left for it in the inbox
-        are gone for good, and its id is free. Its children are executions of their own.
-
-        Raises:
-            ExecutionNotFoundError: there is none.
-            ExecutionNotEndedError: it has not ended, or what it owes others (say, to
-                start what follows it) is not done yet.
-        """
-        row = self.row(execution_id)
-        if row.status not in ENDED:
-            raise ExecutionNotEndedError(execution_id, row.status)
-        if not self._ask(lambda reply: Delete([execution_id], reason, reply)):
-            hint = "what follows it is not started yet, or a process still has it"
-            raise ExecutionNotEndedError(execution_id, row.status, hint)
-
-    def prune(
-        self,
-        *,
-        older_than: float,
-        status: str | Sequence[str] = ENDED,
-        workflow: str | None = None,
-        where: Mapping[str, Any] | None = None,
-        reason: str | None = None,
-        archive: str | Path | None = None,
-    ) -> int:
-        """Delete executions that ended long ago, as `delete` does; return how many.
-
-        A portion at a time, so that others can go on writing; then large values that
-        no execution refers to any more. A child stays while its parent may still ask
-        for it.
-
-        Args:
-            older_than: seconds since anything has happened to them.
-            status: only those that ended so.
-            workflow: only those of that definition.
-            where: only those with these search attributes.
-            reason: why; by default their age.
-            archive: the path of another log, which gets them first.
-
-        Raises:
-            LogUnavailableError: the archive is this log, or cannot be written.
-        """
-        wanted = [status] if isinstance(status, str) else [*status]
-        good = set(wanted) <= set(ENDED), f"of {', '.join(ENDED)}"
-        age = (older_than, older_than >= 0, "0 seconds or more")
-        _check_settings({"status": (status, *good), "older_than": age})
-        until = self.clock.time() - older_than
-        filters: Filters = {
-            "status": wanted,
-            "where": where,
-            "until": until,
-            "quiet_since": until,
-        }
-        why = reason or f"older than {older_than:g} s"
-        pruned, last = 0, None
-        with self._archiving(archive) as keep:
-            while page := self.list(
-                workflow=workflow, before=last, limit=PRUNED, **filters
-            ):
-                names, last = [row.name for row in page], page[-1]
-                keep([row.id for row in page])
-                pruned += len(self._ask(partial(Delete, names, why, spare=True)))
-        if pruned:
-            self.sweep_blobs()
-        return pruned
-
-    @contextmanager
-    def _archiving(
-        self, path: str | Path | None
-    ) -> Iterator[Callable[[Sequence[int]], None]]:
-        """Give what keeps streams in the log at *path*, if there is to be one."""
-        if path is None:
-            yield lambda _: None
-            return
-        from actorflow.log.archiving import archive
-
-        log = self.log
-        in_file = isinstance(log, SQLiteLog)
-        _check_settings({"archive": (path, in_file, "left out: this log is no file")})
-        assert isinstance(log, SQLiteLog)
-        with SQLiteLog(path, owner_label="archive") as target:
-            yield lambda streams: archive(log, streams, target)
-
     # -- steering ----------------------------------------------------------------------
-
-    def signal(
-        self,
-        execution_id: str,
-        topic: str,
-        payload: Any = None,
-        *,
-        key: str | None = None,
-    ) -> None:
-        """Send a message to an execution; return when it cannot be lost any more.
-
-        It is kept until a wait on *topic* consumes it, once, first come first served.
-        A second signal with the same *key* is ignored.
-        """
-        data = self.codec.to_record(payload, path="payload")
-        self._command(execution_id, "signal", topic=topic, payload=data, key=key)
 
     def signal_with_start(
         self,
@@ -720,155 +569,6 @@ class Runtime:
         data = self.codec.to_record(value, path="value")
         return asked.ask(self, execution_id, name, data, key, timeout)
 
-    def query(
-        self, execution_id: str, name: str, *args: Any, address: str | None = None
-    ) -> Any:
-        """Return what a dynamic node says of itself; nothing is recorded or changed.
-
-        The execution is woken if it rests. `state` tells of any execution what its log
-        says, wherever it runs.
-
-        Args:
-            execution_id: whose node it is.
-            name: of the query, as given to `Context.on_query`.
-            args: what its function is given.
-            address: of the node, where several answer that query.
-
-        Raises:
-            QueryFailed: the function raised, or several nodes answer.
-            HandlerNotFoundError: no node answers such queries now.
-            ReadOnlyError: the function tried to change something.
-            ExecutionEndedError: the execution has ended.
-            OwnedError: another process runs the execution; ask there.
-        """
-        given = [
-            self.codec.to_data(a, path=f"argument {n}") for n, a in enumerate(args)
-        ]
-        data = {"name": name, "args": given, "address": address}
-        answer = self.send(execution_id, Command("query", data), None)
-        return self.codec.from_data(answer.data, path=name)
-
-    def send(self, execution_id: str, command: Command, timeout: float | None) -> Any:
-        """Bring a command to its execution; return its reply.
-
-        Raises:
-            TimeoutError: there was none within *timeout* seconds.
-        """
-        self.check()
-        reply: PooledFuture[Any] = PooledFuture()
-        command.reply = reply
-        self._directory.tell(Route(execution_id, command))
-        try:
-            return self._system.wait(reply, timeout)
-        except TimeoutError:
-            command.withdrawn = True
-            raise
-
-    def new_key(self) -> str:
-        """Return a key that nobody else has."""
-        return f"{self._services.random.getrandbits(80):020x}"
-
-    def answer(
-        self, execution_id: str, question: str, value: Any, *, by: str | None = None
-    ) -> None:
-        """Answer an open question; return when the answer is durable.
-
-        Raises:
-            AnswerError: there is no such question, it is answered already, or the value
-                is not of the type asked for (then it stays open).
-        """
-        data = self.codec.to_data(value, path="answer")
-        given = {"question": question, "value": data, "by": by}
-        self._ask(
-            lambda reply: Route(execution_id, Command("answer", given, None, reply))
-        )
-
-    def questions(self, execution_id: str | None = None) -> Sequence[OpenQuestion]:
-        """Return open questions of all executions, or of one; the newest come first."""
-        found: list[OpenQuestion] = []
-        for row in self._unfinished():
-            if execution_id in (None, row.name):
-                found += _questions_of(row)
-        return found
-
-    def _unfinished(self) -> Iterator[StreamRow]:
-        last = None
-        while True:
-            page = self.list(
-                status=("running", "suspended", "paused"), before=last, limit=500
-            )
-            yield from page
-            if len(page) < 500:  # noqa: PLR2004 - the page above
-                return
-            last = page[-1]
-
-    def pause(
-        self, execution_id: str, *, branch: str | None = None, reason: str | None = None
-    ) -> None:
-        """Stop an execution, or a branch, at its next boundary; its clocks stand still.
-
-        What is running finishes and is recorded.
-        """
-        self._command(execution_id, "pause", branch=branch, reason=reason)
-
-    def resume(self, execution_id: str, *, branch: str | None = None) -> None:
-        """Unpause: what was paused by `pause`, and steps that pause by themselves."""
-        self._command(execution_id, "resume", branch=branch)
-
-    def cancel(
-        self, execution_id: str, *, reason: str | None = None, compensate: bool = False
-    ) -> None:
-        """End an execution now; results of what still runs are discarded.
-
-        With *compensate*, what runs is finished, and everything completed that names a
-        compensation is undone, the last first, before it ends.
-        """
-        undo = compensate or None
-        self._command(execution_id, "cancel", reason=reason, compensate=undo)
-
-    def retry(self, execution_id: str) -> None:
-        """Let a failed execution go on: only what failed runs again."""
-        self._command(execution_id, "retry")
-
-    def fork(
-        self, source: str, /, *, at: int, execution_id: str | None = None
-    ) -> ExecutionHandle:
-        """Start a new execution with the first *at* events of another as its past.
-
-        What was in flight then runs again in the new one; the other is untouched. What
-        was decided together with the last event (a flow begins with its first branch)
-        is taken over with it.
-
-        Args:
-            source: the id of the other execution.
-            at: seq of the last event that is taken over.
-            execution_id: of the new execution; made up if not given.
-
-        Raises:
-            ExecutionExistsError: the new id is taken.
-            EventNotFoundError: the other has no event *at*.
-        """
-        row = self.row(source)
-        _check_event(row, at)
-        new_id = execution_id or self._new_id(row.type)
-        self._ask(lambda reply: Fork(source, at, new_id, reply))
-        return ExecutionHandle(self, new_id)
-
-    def _command(self, execution_id: str, name: str, **data: Any) -> None:
-        given = {
-            key: self.codec.to_data(value, path=key) if key != "payload" else value
-            for key, value in data.items()
-            if value is not None
-        }
-        self._ask(lambda reply: Route(execution_id, Command(name, given, None, reply)))
-
-    def _ask(self, message: Callable[[PooledFuture[Any]], Any]) -> Any:
-        """Send to the directory; wait for the reply, which comes when it is durable."""
-        self.check()
-        reply: PooledFuture[Any] = PooledFuture()
-        self._directory.tell(message(reply))
-        return self._system.wait(reply)
-
     # -- actors of your own ------------------------------------------------------------
 
     def actor(self, actor_class: type[E], key: str) -> EntityRef[E]:
@@ -907,125 +607,6 @@ class Runtime:
         if isinstance(call, Lifecycle):
             call.attach(self.history, self.codec)
         return call
-
-    # -- reading -----------------------------------------------------------------------
-
-    def timeline(self, execution_id: str) -> Timeline:
-        """Return how far each step is, as the log tells it, in the order they began."""
-        timeline = Timeline()
-        for recorded in self.history(execution_id):
-            timeline.take(recorded)
-        return timeline
-
-    def activity_log(self, execution_id: str) -> Iterator[Occurrence]:
-        """Yield every try of an activity that has ended, in the order of the log."""
-        journal = Journal(execution_id)
-        bring = self.codec.from_data
-        for recorded in self.history(execution_id):
-            for what, of in journal.take(recorded):
-                if of.kind == "activity" and what != "started":
-                    given, result = bring(of.input), bring(of.result)
-                    status = "failed" if what == "retries" else of.status
-                    yield evolve(of, input=given, result=result, status=status)
-
-    def history(
-        self, execution_id: str, *, after: int = 0, until: int | None = None
-    ) -> Iterator[Recorded]:
-        """Return the durable events of an execution, in order."""
-        return self.log.read(self.row(execution_id).id, after=after, until=until)
-
-    def state(self, execution_id: str, *, at: int | None = None) -> Checkpoint:
-        """Return the checkpoint after event *at*, by default after the last.
-
-        Raises:
-            EventNotFoundError: there is no event *at*.
-        """
-        row = self.row(execution_id)
-        if at is not None:
-            _check_event(row, at)
-        return checkpoint_of(execution_id, fold(self.log, row.id, at), self.codec)
-
-    def row(self, execution_id: str) -> StreamRow:
-        """Return what lists know of an execution.
-
-        Raises:
-            ExecutionNotFoundError: there is none.
-        """
-        try:
-            row = self.log.find(KIND, execution_id)
-        except LogError:
-            self.check()  # a log that this runtime has closed is no fault of the log
-            raise
-        if row is None:
-            raise ExecutionNotFoundError(execution_id)
-        return row
-
-    def events_page(self, row: StreamRow, after: int, limit: int) -> Sequence[Recorded]:
-        """Return the next *limit* durable events after *after*."""
-        return [*self.log.read(row.id, after=after, until=after + limit)]
-
-    def result_of(self, row: StreamRow) -> ExecutionResult:
-        """Return how far the execution of *row* has come."""
-        if row.status in ENDED:
-            return self._ended_result(row)
-        state = fold(self.log, row.id)
-        return ExecutionResult(
-            row.name,
-            state.status,
-            suspension=suspension_of(state, self._children_at_rest(row)),
-            started_at=state.started_at,
-        )
-
-    def _children_at_rest(self, row: StreamRow) -> dict[str, Suspension]:
-        found: dict[str, Suspension] = {}
-        for child in self._awaited(row):
-            rests = self.result_of(child).suspension if child else None
-            if child is not None and rests is not None:
-                found[child.name] = rests
-        return found
-
-    def _awaited(self, row: StreamRow) -> Iterator[StreamRow | None]:
-        """Yield the children that the execution of *row* waits for."""
-        for wait in row.waits:
-            if wait["kind"] == "child":
-                yield self.log.find(KIND, wait["topic"])
-
-    def _ended_result(self, row: StreamRow) -> ExecutionResult:
-        last = next(iter(self.log.read(row.id, after=row.head - 1)))
-        event, output, error = last.event, None, None
-        if isinstance(event, ev.ExecutionCompleted):
-            output = self.codec.from_data(event.output, path="output")
-        elif isinstance(event, ev.ExecutionFailed):
-            error = event.error
-        elif isinstance(event, ev.ExecutionCancelled):
-            error = Failure("cancelled", event.reason or "")
-        return ExecutionResult(
-            row.name,
-            row.status,
-            output,
-            error,
-            started_at=self._started_at(row),
-            finished_at=last.time,
-        )
-
-    def _started_at(self, row: StreamRow) -> float:
-        return next(iter(self.log.read(row.id, until=1))).time
-
-    def is_due(self, row: StreamRow) -> bool:
-        """Whether a resting execution is about to be woken here: its time has come."""
-        due = row.wake_at is not None and row.wake_at <= self.clock.time()
-        return due and row.status == "suspended" and row.type in self.definitions
-
-    def is_moving(self, row: StreamRow) -> bool:
-        """Whether a resting execution, or a child that it waits for, will go on."""
-        if row.status != "suspended":
-            return False
-        if self.is_due(row):
-            return True
-        return any(
-            child is None or child.status not in RESTING or self.is_moving(child)
-            for child in self._awaited(row)
-        )
 
     # -- for handles -------------------------------------------------------------------
 
@@ -1079,21 +660,6 @@ class Runtime:
         self.bells.ring_all()
 
     # -- the end -----------------------------------------------------------------------
-
-    def sweep_blobs(self, *, older_than: float = 3600.0) -> int:
-        """Delete large values that no execution in the log refers to; say how many.
-
-        Reads the whole log, if there are any at all; `prune` does so at its end.
-
-        Args:
-            older_than: seconds; what was put later is kept, as the event that refers to
-                it may still be on its way.
-        """
-        self.check()
-        if self.codec.blobs is None or self.codec.blobs.is_empty():
-            return 0
-        before = self.clock.time() - older_than
-        return self.codec.blobs.sweep(live_keys(self.log, [KIND]), before=before)
 
     def drain(self, grace: float = 30.0) -> None:
         """Take nothing further and begin nothing, so that `close` interrupts nothing.
@@ -1165,41 +731,8 @@ class _Notifier:
                     logger.exception("on_event failed for %s", entry[0])
 
 
-def suspension_of(
-    state: ExecutionState, children: Mapping[str, Suspension]
-) -> Suspension | None:
-    """Return why an execution rests, as do *children*; None if it does not."""
-    reason = state.suspension_reason
-    if reason is None:
-        return None
-    pending = dict(state.pending)
-    topics = dict.fromkeys(w.topic for w in pending.values() if w.kind == "signal")
-    branches = {
-        branch.address: "paused"
-        for branch in state.branches.values()
-        if branch.status == "active" and state.is_paused(branch.address)
-    }
-    for address, wait in pending.items():
-        branches.setdefault(address, wait.topic or wait.reason or wait.kind)
-    wakes = [state.wake_at, *(child.wake_at for child in children.values())]
-    return Suspension(
-        reason,
-        min((at for at in wakes if at is not None), default=None),
-        tuple(t for t in topics if t),
-        tuple(q for q, address in state.questions.items() if address in pending),
-        branches,
-        tuple(sorted(state.listening)),
-        children,
-    )
-
-
 def _given_parameters(hook: FollowUp) -> dict[str, Any]:
     return {} if hook.parameters is BY_NAME else {"parameters": hook.parameters}
-
-
-def _check_event(row: StreamRow, seq: int) -> None:
-    if not 1 <= seq <= row.head:
-        raise EventNotFoundError(row.name, seq, row.head)
 
 
 def _is_large(size: object) -> bool:
@@ -1212,23 +745,6 @@ _STORE = ("put", "get", "is_empty", "sweep")
 def _is_store(blobs: object) -> bool:
     methods = (getattr(blobs, name, None) for name in _STORE)
     return isinstance(blobs, str | Path) or all(map(callable, methods))
-
-
-def _check_settings(settings: Mapping[str, tuple[Any, bool, str]]) -> None:
-    """Raise `SettingError` for the first setting that has no meaning."""
-    for name, (value, fine, allowed) in settings.items():
-        if not fine:
-            raise SettingError(name, value, allowed)
-
-
-def _questions_of(row: StreamRow) -> list[OpenQuestion]:
-    return [
-        OpenQuestion(
-            row.name, wait["topic"], wait["reason"], wait.get("schema"), wait["address"]
-        )
-        for wait in row.waits
-        if wait["kind"] == "question"
-    ]
 
 
 def _teach(codec: Codec) -> None:

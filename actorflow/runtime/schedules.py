@@ -24,7 +24,7 @@ from actorflow.log.codec import Codec
 from actorflow.log.port import EventLog, Reach
 from actorflow.model import schedules as model
 from actorflow.model.schedules import execution_of
-from actorflow.runtime.directory import Route
+from actorflow.runtime.errands import Route
 from actorflow.runtime.intake import Look
 from actorflow.runtime.messages import Command
 from actorflow.runtime.schedule import Schedule, ScheduleInfo

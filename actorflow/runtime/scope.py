@@ -12,8 +12,8 @@ from actorflow.model import events as ev
 from actorflow.model import rules
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure
+from actorflow.model.parts import Branch
 from actorflow.model.rules import Output
-from actorflow.model.state import Branch
 from actorflow.model.steps import Edge, Step
 from actorflow.runtime.branch import BranchActor
 from actorflow.runtime.messages import Arrived

@@ -20,8 +20,10 @@ from actorflow.errors import (
     UpdateRejected,
 )
 from actorflow.model import events as ev
+from actorflow.model.addresses import parent_of
 from actorflow.model.events import Data, Failure
-from actorflow.model.state import Activation, ExecutionState, Update, parent_of
+from actorflow.model.parts import Activation, Update
+from actorflow.model.state import ExecutionState
 
 if TYPE_CHECKING:
     from actorflow.runtime.messages import Command

@@ -6,9 +6,9 @@ from typing import Any
 
 from actorflow.model import events as ev
 from actorflow.model.events import Data, Failure
+from actorflow.model.parts import Activation, Answer
 from actorflow.model.policy import Retry, next_try
 from actorflow.model.rules import wait_for_signal
-from actorflow.model.state import Activation, Answer
 from actorflow.runtime.messages import Rang
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work

@@ -12,11 +12,12 @@ from actorflow.actors.future import PooledFuture
 from actorflow.errors import NonDeterminismError, QueryFailed
 from actorflow.log.port import Stream
 from actorflow.model import events as ev
+from actorflow.model.addresses import parent_of
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure, Recorded
 from actorflow.model.fold import apply
+from actorflow.model.parts import Activation, Fan
 from actorflow.model.policy import class_name
-from actorflow.model.state import Activation, Fan, parent_of
 from actorflow.runtime.actors import ACTORS
 from actorflow.runtime.dynamic import DynamicActor
 from actorflow.runtime.execution import ExecutionActor

@@ -18,7 +18,7 @@ from actorflow.actors.clock import VirtualClock
 from actorflow.actors.future import PooledFuture
 from actorflow.log.codec import Codec
 from actorflow.log.memory_store import MemoryStore
-from actorflow.runtime.directory import Poll, Renew
+from actorflow.runtime.errands import Poll, Renew
 from actorflow.runtime.intake import Wake
 from actorflow.runtime.messages import Settle
 from actorflow.runtime.run import Run

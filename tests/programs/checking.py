@@ -10,7 +10,7 @@ from typing import Any
 from attrs import define, field
 
 from actorflow.model import events as ev
-from actorflow.model.state import UNDO
+from actorflow.model.addresses import UNDO
 from actorflow.testing import Action, End, Faults, Simulation
 from tests.programs.shapes import ANSWERS, SIGNALS, BadNumber, Shape
 

@@ -16,7 +16,7 @@ from actorflow.log.memory import MemoryLog
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model.events import Recorded
 from actorflow.runtime.commands import INTERNAL
-from actorflow.runtime.directory import Route
+from actorflow.runtime.errands import Route
 from actorflow.runtime.messages import Command
 from actorflow.testing import VirtualClock, runtime
 

@@ -20,7 +20,7 @@ from actorflow.model.events import Recorded
 from actorflow.model.fold import apply
 from actorflow.model.snapshots import dump, restore
 from actorflow.model.state import ExecutionState
-from actorflow.runtime.directory import fold
+from actorflow.runtime.replay import fold
 from actorflow.testing import Simulation, VirtualClock, runtime
 from actorflow.testing.laws import check_same
 from tests.dynamic.helpers import World, double, refuse

@@ -12,7 +12,7 @@ import actorflow as af
 from actorflow.actors.clock import VirtualClock
 from actorflow.log.memory import MemoryLog
 from actorflow.log.memory_store import MemoryStore
-from actorflow.runtime.directory import Renew
+from actorflow.runtime.errands import Renew
 from actorflow.testing import runtime
 
 
