@@ -70,27 +70,14 @@ OnConflict = Literal["use_existing", "fail", "restart"]
 
 
 Durability = Literal["full", "process"]
-
-
 _DURABILITY = ("full", "process")
-
-
 _ON_CONFLICT = ("use_existing", "fail", "restart")
-
-
 LEASE = 10.0
-
-
 LARGE = 256 * 1024
-
-
 SMALLEST_CLAIM = 256
 """Bytes; what is shorter is hardly longer than a reference."""
 
-
 MAX_PRIORITY = 1_000_000
-
-
 E = TypeVar("E", bound=EventSourcedActor)
 
 
