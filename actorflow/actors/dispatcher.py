@@ -11,7 +11,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from itertools import count
 from queue import Empty, SimpleQueue
@@ -170,6 +170,8 @@ class ThreadDispatcher:
         self._places = threads
         self._free = 0  # places that nobody has
         self._held_up: set[int] = set()  # threads that others take turns for
+        self._substitutes: set[int] = set()  # threads from outside, in a place of ours
+        self._left: SimpleQueue[None] = SimpleQueue()  # of those, once we are stopped
         self._handed: SimpleQueue[None] = SimpleQueue()  # places, to those who sleep
         self._stale = False  # a sleeper should look at the timers again
         self._waits_in_real_time = not isinstance(self.clock, VirtualClock)
@@ -206,7 +208,8 @@ class ThreadDispatcher:
         For a thread from outside that has nothing else to do. It returns when nobody
         wants a turn any more, or after a turn when *enough* says so.
         """
-        in_place = self._wanted > 0 and self._take_place()
+        me = threading.get_ident()
+        in_place = self._lend_place(me)
         tell(message)
         if not in_place:
             return
@@ -219,6 +222,9 @@ class ThreadDispatcher:
             current.waiter = before
             if in_place:
                 self._leave_place()
+            self._substitutes.discard(me)
+            if self.stopped:
+                self._left.put(None)
 
     @contextmanager
     def blocking(self) -> Iterator[None]:
@@ -295,15 +301,19 @@ class ThreadDispatcher:
         with self._lock:
             self._wanted = 0
             threads = list(self._threads)
+            substitutes = self._substitutes - self._held_up
         for _ in threads:
             self._nudge()
             self._handed.put(None)  # one may sleep that has lost its place
         me = threading.current_thread()
-        if current.waiter is self and me not in threads:
-            return  # standing in: the thread whose place this is cannot end before us
+        if me.ident in substitutes:
+            return  # the thread whose place this is may not end before us
         for thread in threads:
             if thread is not me and thread.ident not in self._held_up:
                 thread.join(timeout)
+        for _ in substitutes:
+            with suppress(Empty):
+                self._left.get(timeout=timeout)
 
     # -- places ------------------------------------------------------------------------
 
@@ -326,6 +336,15 @@ class ThreadDispatcher:
             if not self._free:
                 return False
             self._free -= 1
+            return True
+
+    def _lend_place(self, thread: int) -> bool:
+        """Return whether *thread*, which is none of ours, has a free place now."""
+        with self._lock:
+            if not self._free or not self._wanted:
+                return False
+            self._free -= 1
+            self._substitutes.add(thread)
             return True
 
     def _leave_place(self) -> None:
