@@ -1,10 +1,13 @@
-"""What all tests share: how Hypothesis searches, here and in CI."""
+"""What all tests share: how Hypothesis searches, and that nothing waits for time."""
 
 from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from actorflow.log import samefiles
 
 # A shared machine pauses when it likes, so no example has a deadline: speed is
 # measured in benchmarks/.
@@ -22,3 +25,9 @@ settings.register_profile(
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev")
 )
+
+
+@pytest.fixture(autouse=True)
+def _look_before_every_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Notice at once that a log file has gone: no test waits for time to pass."""
+    monkeypatch.setattr(samefiles, "EVERY", 0.0)

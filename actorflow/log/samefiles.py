@@ -7,11 +7,16 @@ and all of them are gone when the last process closes it.
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 from actorflow.errors import LogDamagedError
 
 _Mark = tuple[int, int]
+
+EVERY = 0.05
+"""Seconds for which a look is good: two of them before each commit of a chain made its
+steps a tenth longer, and each let another thread wait."""
 
 
 class SameFiles:
@@ -21,15 +26,20 @@ class SameFiles:
         names = (str(path), f"{path}-wal")
         self._marks = {name: _mark(name) for name in names}
         self._gone: LogDamagedError | None = None
+        self._next_look = 0.0
 
     def check(self) -> None:
         """Raise if one of them is gone, or another file has taken its name.
+
+        It is looked at `EVERY` so many seconds; commits between two looks may be lost.
 
         Raises:
             LogDamagedError: and so for ever, even if the file comes back: what was
                 written meanwhile may be in either of the two.
         """
-        if self._gone is None:
+        now = time.monotonic()  # noqa: TID251 - files do not live in virtual time
+        if self._gone is None and now >= self._next_look:
+            self._next_look = now + EVERY
             for name, mark in self._marks.items():
                 if _mark(name) != mark:
                     self._gone = LogDamagedError(
