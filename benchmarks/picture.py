@@ -50,7 +50,7 @@ def main() -> None:
 
 def draw(figures: dict[str, Any]) -> None:
     """Draw rates of all contestants, one panel for each work."""
-    plt.rcParams["svg.fonttype"] = "none"  # text stays text
+    plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "actorflow"})
     figure, panels = plt.subplots(1, len(TITLES), figsize=(11, 2.6), layout="tight")
     for panel, title in zip(panels, TITLES.values(), strict=True):
         rates = dict(_rates(figures, title))
