@@ -518,8 +518,8 @@ def finish(
     if not scope.active:
         return _output(workflow, state, owner)
     joining = sorted(scope.joining)
-    if len(joining) < len(scope.active):
-        return None
+    if len(joining) < len(scope.active) or any(map(state.is_paused, joining)):
+        return None  # a pause keeps what is satisfied from going on
     return Failure(
         type="definition",
         message=f"joins wait for each other and can never be satisfied: {joining}",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from actorflow.testing import Action, Pause, Resume
 from tests.programs.checking import Tally, check
-from tests.programs.shapes import Shape
+from tests.programs.shapes import Add, Fork, Shape
 from tests.programs.strategies import programs
 
 
@@ -31,6 +31,8 @@ def test_a_random_program_ends_as_python_says(shape: Shape, x: int, seed: int) -
     ),
 )
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
+# A pause just before a join went on: its branches were said to wait for each other.
+@example(shape=Fork("flow", [Add(0, 1)]), x=0, seed=24, pauses=[(0, 1)])
 def test_pauses_change_nothing_but_the_time(
     shape: Shape, x: int, seed: int, pauses: list[tuple[int, int]]
 ) -> None:
