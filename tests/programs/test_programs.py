@@ -32,7 +32,9 @@ def test_a_random_program_ends_as_python_says(shape: Shape, x: int, seed: int) -
 )
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
 # A pause just before a join went on: its branches were said to wait for each other.
-@example(shape=Fork("flow", [Add(0, 1)]), x=0, seed=24, pauses=[(0, 1)])
+@example(
+    shape=Fork(style="flow", parts=[Add(k=0, tries=1)]), x=0, seed=24, pauses=[(0, 1)]
+)
 def test_pauses_change_nothing_but_the_time(
     shape: Shape, x: int, seed: int, pauses: list[tuple[int, int]]
 ) -> None:
