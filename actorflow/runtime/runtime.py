@@ -583,7 +583,8 @@ class Runtime(Steering):
             name: whose position it is; one process at a time is called under it.
             call: given an execution's id and a `Recorded` event, or a `Lifecycle`. It
                 may block, and what it raises is logged.
-            start: where a new name begins: ``now``, or at the ``beginning``.
+            start: where a new name begins: ``now``, or at the ``beginning``. That is
+                kept once `Subscription.catch_up` has returned.
         """
         self.check()
         self._attach(call)

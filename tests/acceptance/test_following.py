@@ -166,7 +166,7 @@ def test_what_a_process_did_not_tell_before_it_died_is_told_by_the_next(
             return value + 1
 
         with af.Runtime({str(db)!r}, definitions=[first]) as rt:
-            rt.subscribe("s", note)
+            rt.subscribe("s", note).catch_up()  # its place is kept by then
             rt.start(first, value=1, execution_id="e").result()
             rt.subscribe("t", note, start="beginning").catch_up()
         """
