@@ -179,6 +179,10 @@ class Fan:
         """Return what stands between the brackets of an item's address."""
         return str(index) if self.names is None else self.names[index]
 
+    def address(self, parent: str, index: int) -> str:
+        """Return the address of an item; *parent* is that of the map or parallel."""
+        return f"{parent}[{self.key(index)}]"
+
     def index(self, key: str) -> int:
         """Return the index of an item, from what stands between the brackets."""
         return int(key) if self.names is None else self.names.index(key)
@@ -401,7 +405,7 @@ def new_item(parent: Activation, fan: Fan, index: int, entered: float) -> Activa
     """Return an item of a map or an arm of a parallel as it is at first."""
     kind, node, undo = fan.body(index)
     return Activation(
-        f"{parent.address}[{fan.key(index)}]",
+        fan.address(parent.address, index),
         parent,
         owes=True,
         kind=kind,

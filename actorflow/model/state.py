@@ -234,15 +234,21 @@ class ExecutionState(Part):
     def touch(self, address: str) -> Activation:
         """Return the activation at *address*, to which something happens.
 
-        An item that was bare is kept from now on.
-
         Raises:
             KeyError: there is none.
         """
-        activation = self.find(address)
+        activation = self.keep(address)
         if activation is None:
             raise KeyError(address)
-        if address not in self.activations:
+        return activation
+
+    def keep(self, address: str) -> Activation | None:
+        """Do as `find`; an item that was bare is kept from now on."""
+        activation = self.activations.get(address)
+        if activation is not None:
+            return activation
+        activation = self._bare_item(address)
+        if activation is not None:
             self.activations[address] = activation
             parent = self.activations[parent_of(address)]
             assert parent.fan is not None
@@ -499,7 +505,7 @@ class ExecutionState(Part):
             addresses.append(activation.child)
         for index in range(fan.next if fan else 0):
             assert fan is not None
-            addresses.append(f"{activation.address}[{fan.key(index)}]")
+            addresses.append(fan.address(activation.address, index))
         return [self.activations[a] for a in addresses if a in self.activations]
 
     def drop(self, activation: Activation) -> None:

@@ -126,7 +126,7 @@ class FanActor(RunActor):
         self.run.services.executors.abandon(*jobs.values())
 
     def _address(self, fan: Fan, index: int) -> str:
-        return f"{self.address}[{fan.key(index)}]"
+        return fan.address(self.address, index)
 
     def _is_active(self, address: str) -> bool:
         item = self.run.state.find(address)

@@ -78,12 +78,12 @@ def _items_started(state: ExecutionState, recorded: Recorded) -> None:
         return
     begun, again = 0, []
     for index in range(event.first, event.first + event.count):
-        address = f"{parent.address}[{fan.key(index)}]"
-        item = state.activations.get(address)
+        item = state.activations.get(fan.address(parent.address, index))
         if item is None:
-            state.activations[address] = new_item(parent, fan, index, recorded.time)
+            item = new_item(parent, fan, index, recorded.time)
+            state.activations[item.address] = item
             begun += 1
-            note_child(state, state.activations[address])
+            note_child(state, item)
         else:
             rearm(state, item)
             state.weigh_within(item)

@@ -114,7 +114,7 @@ def _rearm_items(state: ExecutionState, activation: Activation, fan: Fan) -> Non
     fan.broken = None
     fan.redo, fan.failures = deque(sorted({*fan.redo, *fan.failures})), {}
     for index in fan.redo:
-        item = state.activations.get(f"{activation.address}[{fan.key(index)}]")
+        item = state.activations.get(fan.address(activation.address, index))
         if item is not None:  # a cancelled one begins anew
             item.phase = "queued"
 

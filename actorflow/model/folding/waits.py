@@ -104,23 +104,21 @@ def _update_rejected(_: ExecutionState, __: Recorded) -> None:
 
 
 def _heartbeat_received(state: ExecutionState, recorded: Recorded) -> None:
-    if state.find(recorded.address) is not None:
-        activation = state.touch(recorded.address)
+    activation = state.keep(recorded.address)
+    if activation is not None:
         activation.heartbeat = recorded.event.detail
 
 
 def _progress_reported(state: ExecutionState, recorded: Recorded) -> None:
-    activation = state.find(recorded.address)
+    activation = state.keep(recorded.address)
     if activation is not None:
-        activation = state.touch(recorded.address)
         activation.progress = recorded.event
 
 
 def _value_emitted(state: ExecutionState, recorded: Recorded) -> None:
     """Count: emitted values are for those who listen."""
-    activation = state.find(recorded.address)
+    activation = state.keep(recorded.address)
     if activation is not None:
-        activation = state.touch(recorded.address)
         activation.emitted += 1
         acted(activation)
         state.weigh(activation)
