@@ -13,6 +13,7 @@ from actorflow.model.events import Failure
 from actorflow.model.parts import Activation, Answer, branch_of
 from actorflow.model.policy import failure_of, next_try
 from actorflow.model.rules import wait_for_signal
+from actorflow.runtime.alarm import Alarm
 from actorflow.runtime.bridge import ActorBridge
 from actorflow.runtime.context import ActivityContext, AskSignal, Flush, RecordValue
 from actorflow.runtime.emitter import Yielded, emitter_of
@@ -43,11 +44,9 @@ class ActivityActor(RunActor):
         self._retry = work.retry or self._bound.activity.retry
         self._timeout = work.timeout or self._bound.activity.timeout
         self._job: Job | None = work.job
-        self._timer: Any = None
+        self._alarm = Alarm(self)
         self._deadline: Any = None
         self._pulse = Pulse(self, self._bound.activity.heartbeat_timeout)
-        self._rings = 0
-        self._watched: float | None = None
         self._permit: Permit | None = None
         self._asked: AskSignal | None = None
         self._yielding = 0
@@ -94,7 +93,7 @@ class ActivityActor(RunActor):
         if self._job is not None or self._stands_in_line:
             return
         if activation.phase in ("backoff", "waiting"):
-            self._watch_clock(activation)
+            self._alarm.watch(activation)
         elif activation.phase == "running":
             self._start_attempt(activation)
         elif activation.phase == "interrupted" and not self._is_halted():
@@ -118,7 +117,7 @@ class ActivityActor(RunActor):
         self._tell_parent()
 
     def _start_attempt(self, activation: Activation) -> None:
-        self._stop_timer()
+        self._alarm.stop()
         if self._bound.activity.is_limited and not self._has_permit():
             return
         if activation.phase != "running":
@@ -187,31 +186,12 @@ class ActivityActor(RunActor):
             chance=self.run.services.random,
         )
 
-    def _watch_clock(self, activation: Activation) -> None:
-        until = activation.until
-        if until is None or activation.frozen is not None or self._is_halted():
-            self._stop_timer()
-        elif self._timer is None or self._watched != until:
-            self._stop_timer()
-            self._set_timer(self.run.services.timers.at, until)
-            self._watched = until
-
-    def _set_timer(self, schedule: Any, when: float) -> None:
-        self._rings += 1
-        self._timer = schedule(when, self.actor_ref.put, Rang(self._rings))
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
     def _rang(self, message: Rang) -> None:
         activation = self._activation
         if activation is not None and message.token is self._permit:
             self._admitted(activation)
-        if message.token != self._rings or activation is None or self._timer is None:
+        if activation is None or not self._alarm.has_rung(message):
             return
-        self._timer = None
         if activation.phase in ("backoff", "running", "interrupted"):
             self._start_attempt(activation)
         elif activation.phase == "waiting" and activation.wait is not None:
@@ -297,7 +277,7 @@ class ActivityActor(RunActor):
 
     def leave(self) -> None:
         """Leave memory; what the attempt still does has no meaning any more."""
-        self._stop_timer()
+        self._alarm.stop()
         if self._job is not None:
             self.run.services.executors.abandon(self._job)
         self._over()

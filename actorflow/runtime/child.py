@@ -57,15 +57,14 @@ class ChildExecutionActor(WaitActor):
             return
         if isinstance(message, Found):
             self._found(message.error, activation)
-        elif isinstance(message, Rang) and message.token == self._rings:
+        elif isinstance(message, Rang) and self._alarm.has_rung(message):
             self._time_is_over(activation)
-        self._stop_timer()
         if activation.phase == "ended":
             self._conclude(activation)
         elif activation.phase == "running" or self._is_anothers(activation):
             self._see_to_it(activation)
         elif activation.phase == "backoff":
-            self._watch_clock(activation)
+            self._alarm.watch(activation)
 
     def _time_is_over(self, activation: Activation) -> None:
         if activation.phase == "backoff" and activation.frozen is None:
@@ -157,7 +156,7 @@ class ChildExecutionActor(WaitActor):
     def _refused(self, error: Exception, activation: Activation) -> None:
         failure = failure_of(error, address=self.address, node=activation.node)
         self._failed(activation, failure)
-        self._watch_clock(activation)
+        self._alarm.watch(activation)
 
     # -- ended -------------------------------------------------------------------------
 
@@ -172,7 +171,7 @@ class ChildExecutionActor(WaitActor):
             return
         self._failed(activation, self._failed_by(end))
         if activation.phase == "backoff":
-            self._watch_clock(activation)
+            self._alarm.watch(activation)
 
     def _failed_by(self, end: ev.ChildEnded) -> Failure:
         """Return what the child's end is to its parent."""

@@ -9,6 +9,7 @@ from actorflow.model.events import Data, Failure
 from actorflow.model.parts import Activation, Answer
 from actorflow.model.policy import Retry, next_try
 from actorflow.model.rules import wait_for_signal
+from actorflow.runtime.alarm import Alarm
 from actorflow.runtime.messages import Rang
 from actorflow.runtime.run import Run, RunActor
 from actorflow.runtime.work import Work
@@ -20,8 +21,7 @@ class WaitActor(RunActor):
     def __init__(self, run: Run, address: str, work: Work) -> None:
         super().__init__(run, address)
         self._step = work.step
-        self._timer: Any = None
-        self._rings = 0
+        self._alarm = Alarm(self)
 
     @property
     def retry(self) -> tuple[Retry, ...]:
@@ -32,16 +32,14 @@ class WaitActor(RunActor):
         """End the wait if its time is over; then do what is owed."""
         activation = self.run.state.activations.get(self.address)
         if activation is None or self.run.state.outcome is not None:
-            self._stop_timer()
             self.leave()
             return
-        if isinstance(message, Rang) and message.token == self._rings:
+        if isinstance(message, Rang) and self._alarm.has_rung(message):
             self._time_is_over(activation)
-        self._stop_timer()
         if activation.phase == "running":
             self._wait_is_over(activation)
         if activation.phase in ("waiting", "backoff"):
-            self._watch_clock(activation)
+            self._alarm.watch(activation)
 
     def _time_is_over(self, activation: Activation) -> None:
         if activation.frozen is not None:
@@ -105,21 +103,7 @@ class WaitActor(RunActor):
         failed = ev.AttemptFailed(activation.attempt, failure, at)
         self.run.record_one(self.address, failed)
 
-    def _watch_clock(self, activation: Activation) -> None:
-        if activation.until is None or activation.frozen is not None:
-            return
-        if self.run.state.is_halted(self.address):
-            return
-        self._rings += 1
-        at = self.run.services.timers.at
-        self._timer = at(activation.until, self.actor_ref.put, Rang(self._rings))
-
     def leave(self) -> None:
         """Leave memory; nothing rings any more."""
-        self._stop_timer()
+        self._alarm.stop()
         super().leave()
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
