@@ -29,7 +29,7 @@ from tests.matrix.examples import EXAMPLES, simulation
 from tests.matrix.killing import kill_everywhere
 from tests.programs.checking import Tally, check
 from tests.programs.shapes import Shape
-from tests.programs.strategies import programs
+from tests.programs.strategies import pauses, programs
 
 
 def try_programs(wanted: int, leaves: int, seed: int) -> Tally:
@@ -47,9 +47,10 @@ def try_programs(wanted: int, leaves: int, seed: int) -> Tally:
         shape=programs(leaves=leaves),
         x=st.integers(0, 9),
         seed=st.integers(0, 1_000_000),
+        pauses=pauses(),
     )
-    def one(shape: Shape, x: int, seed: int) -> None:
-        check(shape, x, seed, tally)
+    def one(shape: Shape, x: int, seed: int, pauses: list[tuple[int, int]]) -> None:
+        check(shape, x, seed, tally, pauses=pauses)
 
     one()
     return tally
@@ -58,6 +59,7 @@ def try_programs(wanted: int, leaves: int, seed: int) -> Tally:
 def tell_programs(tally: Tally) -> None:
     """Print what was tried."""
     print(f"random programs: {tally.programs}, none of them wrong")
+    print(f"  {tally.pauses} pauses, of up to 30 s each")
     print(f"  {tally.events} events, {tally.writes} writes, {tally.turns} turns")
     print(f"  live and replayed state compared {tally.compared} times")
     for title, counts in (

@@ -309,7 +309,10 @@ class PooledRef(ActorRef[A]):
     def _return_mail(self) -> None:
         while not self._mail.empty():
             envelope = self._mail.get()
-            if type(envelope) is not Envelope or envelope.reply_to is None:
+            if type(envelope) is not Envelope:
+                give_back(envelope)
+                continue
+            if envelope.reply_to is None:
                 continue
             if isinstance(envelope.message, messages._ActorStop):  # noqa: SLF001
                 envelope.reply_to.set(None)
@@ -318,6 +321,17 @@ class PooledRef(ActorRef[A]):
                     f"{self} stopped before handling the message"
                 )
                 envelope.reply_to.set_exception((type(error), error, None))
+
+
+def give_back(message: Any) -> None:
+    """Do with *message*, which was told, what is to be done if nobody handles it.
+
+    A message that somebody waits for in a way of its own (not by `ask`) has a method
+    `returned`, which tells him.
+    """
+    returned = getattr(message, "returned", None)
+    if returned is not None:
+        returned()
 
 
 def _unregister(ref: PooledRef[Any]) -> None:

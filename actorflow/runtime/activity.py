@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve
 
-from actorflow.errors import StaleAttemptError, UnrecordableError
+from actorflow.errors import UnrecordableError
 from actorflow.model import events as ev
 from actorflow.model.events import Failure
 from actorflow.model.parts import Activation, Answer, branch_of
@@ -50,7 +50,7 @@ class ActivityActor(RunActor):
         self._permit: Permit | None = None
         self._asked: AskSignal | None = None
         self._yielding = 0
-        self._passed: list[Any] = []
+        self._passed: list[Requested] = []
         self._ending: Any = None
 
     @property
@@ -281,18 +281,16 @@ class ActivityActor(RunActor):
         if self._job is not None:
             self.run.services.executors.abandon(self._job)
         self._over()
+        for message in self._passed:
+            message.returned()
+        self._passed.clear()
         super().leave()
-
-    def too_late(self, message: Any) -> None:
-        """Answer an activity that asks for something after its time."""
-        if isinstance(message, Requested):
-            message.reply(None, StaleAttemptError())
 
     # -- what a running activity asks for ----------------------------------------------
 
     def _requested(self, message: Requested) -> None:
         if not self._is_current(message.job):
-            message.reply(None, StaleAttemptError())
+            message.returned()
             return
         self._pulse.beat()
         request = message.request
@@ -301,7 +299,7 @@ class ActivityActor(RunActor):
         elif isinstance(request, AskSignal):
             self._ask_signal(request, message.reply)
         elif isinstance(request, Flush):
-            self._passed.append(message.reply)
+            self._passed.append(message)
             self._tell_passed()
 
     def _record_value(self, request: RecordValue, reply: Any) -> None:
@@ -374,6 +372,9 @@ class ActivityActor(RunActor):
 
     def _tell_passed(self) -> None:
         if not self._yielding:
-            for reply in self._passed:
-                self.run.after_durable(reply, None, None)
+            for message in self._passed:
+                reply = message.reply
+                self.run.after_durable(
+                    reply, None, None, otherwise=partial(reply, None)
+                )
             self._passed.clear()

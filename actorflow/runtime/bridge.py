@@ -6,11 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from pykka._envelope import Envelope
-
 from actorflow.actors.future import PooledFuture, current
 from actorflow.actors.ref import PooledRef
-from actorflow.errors import StaleAttemptError
 from actorflow.model.events import HeartbeatReceived, ProgressReported, ValueEmitted
 from actorflow.runtime.jobs import Job
 from actorflow.runtime.messages import Reported, Requested
@@ -50,28 +47,11 @@ class ActorBridge:
         return await future
 
     def _send(self, request: Any, reply: Reply) -> None:
-        message = Requested(self._job, request, reply)
-        self._ref.put(Envelope(message, _LastWord(reply)))
+        self._ref.put(Requested(self._job, request, reply))
 
     def report(self, what: str, *details: Any) -> None:
         """Tell something nobody waits for."""
         self._ref.put(Reported(_EVENTS[what](*details), self._job))
-
-
-class _LastWord(PooledFuture[Any]):
-    """Answers a request that its actor does not live to handle."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__()
-        self._reply = reply
-
-    def set(self, value: Any = None) -> None:
-        """Do nothing: who handles a request answers it himself, when it is durable."""
-
-    def set_exception(self, exc_info: Any = None) -> None:
-        """Say that it is too late."""
-        del exc_info
-        self._reply(None, StaleAttemptError())
 
 
 def _replying(future: PooledFuture[Any]) -> Any:

@@ -318,6 +318,7 @@ class Directory(Children, PooledActor):
         stale = self._runs.get(run.id)
         if stale is not None:  # other processes have had it since, and are gone
             self._leave(stale[0])
+            self._inbox.tell_again(run.id)
         self._services.writer.watch(run.stream, self._tell_lost)
         run.spawn(ExecutionActor, "")
         self._runs[run.id] = (run, run.actors[""])

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from attrs import evolve
 
+from actorflow.actors.ref import give_back
 from actorflow.errors import NonDeterminismError, NotDurableError, UnrecordableError
 from actorflow.model import events as ev
 from actorflow.model.events import Data, Failure
@@ -29,7 +30,7 @@ from actorflow.runtime.nodecalls import Calls
 from actorflow.runtime.nodecontext import Context
 from actorflow.runtime.nodefailure import diverged, failure_in, recordable
 from actorflow.runtime.nodehost import NodeHost
-from actorflow.runtime.nodeloop import Continued, Gone, NodeLoop, NodeTimer
+from actorflow.runtime.nodeloop import Continued, NodeLoop, NodeTimer
 from actorflow.runtime.nodeplace import defined
 from actorflow.runtime.nodethread import NodeThread, Wanted
 from actorflow.runtime.run import Run, RunActor
@@ -109,7 +110,7 @@ class DynamicActor(RunActor):
         if activation is not None and activation.phase in ("running", "backoff"):
             self._take_in(message, activation)
         if activation is None or state.outcome or activation.phase == "failed":
-            self.too_late(message)
+            give_back(message)
             self.leave()
         elif activation.phase == "backoff":
             if self._main is not None:
@@ -131,7 +132,7 @@ class DynamicActor(RunActor):
             if self._thread is not None and message.host is self._host:
                 self._thread.take(message)
             else:
-                self.too_late(message)
+                message.returned()
         elif isinstance(message, Returned | Raised):
             if self._thread is not None:
                 self._thread.take_end(message)
@@ -164,11 +165,6 @@ class DynamicActor(RunActor):
             self._main = self._loop.start(self._coroutine())
         except Exception as error:  # noqa: BLE001 - arguments may not fit
             self._end_failed(error)
-
-    def too_late(self, message: Any) -> None:
-        """Tell a thread that its node is not run any more."""
-        if isinstance(message, Wanted):
-            message.reply.set_exception(Gone())
 
     # -- attempts ----------------------------------------------------------------------
 

@@ -118,12 +118,6 @@ class ExecutionActor(Family):
         if self.run.serving is not None:
             self.run.serving.give_up()
 
-    def too_late(self, message: Any) -> None:
-        """Answer whoever commands an execution that has just left memory."""
-        if isinstance(message, Command) and message.reply is not None:
-            gone = f"execution {self.run.id!r} has just been given up here; try again"
-            message.reply.set_exception(ActorflowError(gone))
-
     def ended(self, end: Failure | Output) -> None:
         """Record the output or the failure; a failure undoes first what it can."""
         if isinstance(end, Output):

@@ -1,10 +1,17 @@
-"""What the actors of a runtime tell each other.  Imperatives; never stored."""
+"""What the actors of a runtime tell each other.  Imperatives; never stored.
+
+Those that somebody waits for say what happens if nobody handles them: `returned`.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from attrs import define
+
+from actorflow.errors import ActorflowError, StaleAttemptError
+
+_GONE = "the execution has just been given up here; try again"
 
 
 @define(eq=False)
@@ -59,6 +66,10 @@ class Requested:
     request: Any
     reply: Any
 
+    def returned(self) -> None:
+        """Tell the activity that its actor has gone."""
+        self.reply(None, StaleAttemptError())
+
 
 @define(eq=False)
 class Reported:
@@ -89,6 +100,11 @@ class Command:
     reply: Any = None
     withdrawn: bool = False
 
+    def returned(self) -> None:
+        """Tell the caller: the execution left memory before it came to this."""
+        if self.reply is not None:
+            self.reply.set_exception(ActorflowError(_GONE))
+
 
 @define(eq=False)
 class Passivate:
@@ -104,3 +120,7 @@ class Answered:
     by: str | None
     reply: Any
     inbox: int | None = None
+
+    def returned(self) -> None:
+        """Tell the caller: the question went before it came to this."""
+        self.reply(ActorflowError(_GONE))

@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from pykka._envelope import Envelope
-
 from actorflow.actors.future import PooledFuture
 from actorflow.actors.ref import PooledRef
 from actorflow.runtime.binding import NO_CALL, BoundActivity, Call
@@ -33,6 +31,11 @@ class Wanted(NamedTuple):
     host: NodeHost
     make: Callable[[NodeHost], Any]
     reply: PooledFuture[Any]
+
+    def returned(self) -> None:
+        """Tell the thread that its node is not run any more."""
+        if not self.reply.done:
+            self.reply.set_exception(Gone())
 
 
 class NodeJob(Job):
@@ -186,8 +189,7 @@ class BlockingHost:
     def _ask(self, make: Callable[[NodeHost], Any]) -> Any:
         self._host.must_not_look()
         reply: PooledFuture[Any] = PooledFuture()
-        last_word: Any = _LastWord(reply)
-        self._ref.put(Envelope(Wanted(self._host, make, reply), last_word))
+        self._ref.put(Wanted(self._host, make, reply))
         return reply.get()
 
     @property
@@ -293,19 +295,3 @@ class BlockingHost:
     def patched(self, patch_id: str) -> bool:
         """Return whether this activation has taken, or may take, the new way."""
         return bool(self._ask(lambda host: host.patched(patch_id)))
-
-
-class _LastWord:
-    """Answers a call that the node's actor does not live to make."""
-
-    def __init__(self, reply: PooledFuture[Any]) -> None:
-        self._reply = reply
-
-    def set(self, value: Any = None) -> None:
-        """Do nothing: who takes a call answers it himself, in time."""
-
-    def set_exception(self, exc_info: Any = None) -> None:
-        """Say that it is too late."""
-        del exc_info
-        if not self._reply.done:
-            self._reply.set_exception(Gone())

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from actorflow.actors.pooled import PooledActor
-from actorflow.actors.ref import PooledRef
+from actorflow.actors.ref import PooledRef, give_back
 from actorflow.errors import ActorflowError
 from actorflow.log.codec import Codec
 from actorflow.log.port import Post, Snapshot, Stream, Summary, Write
@@ -469,12 +469,12 @@ class RunActor(PooledActor):
         if run.away is not None and run.away.defers(self._actor_ref, message):
             return
         if run.actors.get(self.address) is not self._actor_ref or run.services.closing:
-            self.too_late(message)
+            give_back(message)
             self.leave()  # stopped, or replaced, while this message was under way
             return
         try:
             if run.state.outcome is not None and self.address:
-                self.too_late(message)
+                give_back(message)
                 self.leave()
             else:
                 self.handle(message)
@@ -490,9 +490,6 @@ class RunActor(PooledActor):
     def handle(self, message: Any) -> None:
         """Decide and record."""
         raise NotImplementedError
-
-    def too_late(self, message: Any) -> None:
-        """Answer whoever waits for an answer to a message that comes after the end."""
 
     def _tell_parent(self) -> None:
         """Let the parent see that the activation has ended; nothing is left to do."""

@@ -181,6 +181,27 @@ def test_a_dead_actors_mail_is_answered(
         future.get()
 
 
+def test_mail_that_was_told_is_given_back(
+    manual: ActorSystem, dispatcher: ManualDispatcher
+) -> None:
+    """Who waits for it in a way of his own learns that nobody will handle it."""
+    given_back = []
+
+    class Letter:
+        def returned(self) -> None:
+            given_back.append(self)
+
+    ref, letter, late = manual.spawn(Echo), Letter(), Letter()
+    ref.stop(block=False)
+    ref.tell(letter)
+    ref.put("nobody waits for this")
+    dispatcher.run_until_idle()
+    ref.put(late)
+    dispatcher.run_until_idle()
+
+    assert given_back == [letter, late]
+
+
 def test_a_system_may_have_several_threads() -> None:
     """Actors that compute without the GIL may use them."""
     with ActorSystem(ThreadDispatcher(4)) as system:

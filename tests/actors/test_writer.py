@@ -626,8 +626,8 @@ def test_then_from_another_thread_waits_for_that_threads_writes(
     """Once `then` has run, what its caller appended before is durable."""
     early: list[int] = []
 
-    def work(_: int) -> None:
-        mine = Book(str(threading.get_ident()))
+    def work(number: int) -> None:
+        mine = Book(str(number))  # not the thread's ident: that is used again
         for n in range(100):
             durable: list[int] = []
             done = Note()

@@ -11,7 +11,7 @@ from attrs import define, field
 
 from actorflow.model import events as ev
 from actorflow.model.addresses import UNDO
-from actorflow.testing import Action, End, Faults, Simulation
+from actorflow.testing import Action, End, Faults, Pause, Resume, Simulation
 from tests.programs.shapes import ANSWERS, SIGNALS, BadNumber, Shape
 
 FAULTS = Faults(
@@ -24,6 +24,7 @@ class Tally:
     """What has been tried."""
 
     programs: int = 0
+    pauses: int = 0
     events: int = 0
     writes: int = 0
     turns: int = 0
@@ -51,19 +52,23 @@ def check(
     tally: Tally,
     *,
     faults: Faults = FAULTS,
-    script: Sequence[Action] = (),
+    pauses: Sequence[tuple[int, int]] = (),
 ) -> None:
-    """Run a program under faults; its end must be the one the interpreter has."""
+    """Run a program under faults; its end must be the one the interpreter has.
+
+    *pauses* are pairs of seconds: after the one before, and how long.
+    """
     simulation = Simulation(
         shape.node(count()),
         inputs={"x": x},
         seed=seed,
         signals=SIGNALS,
         answers=ANSWERS,
-        script=script,
+        script=_script(pauses),
     )
     end = simulation.run(faults=faults)
     tally.count(shape, end)
+    tally.pauses += len(pauses)
     done: list[int] = []
     expected, failure = _interpreted(shape, x, done)
     if failure is None:
@@ -75,6 +80,15 @@ def check(
         assert failure in (end.error or ""), (end.error, failure, end.faults)
         assert sorted(undone(end)) == sorted(done), end.faults
     check_undone(end)
+
+
+def _script(pauses: Sequence[tuple[int, int]]) -> list[Action]:
+    script: list[Action] = []
+    now = 0
+    for before, length in pauses:
+        script += [Pause(at=now + before), Resume(at=now + before + length)]
+        now += before + length
+    return script
 
 
 def _interpreted(shape: Shape, x: int, done: list[int]) -> tuple[int, str | None]:

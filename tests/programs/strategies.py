@@ -38,6 +38,12 @@ SOURCES = st.sampled_from(("list", "iterator", "pages"))
 ALWAYS_THE_SAME = ("wait", "continue")
 
 
+def pauses(*, at_least: int = 0) -> st.SearchStrategy[list[tuple[int, int]]]:
+    """Return a strategy for pauses: seconds after the one before, and how long."""
+    pause = st.tuples(st.integers(0, 60), st.integers(1, 30))
+    return st.lists(pause, min_size=at_least, max_size=3)
+
+
 def shapes(
     *on_error: str,
     leaves: int,

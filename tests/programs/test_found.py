@@ -8,7 +8,7 @@ import actorflow as af
 from actorflow.model import events as ev
 from actorflow.model.fold import apply
 from actorflow.model.state import ExecutionState
-from actorflow.testing import Cancel, Faults, Simulation, runtime
+from actorflow.testing import Cancel, Faults, Pause, Resume, Simulation, runtime
 
 
 def fail() -> None:
@@ -168,3 +168,22 @@ def test_a_failure_is_owed_until_its_branch_has_reacted() -> None:
             break
 
     assert (state.status, bool(state.waits)) == ("running", True)
+
+
+def test_a_command_to_an_execution_that_was_taken_over_is_answered() -> None:
+    """It was in the inbox of an actor that left memory with other mail before it."""
+    body = af.activity(name="body")(lambda x: x)
+    loop = af.Flow("loop", inputs=["x"]).loop(
+        "l", body, until="iteration == 1", input="x", into="r"
+    )
+    simulation = Simulation(
+        loop.output("r"),
+        inputs={"x": 0},
+        seed=2495,
+        script=[Pause(at=0), Resume(at=1)],
+    )
+    faults = ["nudge after turn 12", "steal at write 2", "double result 2"]
+
+    end = simulation.run(faults=[*faults, "crash after turn 44"])
+
+    assert (end.status, end.output) == ("completed", 0)

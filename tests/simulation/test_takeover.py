@@ -12,6 +12,7 @@ import actorflow as af
 from actorflow.actors.clock import VirtualClock
 from actorflow.log.memory import MemoryLog
 from actorflow.log.memory_store import MemoryStore
+from actorflow.runtime.context import CREDIT
 from actorflow.runtime.errands import Renew
 from actorflow.testing import runtime
 
@@ -85,3 +86,26 @@ def test_a_rest_is_gone_on_with_by_the_process_that_had_lost_it(
                 run.signal("go", "now", key="k")
 
         assert run.result() == "now"
+
+
+def test_an_activity_of_a_lost_execution_is_not_kept_waiting() -> None:
+    """What it emits will never be durable, and its thread is needed for others."""
+    store, clock = MemoryStore(), VirtualClock()
+    told: list[BaseException] = []
+
+    @af.activity
+    def speak(ctx: af.ActivityContext) -> None:
+        thief = MemoryLog(store=store, clock=lambda: clock.time() + 3600)
+        thief.claim("execution", "x")
+        try:
+            for number in range(CREDIT):
+                ctx.emit(number)
+        except af.FencedError as error:
+            told.append(error)
+
+    flow = af.Flow("speaks").then(speak)
+    with runtime(flow, log=MemoryLog(store=store, clock=clock.time), clock=clock) as rt:
+        rt.start(flow, execution_id="x")
+        clock.advance(1)
+
+        assert told
