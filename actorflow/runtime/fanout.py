@@ -83,13 +83,13 @@ class FanActor(RunActor):
 
     def handle(self, message: Any) -> None:
         """Start what there is room for; finish when nothing is left."""
+        activation = self.run.state.activations.get(self.address)
+        if activation is None or self.run.state.outcome is not None:
+            self.leave()  # what its items have come to concerns nobody any more
+            return
         if message is self._tray:
             for ended in self._tray.take():
                 self._carried(ended)
-        activation = self.run.state.activations.get(self.address)
-        if activation is None or self.run.state.outcome is not None:
-            self.leave()
-            return
         fan = activation.fan
         assert fan is not None
         if activation.phase != "running" or not activation.owes:

@@ -187,3 +187,25 @@ def test_a_command_to_an_execution_that_was_taken_over_is_answered() -> None:
     end = simulation.run(faults=[*faults, "crash after turn 44"])
 
     assert (end.status, end.output) == ("completed", 0)
+
+
+def test_an_item_of_a_map_that_was_cancelled_with_its_map_ends_unheard() -> None:
+    """Its end is on the way while another map, around its own, gives up."""
+
+    @af.activity
+    def odd(x: int) -> int:
+        if x % 2:
+            raise ValueError("odd")
+        return x
+
+    @af.dynamic
+    async def inner(ctx: af.Context, x: int) -> None:
+        await ctx.map(odd, [x, x + 1], on_error="wait")
+
+    @af.dynamic
+    async def outer(ctx: af.Context) -> None:
+        await ctx.map(inner, [0, 1], on_error="fail_fast")
+
+    ends = {Simulation(outer, seed=seed).run().status for seed in range(100)}
+
+    assert ends == {"failed"}
