@@ -376,9 +376,9 @@ class ExecutionState(Part):
         """Return by how much the number of busy parts has changed: 1, 0 or -1."""
         before = part.owes or part.busy_children > 0
         if isinstance(part, Activation):
-            part.owes = self._activation_owes(part)
+            part.owes = self.activation_owes(part)
         else:
-            part.owes = self._branch_owes(part)
+            part.owes = self.branch_owes(part)
         after = part.owes or part.busy_children > 0
         return after - before
 
@@ -391,7 +391,7 @@ class ExecutionState(Part):
             return
         was_busy = parent.owes or parent.busy_children - change > 0
         if isinstance(parent, Activation):
-            parent.owes = self._activation_owes(parent)
+            parent.owes = self.activation_owes(parent)
             self._note_calm(parent)
         is_busy = parent.owes or parent.busy_children > 0
         if was_busy != is_busy:
@@ -407,7 +407,8 @@ class ExecutionState(Part):
                 self.calm = set()  # made when needed: an empty one is large
             self.calm.add(parent.address)
 
-    def _branch_owes(self, branch: Branch) -> bool:
+    def branch_owes(self, branch: Branch) -> bool:
+        """Whether the actor of *branch* can do something now."""
         if branch.status != "active":
             return False
         if branch.current is None:
@@ -434,7 +435,8 @@ class ExecutionState(Part):
             around = around.parent
         return False
 
-    def _activation_owes(self, activation: Activation) -> bool:  # noqa: PLR0911 - a table
+    def activation_owes(self, activation: Activation) -> bool:  # noqa: PLR0911 - a table
+        """Whether the actor of *activation* can do something now."""
         if activation.phase in ("backoff", "interrupted"):
             return not self.is_halted(activation.address)
         if activation.phase == "ended":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import attrs
 
 from actorflow.model import events as ev
 from actorflow.model.events import Recorded
+from actorflow.model.parts import Activation, Branch, Part
 from actorflow.model.state import ENDED, ExecutionState
 
 _ENDS = (ev.ExecutionCompleted, ev.ExecutionFailed, ev.ExecutionCancelled)
@@ -121,6 +123,47 @@ def check_same(live: ExecutionState, replayed: ExecutionState) -> None:
             f"after event {replayed.version}, it wakes at {live.wake_at} in memory, "
             f"but at {replayed.wake_at} when it is replayed"
         )
+
+
+def check_counts(state: ExecutionState) -> None:
+    """Count from scratch what the fold counts as it goes: who owes, and who is busy.
+
+    Raises:
+        SimulationError: with the first part that is told wrong.
+    """
+    if state.outcome is not None:
+        return  # nobody asks any more
+    busy: Counter[str | None] = Counter()
+    parts: list[Branch | Activation]
+    parts = [*state.branches.values(), *state.activations.values()]
+    for part in parts:
+        owes = _owes(state, part)
+        if part.owes != owes:
+            _miscounted(state, part, f"owes: {part.owes}, but {owes}")
+        busy[_address_above(part)] += part.busy
+        if isinstance(part, Activation) and part.fan is not None:
+            busy[part.address] += len(part.fan.bare)
+    for each in (state, *parts):
+        if each.busy_children != busy[each.address]:
+            counted = f"{each.busy_children}, but {busy[each.address]}"
+            _miscounted(state, each, f"number of busy children: {counted}")
+
+
+def _owes(state: ExecutionState, part: Branch | Activation) -> bool:
+    if isinstance(part, Branch):
+        return state.branch_owes(part)
+    return state.activation_owes(part)
+
+
+def _address_above(part: Part) -> str | None:
+    return None if part.parent is None else part.parent.address
+
+
+def _miscounted(state: ExecutionState, part: Part, what: str) -> None:
+    raise SimulationError(
+        f"after event {state.version}, of {part.address or 'the execution'}, {what} "
+        "when it is counted from scratch"
+    )
 
 
 _UNSEEN = ("parent", "calm", "orphans", "stored", "_deadlines")

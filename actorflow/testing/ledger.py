@@ -16,7 +16,13 @@ from actorflow.model.state import ExecutionState
 from actorflow.runtime.jobs import Job
 from actorflow.runtime.nodethread import NodeJob
 from actorflow.runtime.run import Run
-from actorflow.testing.laws import SimulationError, check_row, check_same, lies_in
+from actorflow.testing.laws import (
+    SimulationError,
+    check_counts,
+    check_row,
+    check_same,
+    lies_in,
+)
 
 KIND = "execution"
 
@@ -105,6 +111,7 @@ class Ledger:
             account.compared = version
             self.compared += 1
             check_same(run.state, account.state)
+            check_counts(account.state)
 
     def begins(self, job: Job, log: MemoryLog) -> None:
         """Check that an attempt may begin, and count it."""

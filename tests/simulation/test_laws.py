@@ -16,7 +16,7 @@ from actorflow.model.events import Recorded
 from actorflow.model.fold import apply
 from actorflow.model.state import ExecutionState
 from actorflow.testing import Simulation, SimulationError
-from actorflow.testing.laws import check_history, check_row, check_same
+from actorflow.testing.laws import check_counts, check_history, check_row, check_same
 from actorflow.testing.ledger import Ledger
 
 FLOW = (
@@ -123,6 +123,26 @@ def test_states_that_differ_are_told_apart_by_their_first_difference() -> None:
 
     with pytest.raises(SimulationError, match=r"variables\['one'\] is 2 in memory"):
         check_same(live, replayed)
+
+
+def test_who_is_busy_is_counted_from_scratch() -> None:
+    """The counts that the fold keeps as it goes are what one would count now."""
+    events = history()[:3]
+    state = folded(events)
+    check_counts(state)
+    state.busy_children += 1
+
+    with pytest.raises(SimulationError, match="of the execution, number of busy"):
+        check_counts(state)
+
+
+def test_what_owes_is_told_from_scratch() -> None:
+    """An actor that nobody would wake is found."""
+    state = folded(history()[:3])
+    state.branches["main"].owes ^= True
+
+    with pytest.raises(SimulationError, match="of main, owes"):
+        check_counts(state)
 
 
 def test_the_order_of_those_who_wait_counts() -> None:
