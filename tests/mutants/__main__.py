@@ -1,9 +1,10 @@
 """Runs tests against mutants, and lists those that no test notices.
 
-    python -m tests.mutants --module actorflow.model.rules --share 0.2 --seed 1
+    python -m tests.mutants --share 0.2 --seed 1 actorflow.model.rules
 
-Everything is collected once. Each mutant gets a process of its own, forked from there,
-which runs one test after the other until one fails.
+Everything is collected once, and run once to see which test reaches which lines. Each
+mutant gets a process of its own, forked from there, which runs one test after the other
+that reaches the changed line, until one fails.
 """
 
 # ruff: noqa: T201, TID251 - it prints what it has found, and how long that took
@@ -12,178 +13,191 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import importlib
+import mmap
 import os
+import pkgutil
 import random
+import resource
 import signal
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from tests.mutants.making import Mutant, mutants_of
+from tests.mutants.making import Mutant, function_at, mutants_of
+from tests.mutants.reaching import Reach, passes, reach, silence
 
-ROOT = Path(__file__).parents[2]
-PATIENCE = 240
-"""Seconds after which a mutant counts as noticed: it hangs."""
-TESTS = {
-    "actorflow.log.codec": [
-        "tests/log/test_codec_values.py",
-        "tests/log/test_codec_events.py",
-        "tests/log/test_sqlite_file.py",
-    ],
-    "actorflow.model.policy": ["tests/model/test_policy.py"],
-}
-ENGINE = [
-    "tests/runtime/test_crash_matrix.py",
-    "tests/runtime/test_compensation.py",
-    "tests/flows/test_map.py",
-    "tests/flows/test_map_recovery.py",
-    "tests/flows/test_parallel.py",
-    "tests/flows/test_loop.py",
-    "tests/flows/test_waits.py",
-    "tests/flows/test_nested.py",
-    "tests/dynamic/test_failures.py",
-    "tests/dynamic/test_keys.py",
-    "tests/histories",
-    "tests/programs/test_found.py",
+PACKAGES = ["actorflow.model", "actorflow.log"]
+FOLDERS = [
+    "model",
+    "log",
+    "flows",
+    "dynamic",
+    "runtime",
+    "children",
+    "acceptance",
+    "simulation",
+    "histories",
+    "programs/test_found.py",
+    "cli",
 ]
-"""What runs in one thread, so that a forked process can run it."""
+"""Of tests: whatever needs no process of its own."""
+MEMORY = 4 * 2**30
+"""Bytes that a mutant may take; some take more and more."""
 
 
 class Hunt:
     """A pytest plugin that runs what was collected against every mutant."""
 
-    def __init__(self, module: str, share: float, seed: int, seconds: float) -> None:
-        self.counts: Counter[str] = Counter()
-        self.survivors: list[Mutant] = []
-        self._module = importlib.import_module(module)
-        path = Path(str(self._module.__file__))
-        found = list(mutants_of(path.read_text(encoding="utf-8"), str(path)))
-        chosen = random.Random(seed)
-        self._mutants = [m for m in found if chosen.random() < share]
-        self.total = len(found)
-        self._killers: Counter[str] = Counter()
-        self._seconds = seconds
+    def __init__(self, given: argparse.Namespace) -> None:
+        self._modules = [m for name in given.modules for m in _modules(name)]
+        self._chosen = random.Random(given.seed)
+        self._given = given
+        self._killers: Counter[tuple[str, str]] = Counter()
+        self._items: dict[str, pytest.Item] = {}
+        self._reach = Reach({}, {}, [])
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Try one mutant after the other."""
-        verdict, test = self._in_child(session, None)
-        while verdict == "noticed":
+        began = time.perf_counter()
+        self._items = {item.nodeid: item for item in session.items}
+        files = [str(module.__file__) for module in self._modules]
+        self._reach = reach(session.items, files)
+        for test in self._reach.failed:
             print(f"left out, since it fails without any mutant: {test}")
-            session.items = [i for i in session.items if i.nodeid != test]
-            verdict, test = self._in_child(session, None)
-        if verdict != "survived":
-            raise SystemExit(f"without any mutant, the tests {verdict}")
-        end = time.monotonic() + self._seconds
-        for mutant in self._mutants:
-            if time.monotonic() < end:
-                self._try(session, mutant)
+        took = time.perf_counter() - began
+        print(f"{len(self._reach.seconds)} tests, run once in {took:.0f} s", flush=True)
+        gc.collect()
+        gc.freeze()
+        end = time.monotonic() + self._given.seconds
+        for module in self._modules:
+            self._try_all(module, end)
         return True
 
-    def _try(self, session: pytest.Session, mutant: Mutant) -> None:
-        verdict, killer = self._in_child(session, mutant)
-        self.counts[verdict] += 1
-        if verdict == "survived":
-            self.survivors.append(mutant)
-            print(f"{mutant.line}: {mutant.function}: {mutant.what}", flush=True)
-        elif killer:
-            self._killers[killer] += 1
+    def _try_all(self, module: ModuleType, end: float) -> None:
+        path = Path(str(module.__file__))
+        text = path.read_text(encoding="utf-8")
+        found = list(mutants_of(module.__name__, text, str(path)))
+        counts: Counter[str] = Counter()
+        began = time.perf_counter()
+        for mutant in found:
+            is_chosen = self._chosen.random() < self._given.share
+            is_chosen = is_chosen and str(mutant) in (self._given.again or str(mutant))
+            if not is_chosen or time.monotonic() > end:
+                continue
+            verdict = self._verdict(module, mutant)
+            counts[verdict] += 1
+            if verdict in ("survived", "not reached"):
+                print(f"{mutant}  ({verdict})", flush=True)
+        tried, took = sum(counts.values()), time.perf_counter() - began
+        print(f"{module.__name__}: {tried} of {len(found)} in {took:.0f} s", end=": ")
+        print(", ".join(f"{v} {k}" for k, v in sorted(counts.items())), flush=True)
 
-    def _in_child(
-        self, session: pytest.Session, mutant: Mutant | None
-    ) -> tuple[str, str]:
-        read, write = os.pipe()
+    def _verdict(self, module: ModuleType, mutant: Mutant) -> str:
+        tests = self._in_order(mutant, str(module.__file__))
+        if not tests:
+            return "not reached"
+        said = mmap.mmap(-1, 4096)
         child = os.fork()
         if not child:
-            os.close(read)
             with contextlib.suppress(BaseException):
-                os.write(write, self._noticed_by(session, mutant).encode())
+                self._meet(module, mutant, tests, said)
             os._exit(0)
-        os.close(write)
-        with os.fdopen(read, "rb") as pipe:
-            text = _read(pipe, child)
-        os.waitpid(child, 0)
-        if text is None:
-            return "hung", ""
-        return ("survived", "") if text == "-" else ("noticed", text)
+        _, status = os.waitpid(child, 0)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)  # what it has started
+        test = said[:].rstrip(b"\0").decode()
+        if test == "survived":
+            return test
+        self._killers[mutant.function, test] += 1
+        return "hung" if os.WIFSIGNALED(status) else "noticed"
 
-    def _noticed_by(self, session: pytest.Session, mutant: Mutant | None) -> str:
-        """Return the id of the first test that fails; ``-`` if none does."""
-        devnull = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(devnull, 1)
-        os.dup2(devnull, 2)
-        if mutant is not None:
-            target: Any = self._module
-            for name in mutant.function.split("."):
-                target = getattr(target, name)
-            target.__code__ = mutant.code
-        for item in self._in_order(session):
-            failed = Failed()
-            item.config.pluginmanager.register(failed)
-            item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
-            item.config.pluginmanager.unregister(failed)
-            if failed.any:
-                return item.nodeid
-        return "-"
+    def _meet(
+        self, module: ModuleType, mutant: Mutant, tests: Sequence[str], said: mmap.mmap
+    ) -> None:
+        """Write down each test that is begun, and at last that all have passed."""
+        silence()
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        function_at(module, mutant.function).__code__ = mutant.make()
+        for test in tests:
+            said[:] = test.encode()[: len(said)].ljust(len(said), b"\0")
+            limit = 5 + 5 * self._reach.seconds[test]
+            if not passes(self._items[test], limit=limit):
+                return
+        said[:] = b"survived".ljust(len(said), b"\0")
 
-    def _in_order(self, session: pytest.Session) -> list[pytest.Item]:
-        """Begin with those that have noticed most."""
-        return sorted(session.items, key=lambda item: -self._killers[item.nodeid])
+    def _in_order(self, mutant: Mutant, filename: str) -> list[str]:
+        """Begin with tests that noticed others; then let each be unlike the last.
+
+        First come the quickest that reach each line of the function, and the quickest
+        of each file; then the next quickest, and so on.
+        """
+        seconds = self._reach.seconds
+        reached = self._reach.of(filename, mutant.lines)
+        groups: dict[Any, list[str]] = defaultdict(list)
+        for test in sorted(reached, key=lambda t: seconds[t]):
+            groups[test.partition("::")[0]].append(test)
+        for line in mutant.around:
+            there = reached.intersection(self._reach.of(filename, [line]))
+            groups[line] = sorted(there, key=lambda t: seconds[t])
+        ranks: dict[str, int] = {}
+        for tests in groups.values():
+            for rank, test in enumerate(tests):
+                ranks[test] = min(rank, ranks.get(test, rank))
+        killed = {t: self._killers[mutant.function, t] for t in reached}
+        order = sorted(reached, key=lambda t: (-killed[t], ranks[t], seconds[t]))
+        return list(self._affordable(order))
+
+    def _affordable(self, tests: list[str]) -> Iterator[str]:
+        left = self._given.budget
+        for test in tests:
+            left -= self._reach.seconds[test]
+            if left < 0:
+                return
+            yield test
 
 
-class Failed:
-    """Sees whether a test fails."""
+def _modules(name: str) -> Iterator[ModuleType]:
+    """Yield a module; of a package, all that are in it."""
+    module = importlib.import_module(name)
+    if hasattr(module, "__path__"):
+        for found in pkgutil.walk_packages(module.__path__, f"{name}."):
+            yield from _modules(found.name) if not found.ispkg else ()
+    else:
+        yield module
 
-    any = False
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take note."""
-        self.any = self.any or report.failed
-
-
-def _read(pipe: Any, child: int) -> str | None:
-    """Read what a child says; kill it if it says nothing for too long."""
-
-    def give_up(*_: Any) -> None:
-        os.kill(child, signal.SIGKILL)
-        raise TimeoutError
-
-    signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(PATIENCE)
-    try:
-        text = pipe.read().decode()
-    except TimeoutError:
-        return None
-    finally:
-        signal.alarm(0)
-    return text or "died"
+def _text(path: str) -> str:
+    return Path(path).read_text(encoding="utf-8")
 
 
 def main() -> None:
     """Read the arguments, and hunt."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--module", default="actorflow.model.rules")
-    parser.add_argument("--share", type=float, default=1.0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=1e9)
+    parser.add_argument("modules", nargs="*", default=PACKAGES)
+    parser.add_argument("--share", type=float, default=1.0, help="of all mutants")
+    parser.add_argument("--seed", type=int, default=0, help="which share")
+    parser.add_argument("--seconds", type=float, default=1e9, help="in all")
+    parser.add_argument(
+        "--budget", type=float, default=20.0, help="seconds of tests for a mutant"
+    )
+    parser.add_argument("--tests", nargs="+", default=[f"tests/{f}" for f in FOLDERS])
+    parser.add_argument(
+        "--again", type=_text, help="only those in what an earlier run printed"
+    )
     given = parser.parse_args()
     os.nice(10)
     os.environ["CI"] = "1"  # the same examples for every mutant
-    hunt = Hunt(given.module, given.share, given.seed, given.seconds)
-    began = time.perf_counter()
-    tests = TESTS.get(given.module, ENGINE)
     # Without the reporter: a mutant's process would write to the same terminal.
     options = ["-p", "no:terminal", "-o", "addopts=--import-mode=importlib"]
-    options += ["-p", "no:cacheprovider", "--timeout=0"]
-    pytest.main([*options, *tests], plugins=[hunt])
-    tried = sum(hunt.counts.values())
-    print(
-        f"{given.module}: {tried} of {hunt.total} mutants tried in "
-        f"{time.perf_counter() - began:.0f} s: {dict(hunt.counts)}"
-    )
+    options += ["-p", "no:cacheprovider", "--timeout=0", "-m", "not acceptance"]
+    pytest.main([*options, *given.tests], plugins=[Hunt(given)])
 
 
 if __name__ == "__main__":

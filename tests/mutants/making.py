@@ -1,4 +1,4 @@
-"""Mutants: a module with one small thing changed, as code for its functions."""
+"""Mutants: a module with one small thing changed, as code for one of its functions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 _OTHER: dict[type[Any], type[Any]] = {
     ast.Eq: ast.NotEq,
@@ -27,55 +27,109 @@ _OTHER: dict[type[Any], type[Any]] = {
     ast.Or: ast.And,
 }
 Change = Callable[[Any], Any]
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @frozen
 class Mutant:
-    """One change: where, what, and the code of the function that has it."""
+    """One change.
 
-    line: int
-    what: str
+    Attributes:
+        module: the name of the module.
+        function: the dotted name, in it, of the function that is changed.
+        line: where.
+        lines: those of the statement it is in: who runs one of them meets it.
+        around: those of the function.
+        what: the change, in words.
+        make: compiles the function that has it.
+    """
+
+    module: str
     function: str
-    code: CodeType
+    line: int
+    lines: range
+    around: range
+    what: str
+    make: Callable[[], CodeType] = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.line}: {self.function}: {self.what}"
 
 
-def mutants_of(source: str, filename: str) -> Iterator[Mutant]:
+def mutants_of(module: str, source: str, filename: str) -> Iterator[Mutant]:
     """Yield every mutant of the functions in *source*."""
     tree = ast.parse(source)
     for function, path in _functions(tree):
-        sites = [n for n in ast.walk(function) if isinstance(n, _SITES)]
-        for index, site in enumerate(sites):
+        around = range(function.lineno, (function.end_lineno or 0) + 1)
+        for index, (site, lines) in enumerate(_sites(function)):
             for what, change in _changes(site):
-                code = _code(tree, path, index, change, filename)
-                if code is not None:
-                    name = ".".join(p for p in path)
-                    yield Mutant(site.lineno, what, name, code)
+                make = _Maker(tree, path, function.lineno, index, change, filename)
+                place = ".".join(path), site.lineno, lines, around
+                yield Mutant(module, *place, what, make)
 
 
-_SITES = (
-    ast.Compare,
-    ast.BoolOp,
-    ast.BinOp,
-    ast.UnaryOp,
-    ast.Constant,
-    ast.Return,
-    ast.Expr,
-    ast.Assign,
-    ast.AugAssign,
-    ast.If,
-    ast.IfExp,
-    ast.Delete,
-)
+def function_at(module: Any, path: str) -> Any:
+    """Return the function that *path* names in *module*, without what decorates it."""
+    target = module
+    for name in path.split("."):
+        target = vars(target)[name]
+    while not hasattr(target, "__code__"):
+        if isinstance(target, property):
+            target = target.fget
+        else:
+            target = target.__wrapped__ if _is_wrapper(target) else target.__func__
+    return target.__wrapped__ if _is_wrapper(target) else target
 
 
-def _functions(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef, tuple[str, ...]]]:
+def _is_wrapper(target: Any) -> bool:
+    return hasattr(target, "__wrapped__") and not isinstance(
+        target, staticmethod | classmethod
+    )
+
+
+def _functions(tree: ast.Module) -> Iterator[tuple[Function, tuple[str, ...]]]:
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, Function):
             yield node, (node.name,)
         elif isinstance(node, ast.ClassDef):
             for inner in node.body:
-                if isinstance(inner, ast.FunctionDef) and not inner.decorator_list:
+                if isinstance(inner, Function) and not _is_setter(inner):
                     yield inner, (node.name, inner.name)
+
+
+def _is_setter(function: Function) -> bool:
+    return any(isinstance(d, ast.Attribute) for d in function.decorator_list)
+
+
+def _sites(function: Function) -> list[tuple[Any, range]]:
+    """Return what can be changed in a body, each with the lines of its statement."""
+    return [site for statement in function.body for site in _sites_in(statement)]
+
+
+def _sites_in(node: ast.AST) -> Iterator[tuple[Any, range]]:
+    if isinstance(node, ast.Assert):  # it is for the type checker, and the reader
+        return
+    lines = range(0)
+    if isinstance(node, ast.stmt):
+        lines = _lines(node)
+        yield node, lines
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt | ast.match_case | ast.ExceptHandler):
+            yield from _sites_in(child)
+        elif isinstance(child, ast.expr):
+            own = lines or range(child.lineno, (child.end_lineno or child.lineno) + 1)
+            for part in ast.walk(child):
+                yield part, own
+
+
+def _lines(statement: ast.stmt) -> range:
+    """Return the lines of a statement; of one with a body, only those before it."""
+    end = statement.end_lineno or statement.lineno
+    if isinstance(statement, ast.Match):
+        end = statement.subject.end_lineno or statement.lineno
+    elif body := getattr(statement, "body", None):
+        end = max(statement.lineno, body[0].lineno - 1)
+    return range(statement.lineno, end + 1)
 
 
 def _changes(site: Any) -> Iterator[tuple[str, Change]]:
@@ -130,23 +184,32 @@ class _Replace(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-def _code(
-    tree: ast.Module, path: tuple[str, ...], index: int, change: Change, filename: str
-) -> CodeType | None:
-    """Return the code of the changed function, compiled with all of its module."""
-    changed = copy.deepcopy(tree)
-    function = next(f for f, p in _functions(changed) if p == path)
-    sites = [n for n in ast.walk(function) if isinstance(n, _SITES)]
-    _Replace(sites[index], change).visit(changed)
-    module = compile(ast.fix_missing_locations(changed), filename, "exec")
-    code: CodeType | None = module
-    for name in path:
-        code = next(
-            (
-                c
-                for c in (code.co_consts if code else ())
-                if isinstance(c, CodeType) and c.co_name == name
-            ),
-            None,
+@frozen
+class _Maker:
+    tree: ast.Module
+    path: tuple[str, ...]
+    line: int
+    index: int
+    change: Change
+    filename: str
+
+    def __call__(self) -> CodeType:
+        """Compile the module with the change, and return the code of the function."""
+        changed = copy.deepcopy(self.tree)
+        function = next(
+            f
+            for f, path in _functions(changed)
+            if path == self.path and f.lineno == self.line
         )
-    return code
+        _Replace(_sites(function)[self.index][0], self.change).visit(changed)
+        code = compile(ast.fix_missing_locations(changed), self.filename, "exec")
+        first = min([self.line, *(d.lineno for d in function.decorator_list)])
+        for name in self.path:
+            code = next(
+                c
+                for c in code.co_consts
+                if isinstance(c, CodeType)
+                and c.co_name == name
+                and (name != self.path[-1] or c.co_firstlineno == first)
+            )
+        return code
