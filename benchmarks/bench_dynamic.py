@@ -5,7 +5,8 @@
 A call is measured against a graph's step (its "floor"): 100 of either, one after the
 other, each durable before the next begins. Memory is what Python has allocated for
 nodes that wait for a signal, all in memory, nothing passivated: each in an execution
-of its own, and all in one.
+of its own, and all in one; then what is left when that has left memory. That so many
+begin to wait in linear time shows beside a tenth as many.
 """
 
 from __future__ import annotations
@@ -14,16 +15,21 @@ import asyncio
 import gc
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import actorflow as af
+from actorflow.log.sqlite import SQLiteLog
+from actorflow.testing import VirtualClock, runtime
 from benchmarks.bench_chain import STEPS, chain, increment
 from benchmarks.common import Figure, Options, report
 
 CALLS, QUICK_CALLS = 10_000, 2_000
 NODES, QUICK_NODES = 10_000, 2_000
+AT_ONCE, QUICK_AT_ONCE = 100_000, 10_000
+LONG = 3_600.0
+"""Seconds after which nodes that wait leave memory: not while anything is measured."""
 YIELDS = 5_000
 
 
@@ -116,13 +122,16 @@ def _coming_back(options: Options) -> Figure:
 
 
 @contextmanager
-def _measured(figure: Figure, count: int) -> Iterator[None]:
-    """Add what is allocated meanwhile, and kept: what the process has got says less."""
+def _traced() -> Iterator[Callable[[], int]]:
+    """Give what tells the bytes that were allocated meanwhile, and are kept."""
+
+    def kept() -> int:
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
     gc.collect()
     tracemalloc.start(1)
-    yield
-    gc.collect()
-    figure.add(tracemalloc.get_traced_memory()[0] / count)
+    yield kept
     tracemalloc.stop()
 
 
@@ -134,29 +143,54 @@ def _memory(options: Options) -> Figure:
         path,
         [waiting],
         durability=options.durability,
-        passivate_after=3_600,
+        passivate_after=LONG,
         max_resting=10 * count,
     ) as rt:
         for _ in range(100):
             rt.start(waiting).wait()
-        with _measured(figure, count):
+        with _traced() as kept:
             for _ in range(count):
                 rt.start(waiting)
             rt.start(waiting).wait()
+            figure.add(kept() / count)
     return figure
 
 
-def _memory_together(options: Options) -> Figure:
-    count = QUICK_NODES if options.quick else NODES
-    figure = Figure(f"memory of {count} nodes of one, each", "bytes", goal=4_000)
-    path = options.directory / "together.db"
+def _memory_at_once(options: Options) -> list[Figure]:
+    count = QUICK_AT_ONCE if options.quick else AT_ONCE
+    before = Figure(f"memory of {count} nodes that wait, each", "bytes", goal=4_000)
+    after = Figure("and when they have left memory, each", "bytes", goal=100)
+    clock = VirtualClock()  # an hour passes at once
+    log = SQLiteLog(options.directory / "memory.db", clock=clock.time)
+    with runtime(together, log=log, clock=clock, passivate_after=LONG) as rt:
+        rt.start(together, count=100).wait()
+        with _traced() as kept:
+            rt.start(together, count=count).wait()
+            before.add(kept() / count)
+            clock.advance(2 * LONG)
+            after.add(kept() / count)
+    return [before, after]
+
+
+def _time_at_once(options: Options) -> Figure:
+    count = QUICK_AT_ONCE if options.quick else AT_ONCE
+    figure = Figure(f"{count} begin to wait, or a tenth, each", "us", goal=2.0)
     with af.Runtime(
-        path, [together], durability=options.durability, passivate_after=3_600
+        options.directory / "together.db",
+        [together],
+        durability=options.durability,
+        passivate_after=LONG,
     ) as rt:
         rt.start(together, count=100).wait()
-        with _measured(figure, count):
-            rt.start(together, count=count).wait()
+        few, many = (_seconds(rt, n) / n * 1e6 for n in (count // 10, count))
+        figure.add(many, few)
     return figure
+
+
+def _seconds(rt: af.Runtime, count: int) -> float:
+    began = time.perf_counter()
+    rt.start(together, count=count).wait()
+    return time.perf_counter() - began
 
 
 def _yielding(options: Options) -> Figure:
@@ -189,7 +223,8 @@ def measure(options: Options) -> list[Figure]:
         _against_steps(options),
         _coming_back(options),
         _memory(options),
-        _memory_together(options),
+        *_memory_at_once(options),
+        _time_at_once(options),
         _yielding(options),
         _fanning_out(options),
     ]

@@ -190,7 +190,7 @@ class Lifecycle(Actor):
 
     def _closed(self, ref: PooledRef[Any]) -> None:
         then, reply_to = self._closing
-        if then is Directive.RESTART:
+        if then is Directive.RESTART and ref.actor_class.restartable:
             self._rebuild(ref)
             return
         failed, self._failure = self._failure, None

@@ -41,6 +41,12 @@ class PooledActor(Lifecycle):
     low_priority: ClassVar[bool] = False
     """Whether its turns may wait until nobody else wants one."""
 
+    restartable: ClassVar[bool] = True
+    """Whether a fresh one can take its place, made of the same arguments.
+
+    They are kept for that. One that is not is stopped where it would be restarted.
+    """
+
     use_daemon_thread: ClassVar[bool] = False
     """Whether the program may end while the actor is alive (as in Pykka)."""
 
@@ -97,6 +103,8 @@ class PooledActor(Lifecycle):
         if ref.phase is not RUNNING:
             self._prepare(ref)
         mail = ref._mail  # noqa: SLF001 - two halves of one
+        if mail is None:
+            return self._end_turn(ref)
         on_receive = self._receive if self._wraps_on_receive else self.on_receive
         for _ in range(min(mail.qsize(), throughput)):
             if ref.phase is not RUNNING:
@@ -119,9 +127,11 @@ class PooledActor(Lifecycle):
                 self._receive_failed(ref, reply_to, error)
             except BaseException as error:  # noqa: BLE001 - this as well
                 self._crash(ref, error)
-        return Turn.DONE if ref.phase is RUNNING else self._end_turn(ref)
+        return self._end_turn(ref)
 
     def _end_turn(self, ref: PooledRef[Self]) -> Turn:
+        if ref.phase is RUNNING:
+            return Turn.DONE
         if ref.phase is DEAD:
             ref.bury()
             return Turn.DONE

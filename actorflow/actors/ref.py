@@ -13,6 +13,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from itertools import count
 from queue import SimpleQueue
+from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pykka import Actor, ActorDeadError, ActorRef, ActorRegistry, messages
@@ -31,6 +32,8 @@ A = TypeVar("A", bound="PooledActor")
 logger = logging.getLogger(__name__)
 
 _numbers = count(1)
+_making = RLock()
+"""Held while an actor is given an inbox or a number, so that it gets one."""
 # With 12 more digits, a urn:uuid of version 4: Pykka promises one. Nothing depends on
 # its value, so it does not have to come from a seed.
 _RUN = str(uuid.uuid4())[:24]  # noqa: TID251
@@ -99,6 +102,7 @@ class PooledRef(ActorRef[A]):
 
     __slots__ = (
         "_mail",
+        "_number",
         "_token",
         "_wake",
         "actor",
@@ -108,7 +112,6 @@ class PooledRef(ActorRef[A]):
         "context",
         "epitaph",
         "kwargs",
-        "number",
         "parent",
         "parked",
         "phase",
@@ -127,15 +130,16 @@ class PooledRef(ActorRef[A]):
     args: tuple[Any, ...] | None
     kwargs: dict[str, Any] | None
     system: ActorSystem
-    _mail: SimpleQueue[Any]
+    _mail: SimpleQueue[Any] | None
+    """None before the first mail: one with work of its own may never get any."""
     _token: LockType
     _wake: Callable[[Runnable], Any]
 
     def __init__(self, actor: A) -> None:
         self.actor = actor
         self.actor_class = type(actor)
-        self.number = next(_numbers)
-        self._mail = self.actor_class._create_actor_inbox()  # noqa: SLF001 - Pykka's hook
+        self._number = 0
+        self._mail = None
         self._token = allocate_lock()
         self._token.acquire()  # given back by the first turn
         self.phase = Phase.STARTING
@@ -145,13 +149,17 @@ class PooledRef(ActorRef[A]):
         self.context = None
         self.epitaph = None
         self.registered = False
+        self.args = self.kwargs = None
 
     # -- what Pykka's ActorRef keeps in attributes --
 
     @property
     def actor_urn(self) -> str:  # type: ignore[override]
-        """A urn:uuid, unique to this actor; spelled out when asked for."""
-        return f"urn:uuid:{_RUN}{self.number:012x}"
+        """A urn:uuid, unique to this actor; made when first asked for."""
+        with _making:
+            if not self._number:
+                self._number = next(_numbers)
+        return f"urn:uuid:{_RUN}{self._number:012x}"
 
     @property
     def actor_inbox(self) -> PooledRef[A]:  # type: ignore[override]
@@ -185,15 +193,29 @@ class PooledRef(ActorRef[A]):
         if self.phase is DEAD:
             msg = f"{self} not found"
             raise ActorDeadError(msg)
-        self._mail.put(message)
+        mail = self._mail
+        if mail is None:
+            mail = self._inbox()
+        mail.put(message)
         if self._token.acquire(False):  # by position: twice as fast
             self._wake(self)
 
     def put(self, envelope: Any) -> None:
         """Put mail into the inbox, as Pykka does: a message or an `Envelope`."""
-        self._mail.put(envelope)
+        mail = self._mail
+        if mail is None:
+            mail = self._inbox()
+        mail.put(envelope)
         if self._token.acquire(False):
             self._wake(self)
+
+    def _inbox(self) -> SimpleQueue[Any]:
+        """Return the inbox; make it if it is not there."""
+        made = self.actor_class._create_actor_inbox()  # noqa: SLF001 - Pykka's hook
+        with _making:
+            if self._mail is None:
+                self._mail = made
+            return self._mail
 
     def ask(
         self, message: Any, *, block: bool = True, timeout: float | None = None
@@ -220,8 +242,13 @@ class PooledRef(ActorRef[A]):
             if end is not Turn.DONE:
                 self._keep_token(end)
                 return
+        self._release()
+
+    def _release(self) -> None:
+        """Give the token back, and look once more."""
         self._token.release()
-        if not self._mail.empty() and self._token.acquire(False):
+        mail = self._mail
+        if mail is not None and not mail.empty() and self._token.acquire(False):
             self._wake(self)
 
     def start(self) -> None:
@@ -230,9 +257,7 @@ class PooledRef(ActorRef[A]):
             self._wake(self)
             return
         self.phase = RUNNING
-        self._token.release()
-        if not self._mail.empty() and self._token.acquire(False):
-            self._wake(self)
+        self._release()
 
     def _keep_token(self, end: Turn) -> None:
         if end is Turn.AGAIN or (self.parked is not None and self.parked.meet()):
@@ -265,10 +290,11 @@ class PooledRef(ActorRef[A]):
 
     def empty(self) -> bool:
         """Return whether there is no mail."""
-        return self._mail.empty()
+        return self._mail is None or self._mail.empty()
 
     def get(self) -> Any:
-        """Take the oldest mail."""
+        """Take the oldest mail; there must be some."""
+        assert self._mail is not None
         return self._mail.get()
 
     # -- dying --
@@ -307,8 +333,8 @@ class PooledRef(ActorRef[A]):
                 parent.unpark()
 
     def _return_mail(self) -> None:
-        while not self._mail.empty():
-            envelope = self._mail.get()
+        while not self.empty():
+            envelope = self.get()
             if type(envelope) is not Envelope:
                 give_back(envelope)
                 continue

@@ -180,7 +180,8 @@ class ActorSystem:
         actor: A = actor_class.__new__(actor_class)
         ref: PooledRef[A] = PooledRef(actor)
         actor._actor_ref = ref  # noqa: SLF001
-        ref.args, ref.kwargs = args, kwargs or None
+        if actor_class.restartable:
+            ref.args, ref.kwargs = args, kwargs or None
         ref.system = self
         ref._wake = self._wake_low if actor_class.low_priority else self._wake  # noqa: SLF001
         return ref

@@ -270,6 +270,22 @@ class Called:
 
 
 @define
+class Past:
+    """What is left of what a dynamic node did before: earlier attempts, earlier runs.
+
+    Attributes:
+        generation: how often it has begun anew, counted from 1.
+        kept: what people have told its earlier attempts, and signals that these have
+            not learned of.
+        undone: numbers of calls that a retry has let it make anew.
+    """
+
+    generation: int = 1
+    kept: list[Called] = field(factory=list)
+    undone: set[str] = field(factory=set)
+
+
+@define
 class Branch(Part):
     """One line of control, with its own variables.
 
@@ -318,10 +334,7 @@ class Activation(Part):
         ended: those of them that have ended, in the order of the log.
         branch: what it was set apart under, itself.
         seen: how many of these the node is known to have taken in.
-        kept: what people have told its earlier attempts, and signals that these have
-            not learned of.
-        undone: numbers of calls that a retry has let it make anew.
-        generation: how often a dynamic node has begun anew, counted from 1.
+        past: what is left of earlier attempts and runs of a dynamic node, if anything.
         records: activity history.
         answers: ended waits, by ordinal.
         heartbeat: what its latest heartbeat told.
@@ -352,9 +365,7 @@ class Activation(Part):
     calls: dict[str, Called] | None = None
     ended: list[Called] | None = None
     seen: int = 0
-    kept: list[Called] | None = None
-    undone: set[str] | None = None
-    generation: int = 1
+    past: Past | None = None
     emitted: int = 0
     branch: str | None = None
     started_at: float = 0.0
@@ -362,8 +373,18 @@ class Activation(Part):
     records: dict[str, Data] | None = None
     answers: dict[int, Answer] | None = None
     link: ChildLink | None = None
-    progress: ev.ProgressReported | None = None
     heartbeat: Data = None
+
+    @property
+    def generation(self) -> int:
+        """How often a dynamic node has begun anew, counted from 1."""
+        return 1 if self.past is None else self.past.generation
+
+    def make_past(self) -> Past:
+        """Return `past`, to add to it."""
+        if self.past is None:
+            self.past = Past()
+        return self.past
 
     @property
     def in_flight(self) -> bool:

@@ -84,7 +84,10 @@ def is_worth_it(state: ExecutionState) -> bool:
 
 def _weight(state: ExecutionState) -> int:
     parts = sum(
-        1 + len(part.calls or ()) + (len(part.fan.items) if part.fan else 0)
+        1
+        + len(part.calls or ())
+        + (part.past is not None)
+        + (len(part.fan.items) if part.fan else 0)
         for part in state.activations.values()
     )
     kept = len(state.signal_keys or ()) + len(state.updates) + len(state.compensations)

@@ -93,7 +93,7 @@ class ExecutionState(Part):
         child_ends: seqs of the latest ends, in their own streams, of those that did not
             end well.
         orphans: those of them that are not wanted any more; they are to be told.
-        calm: maps with items that only wait, and dynamic nodes and failing flows in
+        calm: maps with items that only wait, and owing nodes and failing flows in
             which nothing is busy any more; their actors should look again.
     """
 
@@ -400,8 +400,9 @@ class ExecutionState(Part):
     def _note_calm(self, parent: Activation) -> None:
         """Note whose actor should look again, although no child of it has ended."""
         makes_room = parent.fan is not None and parent.fan.live > parent.busy_children
-        # A node may leave memory; a flow in which something failed may end.
-        at_rest = parent.kind == "dynamic" or (parent.scope and parent.scope.failing)
+        # A node may have to note what it knows; a failing flow may end.
+        failing = parent.scope is not None and parent.scope.failing is not None
+        at_rest = failing or (parent.kind == "dynamic" and parent.owes)
         if makes_room or (at_rest and not parent.busy_children):
             if self.calm is None:
                 self.calm = set()  # made when needed: an empty one is large

@@ -162,7 +162,7 @@ class DynamicActor(RunActor):
         self._loop.now = activation.started_at
         self._calls.begin(activation)
         try:
-            self._main = self._loop.start(self._coroutine())
+            self._main = self._loop.start(self._coroutine(), self.address)
         except Exception as error:  # noqa: BLE001 - arguments may not fit
             self._end_failed(error)
 

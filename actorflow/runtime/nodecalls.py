@@ -82,6 +82,12 @@ class Pending:
         self.waiters = 0
         self.detached = False
 
+    @property
+    def awaitable(self) -> asyncio.Future[Any]:
+        """What to wait for; whoever leaves a call that may be shared leaves others."""
+        assert self.future is not None
+        return asyncio.shield(self.future) if self.number[0] == ":" else self.future
+
 
 class Calls:
     """What one node has called, is given back, and has left.
@@ -131,8 +137,9 @@ class Calls:
         calls = activation.calls or {}
         if calls:
             self.unmet = {n: called for n, called in calls.items() if not called.loose}
-        self._undone = activation.undone or _NONE
-        self._kept = list(activation.kept) if activation.kept else None
+        past = activation.past
+        if past is not None:
+            self._undone, self._kept = past.undone, list(past.kept)
         if activation.generation > 1:
             self.prefix = f"g{activation.generation}"
             self._loop.count_from(self.prefix)
@@ -206,40 +213,44 @@ class Calls:
         With `AS_RECORDED` that is the data itself.
         """
         pending = self._pending.get(number)
-        assert ask is not None
         if pending is None:
-            kept = self._kept_of(ask.started) if self._kept else None
-            if kept is not None:
-                address = self.address(ask, number)
-                codec = self._run.services.codec
-                return codec.from_data(kept.value, hint, path=address)
-            address = self.address(ask, number)
-            pending = Pending(number, address, self._loop.create_future())
-            self._make(pending, ask)
+            pending = self._begun(number, ask)
         ask = None  # a node may wait for weeks, and there may be many
-        assert pending.future is not None
-        shared = number[0] == ":"
         pending.waiters += 1
         try:
-            data = await (asyncio.shield(pending.future) if shared else pending.future)
+            data = await pending.awaitable
         except asyncio.CancelledError:
             pending.waiters -= 1
             if not pending.waiters:
                 self.leave(pending)
             raise
+        return self._value(data, hint, pending.address)
+
+    def _begun(self, number: str, ask: Ask | None) -> Pending:
+        """Return a call that begins now, or has ended in an earlier attempt."""
+        assert ask is not None
+        future = self._loop.create_future()
+        pending = Pending(number, self.address(ask, number), future)
+        kept = self._kept_of(ask.started) if self._kept else None
+        if kept is None:
+            self._make(pending, ask)
+        else:
+            future.set_result(kept.value)
+        return pending
+
+    def _value(self, data: Data, hint: Any, address: str) -> Any:
+        """Return what *hint* makes of what is recorded."""
         if hint is AS_RECORDED:
             return data
-        return self._run.services.codec.from_data(data, hint, path=pending.address)
+        return self._run.services.codec.from_data(data, hint, path=address)
 
     def start(self, number: str, ask: Ask) -> Pending:
         """Make a call that goes on, even if nobody waits for what it gives."""
         pending = self._pending.get(number)
         if pending is None:
-            address = self.address(ask, number)
-            pending = Pending(number, address, self._loop.create_future())
+            pending = self._begun(number, ask)
             assert pending.future is not None
             pending.future.add_done_callback(_seen)
-            self._make(pending, ask)
         pending.detached = True
         return pending
 

@@ -134,9 +134,11 @@ class NodeLoop(asyncio.AbstractEventLoop):
         self.held: asyncio.Future[None] | None = None
         self.looking = False
 
-    def start(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    def start(
+        self, coroutine: Coroutine[Any, Any, Any], name: str
+    ) -> asyncio.Task[Any]:
         """Make the task of the node itself."""
-        self._main = _quiet(asyncio.Task(coroutine, loop=self))
+        self._main = _quiet(asyncio.Task(coroutine, loop=self, name=name))
         # Nobody looks for it in `asyncio.all_tasks`, where its entry would be large.
         asyncio.tasks._unregister_task(self._main)  # noqa: SLF001 - as eager tasks do
         return self._main
@@ -306,6 +308,8 @@ class NodeLoop(asyncio.AbstractEventLoop):
         """Make a task; its place among its parent's tasks is its identity."""
         self._serial += 1
         path = self._path().next_task()
+        # Asyncio counts the tasks of the process, which a replay would not repeat.
+        options.setdefault("name", f"Task-{path.name}")
         task = NodeTask(coro, path=path, serial=self._serial, loop=self, **options)
         _quiet(task)
         if self._tasks is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from actorflow.actors.pooled import PooledActor
 from actorflow.actors.ref import PooledRef, give_back
@@ -314,6 +314,9 @@ class Run:
 
     def begin(self, address: str, kind: str, work: Work) -> None:
         """Start the actor of an activation of that kind."""
+        activation = self.state.activations.get(address)
+        if activation is not None:
+            address = activation.address  # one text for all who know it
         self.spawn(self.services.actors[kind], address, work)
 
     def tell(self, address: str, message: Any) -> None:
@@ -454,6 +457,9 @@ class RunActor(PooledActor):
     turns, never into one.
     """
 
+    # One that fails could not know how far the state is to be trusted.
+    restartable: ClassVar[bool] = False
+
     def __init__(self, run: Run, address: str) -> None:
         super().__init__()
         self.run = run
@@ -482,10 +488,17 @@ class RunActor(PooledActor):
                     run.settle("")  # somebody may wait for just what it did
             run.commit()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - it stops nobody else
-            run.undo_turn()
-            if not isinstance(error, Exception):
-                error = ActorflowError(repr(error))
-            run.services.crashed(run, error)
+            self._give_up(error)
+
+    def on_failure(self, _kind: Any, error: Any, _traceback: Any) -> None:
+        """Do about what a hook raised what is done about a message."""
+        self._give_up(error)
+
+    def _give_up(self, error: BaseException) -> None:
+        self.run.undo_turn()
+        if not isinstance(error, Exception):
+            error = ActorflowError(repr(error))
+        self.run.services.crashed(self.run, error)
 
     def handle(self, message: Any) -> None:
         """Decide and record."""

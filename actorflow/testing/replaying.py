@@ -317,7 +317,7 @@ class ReplayedRun(Run):
         is_page = self._is_page(recorded)
         self._take(recorded)
         event, address = recorded.event, recorded.address
-        if is_page:
+        if is_page or isinstance(event, ev.ChildStarted):  # a node may wait to end
             self.settle(parent_of(address))
         elif isinstance(event, ev.ActivationCompleted | ev.ActivationFailed):
             self.tell(parent_of(address), Ended(address))

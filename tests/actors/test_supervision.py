@@ -120,6 +120,23 @@ def test_restart_gives_a_fresh_state(manual: ActorSystem, diary: list[str]) -> N
     assert child.ask("two") == 1
 
 
+def test_what_cannot_be_made_again_is_stopped_instead(
+    manual: ActorSystem, dispatcher: ManualDispatcher, diary: list[str]
+) -> None:
+    """Its arguments are not kept, so nothing but the actor holds them."""
+
+    class Unique(Child):
+        restartable: ClassVar[bool] = False
+
+    child = manual.spawn(Unique, diary)
+    assert child.args is None
+    child.tell("boom")
+    dispatcher.run_until_idle()
+
+    assert not child.is_alive()
+    assert diary == ["child made", "child started", "child failed"]
+
+
 def test_restart_calls_the_hooks(manual: ActorSystem, diary: list[str]) -> None:
     """The failed one hears of its failure; the fresh one is made and started."""
     child = manual.spawn(Parent, diary).ask("child")

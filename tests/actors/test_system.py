@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 import weakref
+from queue import SimpleQueue
 from typing import Any
 
 import pykka
@@ -140,6 +141,31 @@ def test_started_actors_share_the_default_system() -> None:
 
     assert ref.proxy().system.get(timeout=PATIENCE) is default_system()
     ref.stop(timeout=PATIENCE)
+
+
+def test_two_first_letters_at_once_both_arrive(
+    manual: ActorSystem, dispatcher: ManualDispatcher
+) -> None:
+    """The inbox is made with the first of them; the second finds the same."""
+
+    class Diary(PooledActor):
+        def on_receive(self, message: str) -> None:
+            heard.append(message)
+
+    def made() -> Any:
+        if not late:
+            late.append(True)
+            ref.put("another sender's")  # while this one's inbox is being made
+        return SimpleQueue()
+
+    Diary._create_actor_inbox = staticmethod(made)
+    heard: list[str] = []
+    late: list[bool] = []
+    ref = manual.spawn(Diary)
+    ref.tell("this one's")
+    dispatcher.run_until_idle()
+
+    assert heard == ["another sender's", "this one's"]
 
 
 def test_a_stopped_actor_is_freed_without_the_garbage_collector(

@@ -257,6 +257,24 @@ def test_sets_of_tasks_have_one_order() -> None:
     assert survives(wave) == 56
 
 
+def test_names_of_tasks_are_the_same_in_every_replay() -> None:
+    """They tell the place of a task, not how many the process has made."""
+
+    @af.dynamic
+    async def names(ctx: af.Context) -> list[str]:
+        async def name() -> str:
+            await ctx.run(double, 1)
+            task = asyncio.current_task()
+            assert task is not None
+            return task.get_name()
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(name()), group.create_task(name(), name="mine")]
+        return [await name(), *(task.result() for task in tasks)]
+
+    assert survives(names) == ["main/names", "Task-1", "mine"]
+
+
 def test_children_run_at_the_same_time() -> None:
     """A gather starts all of its calls before any has ended."""
     with runtime(with_gather) as rt:

@@ -10,6 +10,7 @@ import actorflow as af
 from actorflow.model import events as ev
 from actorflow.model.fold import apply as sound
 from actorflow.runtime import run as runs
+from actorflow.runtime.fanout import FanActor
 from actorflow.testing import runtime
 
 
@@ -71,3 +72,22 @@ def test_a_defect_is_told_as_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None
         assert error is not None
         assert error.type == "engine"
         assert "a defect of the fold" in error.message
+
+
+def test_a_defect_as_an_actor_begins_is_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The execution is loaded anew; its actors are not begun again one by one."""
+    begin, left = FanActor.on_start, [1]
+
+    def on_start(actor: FanActor) -> None:
+        if left:
+            left.pop()
+            raise ZeroDivisionError("a defect as it begins")
+        begin(actor)
+
+    monkeypatch.setattr(FanActor, "on_start", on_start)
+    with runtime(FLOW) as rt:
+        assert rt.start(FLOW).result() == [x * 2 for x in OVER]
+    assert "execution flow-" in caplog.text
+    assert "a defect as it begins" in caplog.text

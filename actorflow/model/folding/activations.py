@@ -94,8 +94,9 @@ def _attempt_failed(state: ExecutionState, recorded: Recorded) -> None:
     activation.phase, activation.attempt = "backoff", event.attempt + 1
     activation.error = event.error
     if activation.kind == "dynamic":
-        told = _told(state, activation, event.learned)
-        activation.kept = [*(activation.kept or ()), *told] or None
+        told = list(_told(state, activation, event.learned))
+        if told:
+            activation.make_past().kept += told
         forget_calls(state, activation)
     state.set_clock(activation, event.retry_at, recorded.time)
     state.weigh(activation)

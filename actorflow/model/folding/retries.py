@@ -93,7 +93,7 @@ def call_anew(activation: Activation, number: str) -> None:
     """Forget a call: it will be made again."""
     assert activation.calls is not None
     del activation.calls[number]
-    activation.undone = {*(activation.undone or ()), number}
+    activation.make_past().undone.add(number)
 
 
 def _leading(failure: Failure | None) -> set[str]:
@@ -122,7 +122,9 @@ def _rearm_items(state: ExecutionState, activation: Activation, fan: Fan) -> Non
 def forget_calls(state: ExecutionState, node: Activation) -> None:
     """A dynamic node is run again from its top; what it recorded by key stays."""
     state.drop_children(node)
-    node.calls = node.ended = node.undone = None
+    if node.past is not None:
+        node.past.undone.clear()
+    node.calls = node.ended = None
     node.open = node.seen = node.emitted = 0
 
 

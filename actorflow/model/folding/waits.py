@@ -9,7 +9,7 @@ from actorflow.model.addresses import parent_of
 from actorflow.model.events import Data, Recorded
 from actorflow.model.folding.activations import acted
 from actorflow.model.folding.retries import forget_calls
-from actorflow.model.parts import Answer, Update, Wait
+from actorflow.model.parts import Answer, Past, Update, Wait
 from actorflow.model.state import ExecutionState
 
 
@@ -80,8 +80,8 @@ def _node_continued(state: ExecutionState, recorded: Recorded) -> None:
     forget_calls(state, activation)
     del state.orphans[orphans:]  # what it only started goes on
     activation.input = recorded.event.input
-    activation.records = activation.kept = None
-    activation.generation += 1
+    activation.records = None
+    activation.past = Past(activation.generation + 1)
     activation.attempt, activation.started_at = 1, recorded.time
     state.set_clock(activation, None, recorded.time)
     state.weigh(activation)
@@ -99,7 +99,7 @@ def _update_answered(state: ExecutionState, recorded: Recorded) -> None:
     state.weigh(activation)
 
 
-def _update_rejected(_: ExecutionState, __: Recorded) -> None:
+def _told_only(_: ExecutionState, __: Recorded) -> None:
     """Change nothing: it is there to be read."""
 
 
@@ -107,12 +107,6 @@ def _heartbeat_received(state: ExecutionState, recorded: Recorded) -> None:
     activation = state.keep(recorded.address)
     if activation is not None:
         activation.heartbeat = recorded.event.detail
-
-
-def _progress_reported(state: ExecutionState, recorded: Recorded) -> None:
-    activation = state.keep(recorded.address)
-    if activation is not None:
-        activation.progress = recorded.event
 
 
 def _value_emitted(state: ExecutionState, recorded: Recorded) -> None:
@@ -141,9 +135,9 @@ HANDLERS: dict[type, Callable[[ExecutionState, Recorded], None]] = {
     ev.WaitEnded: _wait_ended,
     ev.NodeContinued: _node_continued,
     ev.UpdateAnswered: _update_answered,
-    ev.UpdateRejected: _update_rejected,
+    ev.UpdateRejected: _told_only,
     ev.HeartbeatReceived: _heartbeat_received,
-    ev.ProgressReported: _progress_reported,
+    ev.ProgressReported: _told_only,
     ev.ValueEmitted: _value_emitted,
     ev.NodeSettled: _node_settled,
     ev.FollowUpPlanned: _follow_up_planned,
