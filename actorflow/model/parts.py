@@ -310,6 +310,12 @@ class Branch(Part):
     forked: bool = False
     since: int = 0
 
+    @property
+    def owner(self) -> str:
+        """The address of the flow that it belongs to; ``""``, the execution."""
+        assert self.parent is not None
+        return self.parent.address
+
 
 @define
 class Activation(Part):

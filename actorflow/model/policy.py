@@ -38,7 +38,7 @@ def seconds(value: float | str | timedelta) -> float:
         duration = _spelled_seconds(value)
     else:
         # An int may be larger than any float.
-        duration = float(value) if abs(value) < LONGEST else math.inf
+        duration = float(value) if abs(value) <= LONGEST else math.inf
     if not duration <= LONGEST:  # NaN is not
         raise ValueError(f"a duration of {value!r:.40} is longer than a thousand years")
     return duration

@@ -75,12 +75,7 @@ class Evaluator(Protocol):
 
 def view_of(state: ExecutionState, branch: Branch) -> View:
     """Return what expressions of a branch see."""
-    return View(state.scope_of(owner_of(branch)).inputs, branch.variables)
-
-
-def owner_of(branch: Branch) -> str:
-    """Return the address of the flow a branch belongs to; ``""``, the execution."""
-    return branch.parent.address if branch.parent is not None else ""
+    return View(state.scope_of(branch.owner).inputs, branch.variables)
 
 
 # --- edges ---------------------------------------------------------------------------
@@ -111,7 +106,7 @@ def fork(state: ExecutionState, branch: Branch, edges: Sequence[Edge]) -> list[F
     A name that a branch of this graph has already is a failure of the forking branch:
     joins could not tell the two apart.
     """
-    owner = owner_of(branch)
+    owner = branch.owner
     taken = state.scope_of(owner).branches
     facts: list[Fact] = []
     forks = state.forks
@@ -406,10 +401,10 @@ def map_failure(activation: Activation) -> Failure | None:
 
 def arrive(state: ExecutionState, activation: Activation, branch: Branch) -> list[Fact]:
     """A branch that is not the first of its round to reach a join ends there."""
-    joined = state.scope_of(owner_of(branch)).joined.get(activation.step or "")
+    joined = state.scope_of(branch.owner).joined.get(activation.step or "")
     if joined is not None and joined[0] != branch.name and branch.since < joined[1]:
         return [(branch.address, ev.BranchCompleted())]
-    for other in _joining(state, owner_of(branch)):
+    for other in _joining(state, branch.owner):
         if other.step == activation.step and other is not activation:
             return [(branch.address, ev.BranchCompleted())]
     return []
@@ -459,7 +454,7 @@ def _merged(
     state: ExecutionState, join: Join, waiter: Branch, left: int
 ) -> list[str] | None:
     """Return the names of the branches to merge, or None while the join must wait."""
-    scope = state.scope_of(owner_of(waiter))
+    scope = state.scope_of(waiter.owner)
     if not join.branches:
         return _merged_any(state, scope, join)
     ended = len(scope.branches) - len(scope.active)
@@ -491,7 +486,7 @@ def _may_come(
     workflow: Workflow, state: ExecutionState, name: str, waiter: Branch
 ) -> bool:
     """Return whether branch *name* is alive, or may still be started by one that is."""
-    scope = state.scope_of(owner_of(waiter))
+    scope = state.scope_of(waiter.owner)
     if name in scope.branches:
         return not _has_ended(state, scope, name)
     active = (state.branches[address] for address in scope.active)

@@ -9,12 +9,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 import actorflow as af
 from actorflow.model.policy import (
     LONGEST,
+    DescribedError,
     class_name,
     failure_data,
     failure_of,
@@ -69,6 +71,14 @@ def test_duration_that_nobody_waits(value: Any) -> None:
         seconds(value)
 
 
+@pytest.mark.parametrize(
+    "value", [LONGEST, int(LONGEST), timedelta(days=365_000), "365000d"]
+)
+def test_a_thousand_years_are_not_longer_than_that(value: Any) -> None:
+    """The longest duration is one, however it is written."""
+    assert seconds(value) == LONGEST
+
+
 def test_no_duration_is_none() -> None:
     """None is not nought: it is no limit at all."""
     assert optional_seconds(None) is None
@@ -102,6 +112,17 @@ def test_delays_grow_to_their_bound(policy: af.Retry, expected: list[float]) -> 
     assert [policy.delay(attempt, 0.5) for attempt in tries] == expected
 
 
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [(af.Retry(), 60), (af.Retry(max_delay=None), LONGEST), (af.Retry(initial=0), 0)],
+)
+def test_a_delay_that_outgrew_every_number_is_the_longest(
+    policy: af.Retry, expected: float
+) -> None:
+    """After thousands of tries it waits as long as it may, not as short."""
+    assert policy.delay(5000, 0.5) == expected
+
+
 @given(
     st.builds(
         af.Retry,
@@ -126,6 +147,12 @@ def test_jitter_spreads_evenly(jitter: float, chance: float) -> None:
     delay = af.Retry(initial=10, jitter=jitter).delay(1, chance)
 
     assert 10 * (1 - jitter) <= delay <= 10 * (1 + jitter)
+
+
+@pytest.mark.parametrize(("chance", "delay"), [(0.0, 9), (0.5, 10), (0.75, 10.5)])
+def test_chance_lengthens_a_delay(chance: float, delay: float) -> None:
+    """The least chance is the shortest wait."""
+    assert af.Retry(initial=10, jitter=0.1).delay(1, chance) == pytest.approx(delay)
 
 
 def test_delay_depends_on_nothing_but_its_arguments() -> None:
@@ -314,3 +341,17 @@ def test_failure_keeps_what_a_person_needs() -> None:
     }
     assert written.traceback is not None
     assert "raise af.ActivityError" in written.traceback
+
+
+def test_what_was_never_raised_has_no_traceback() -> None:
+    """A failure that somebody made, and did not raise, has only its message."""
+    assert failure(ValueError("x")).traceback is None
+
+
+def test_a_failure_that_was_described_is_taken_over() -> None:
+    """What another process wrote down of an exception stays, but for its place."""
+    told = evolve(failure(ShopError("shut")), address="elsewhere", node="other")
+
+    assert failure_of(DescribedError(told), address="main/pay", node="pay") == evolve(
+        told, address="main/pay", node="pay"
+    )

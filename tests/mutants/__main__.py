@@ -22,16 +22,16 @@ import random
 import resource
 import signal
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
 from tests.mutants.making import Mutant, function_at, mutants_of
-from tests.mutants.reaching import Reach, passes, reach, silence
+from tests.mutants.reaching import Reach, most_first, passes, reach, silence
 
 PACKAGES = ["actorflow.model", "actorflow.log"]
 FOLDERS = [
@@ -62,6 +62,7 @@ class Hunt:
         self._killers: Counter[tuple[str, str]] = Counter()
         self._items: dict[str, pytest.Item] = {}
         self._reach = Reach({}, {}, [])
+        self._order: list[str] = []
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Try one mutant after the other."""
@@ -69,6 +70,7 @@ class Hunt:
         self._items = {item.nodeid: item for item in session.items}
         files = [str(module.__file__) for module in self._modules]
         self._reach = reach(session.items, files)
+        self._order = most_first(self._reach)
         for test in self._reach.failed:
             print(f"left out, since it fails without any mutant: {test}")
         took = time.perf_counter() - began
@@ -127,7 +129,7 @@ class Hunt:
         function_at(module, mutant.function).__code__ = mutant.make()
         for test in tests:
             said[:] = test.encode()[: len(said)].ljust(len(said), b"\0")
-            limit = 5 + 5 * self._reach.seconds[test]
+            limit = 5 + 5 * self._seconds(test)
             if not passes(self._items[test], limit=limit):
                 return
         said[:] = b"survived".ljust(len(said), b"\0")
@@ -135,29 +137,28 @@ class Hunt:
     def _in_order(self, mutant: Mutant, filename: str) -> list[str]:
         """Begin with tests that noticed others; then let each be unlike the last.
 
-        First come the quickest that reach each line of the function, and the quickest
-        of each file; then the next quickest, and so on.
+        Then come, by turns, those that reach most of everything, and the quickest that
+        reach each line of the function.
         """
-        seconds = self._reach.seconds
         reached = self._reach.of(filename, mutant.lines)
-        groups: dict[Any, list[str]] = defaultdict(list)
-        for test in sorted(reached, key=lambda t: seconds[t]):
-            groups[test.partition("::")[0]].append(test)
+        ranks = dict(
+            zip((t for t in self._order if t in reached), count(), strict=False)
+        )
         for line in mutant.around:
             there = reached.intersection(self._reach.of(filename, [line]))
-            groups[line] = sorted(there, key=lambda t: seconds[t])
-        ranks: dict[str, int] = {}
-        for tests in groups.values():
-            for rank, test in enumerate(tests):
-                ranks[test] = min(rank, ranks.get(test, rank))
+            for rank, test in enumerate(sorted(there, key=self._seconds)):
+                ranks[test] = min(rank, ranks[test])
         killed = {t: self._killers[mutant.function, t] for t in reached}
-        order = sorted(reached, key=lambda t: (-killed[t], ranks[t], seconds[t]))
+        order = sorted(reached, key=lambda t: (-killed[t], ranks[t], self._seconds(t)))
         return list(self._affordable(order))
+
+    def _seconds(self, test: str) -> float:
+        return self._reach.seconds[test]
 
     def _affordable(self, tests: list[str]) -> Iterator[str]:
         left = self._given.budget
         for test in tests:
-            left -= self._reach.seconds[test]
+            left -= self._seconds(test)
             if left < 0:
                 return
             yield test

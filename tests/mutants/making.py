@@ -118,8 +118,18 @@ def _sites_in(node: ast.AST) -> Iterator[tuple[Any, range]]:
             yield from _sites_in(child)
         elif isinstance(child, ast.expr):
             own = lines or range(child.lineno, (child.end_lineno or child.lineno) + 1)
-            for part in ast.walk(child):
+            for part in _parts(child):
                 yield part, own
+
+
+def _parts(expression: ast.expr) -> Iterator[ast.AST]:
+    """Yield what an expression is made of, but for `strict=`, which asserts."""
+    left: list[ast.AST] = [expression]
+    while left:
+        part = left.pop(0)
+        if not isinstance(part, ast.keyword) or part.arg != "strict":
+            yield part
+            left += ast.iter_child_nodes(part)
 
 
 def _lines(statement: ast.stmt) -> range:

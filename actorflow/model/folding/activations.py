@@ -178,12 +178,11 @@ def _can_be_undone(
         part = part.parent
     if part is None:
         return
-    owner = part.parent.address if part.parent else ""
     state.compensations.append(
         Compensation(
             activation.address,
             undo,
-            state.scope_of(owner).inputs,
+            state.scope_of(part.owner).inputs,
             dict(part.variables),
             result,
             child,
@@ -200,8 +199,7 @@ def _step_completed(
 ) -> None:
     if activation.kind == "join":
         merge(state, branch, activation.input["mappings"], result)
-        owner = branch.parent.address if branch.parent else ""
-        state.scope_of(owner).joined[activation.step or ""] = (branch.name, seq)
+        state.scope_of(branch.owner).joined[activation.step or ""] = (branch.name, seq)
     if activation.store:
         branch.variables[activation.store] = result
     branch.current = None
