@@ -91,31 +91,31 @@ class Dispatcher(Protocol):
 
 
 class IdleQueue:
-    """Who waits for the others to be idle, first come first served."""
+    """Who waits for the others to be idle, first come first served.
+
+    Each of these calls is atomic as it is: a lock would cost more than they do.
+    """
 
     def __init__(self) -> None:
-        self._waiting: dict[Runnable, None] = {}
-        self._lock = threading.Lock()
+        self._waiting: deque[Runnable] = deque()
+        self.add = self._waiting.append
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def add(self, runnable: Runnable) -> None:
-        """Put *runnable* at the end."""
-        with self._lock:
-            self._waiting[runnable] = None
-
     def discard(self, runnable: Runnable) -> bool:
         """Take *runnable* out; return whether it was in."""
-        with self._lock:
-            return self._waiting.pop(runnable, self) is not self
+        try:
+            self._waiting.remove(runnable)
+        except ValueError:
+            return False
+        return True
 
     def pop(self) -> Runnable | None:
         """Take the first one out."""
-        with self._lock:
-            for runnable in self._waiting:
-                del self._waiting[runnable]
-                return runnable
+        try:
+            return self._waiting.popleft()
+        except IndexError:
             return None
 
 

@@ -85,10 +85,10 @@ def follow(
     step: Step, state: ExecutionState, branch: Branch, evaluator: Evaluator
 ) -> list[Edge]:
     """Return the edges to take from *step*, in order."""
-    view = view_of(state, branch)
     taken = []
     for edge in step.next:
-        if edge.when is None or evaluator.condition(edge.when, view):
+        view = None if edge.when is None else view_of(state, branch)
+        if view is None or evaluator.condition(edge.when, view):
             taken.append(edge)
             if step.edges == "first":
                 break
@@ -148,8 +148,7 @@ def enter(
 ) -> list[Fact]:
     """Return what entering *step* records.  May raise what the evaluator raises."""
     address = f"{branch.address}/{step.name}"
-    started = ev.ActivationStarted(step.kind, step.name, step.name, store=step.store)
-    started = _with_input(started, step, view_of(state, branch), evaluator)
+    started = _started(step, view_of(state, branch), evaluator)
     facts: list[Fact] = [(address, started)]
     if step.sleep is not None:
         facts.append((address, ev.WaitStarted(0, "time", deadline=now + step.sleep)))
@@ -167,9 +166,7 @@ def enter(
     return facts
 
 
-def _with_input(
-    started: ev.ActivationStarted, step: Step, view: View, evaluator: Evaluator
-) -> ev.ActivationStarted:
+def _started(step: Step, view: View, evaluator: Evaluator) -> ev.ActivationStarted:
     if step.kind in NODE_KINDS:
         node = step.nodes[step.name]
         given = evaluator.arguments(node, step.parameters, view)
@@ -177,10 +174,9 @@ def _with_input(
         name = node_name(node)
         return ev.ActivationStarted(step.kind, name, step.name, given, step.store, undo)
     make = _INPUTS.get(step.kind)
-    if make is None:
-        return started
+    given = None if make is None else make(step, view, evaluator)
     store = (step.wait_signal.store if step.wait_signal else None) or step.store
-    return evolve(started, input=make(step, view, evaluator), store=store)
+    return ev.ActivationStarted(step.kind, step.name, step.name, given, store)
 
 
 def _join_input(step: Step, view: View, evaluator: Evaluator) -> Data:  # noqa: ARG001 - one shape for all

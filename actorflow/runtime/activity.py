@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import evolve
 
+from actorflow.actors.pooled import PooledActor
 from actorflow.errors import UnrecordableError
 from actorflow.model import events as ev
 from actorflow.model.events import Failure
@@ -19,7 +21,14 @@ from actorflow.runtime.context import ActivityContext, AskSignal, Flush, RecordV
 from actorflow.runtime.emitter import Yielded, emitter_of
 from actorflow.runtime.jobs import Began, Job, Left, Raised, Returned
 from actorflow.runtime.limits import Permit
-from actorflow.runtime.messages import Listen, Rang, Reported, Requested, TimedOut
+from actorflow.runtime.messages import (
+    Listen,
+    Rang,
+    Reported,
+    Requested,
+    Settle,
+    TimedOut,
+)
 from actorflow.runtime.nodefailure import recordable
 from actorflow.runtime.pulse import Pulse
 from actorflow.runtime.run import Run, RunActor
@@ -53,6 +62,17 @@ class ActivityActor(RunActor):
         self._passed: list[Requested] = []
         self._ending: Any = None
 
+    on_start = PooledActor.on_start  # a turn of its own is spared: `begin` looks
+
+    def begin(self) -> None:
+        """Hand over the attempt that is owed, as a rule; else look in its own turn."""
+        activation = self._activation
+        is_plain = activation is not None and activation.phase == "running"
+        if is_plain and self.run.state.outcome is None:
+            self._settle()
+        else:
+            self._actor_ref.put(Settle())
+
     @property
     def _activation(self) -> Activation | None:
         return self.run.state.find(self.address)
@@ -61,31 +81,17 @@ class ActivityActor(RunActor):
         """Take in what happened; then do what is owed."""
         if isinstance(message, Passed):
             message = self._value_passed()
-        elif isinstance(message, Returned | Raised | Left) and self._yielding:
+        if self._yielding and isinstance(message, Returned | Raised | Left):
             self._ending = message  # what was yielded comes before the end
-        if message is self._ending:
-            pass
-        elif isinstance(message, Returned):
-            self._returned(message)
-        elif isinstance(message, Raised):
-            self._raised(message)
-        elif isinstance(message, Left):
-            self._left(message)
-        elif isinstance(message, Requested):
-            self._requested(message)
-        elif isinstance(message, Reported):
-            self._report(message)
-        elif isinstance(message, Began):
-            self._began(message)
-        elif isinstance(message, TimedOut | Listen):
-            self._timed_out(message)
-        elif isinstance(message, Rang):
-            self._rang(message)
+        elif (take_in := self._TAKE_IN.get(type(message))) is not None:
+            take_in(self, message)
         self._settle()
 
     # -- what is owed ------------------------------------------------------------------
 
     def _settle(self) -> None:
+        if self._actor_ref.is_set():
+            return  # it has left already
         activation = self._activation
         if activation is None or self.run.state.outcome is not None:
             self.leave()
@@ -224,7 +230,7 @@ class ActivityActor(RunActor):
     def _returned(self, message: Returned) -> None:
         if not self._is_current(message.job):
             return
-        self._over()
+        self._job = None  # all else is let go of when it leaves
         if self._activation is not None:  # else it was cancelled a moment ago
             self.run.record_one(self.address, ev.ActivationCompleted(message.data))
             self._tell_parent()
@@ -378,3 +384,15 @@ class ActivityActor(RunActor):
                     reply, None, None, otherwise=partial(reply, None)
                 )
             self._passed.clear()
+
+    _TAKE_IN: ClassVar[dict[type, Callable[[ActivityActor, Any], None]]] = {
+        Returned: _returned,
+        Raised: _raised,
+        Left: _left,
+        Requested: _requested,
+        Reported: _report,
+        Began: _began,
+        TimedOut: _timed_out,
+        Listen: _timed_out,
+        Rang: _rang,
+    }

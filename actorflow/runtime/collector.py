@@ -6,10 +6,9 @@ it comes before that of the log writer, which then commits what it was handed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
-from actorflow.actors.pooled import PooledActor
-from actorflow.actors.system import ActorSystem
+from actorflow.actors.dispatcher import Dispatcher
 
 if TYPE_CHECKING:
     from actorflow.runtime.run import Run
@@ -19,39 +18,36 @@ URGENT = 500
 
 
 class Collector:
-    """The handle: executions mark themselves here when they have recorded something."""
+    """Executions mark themselves here when they have recorded something.
 
-    def __init__(self, system: ActorSystem) -> None:
-        self._dispatcher = system.dispatcher
-        self.marked: list[Run] = []
-        self._ref = system.spawn(_Collector, self, parent=system.services)
+    It is no actor: it has no mail, and a turn of its own is all that it needs.
+    """
 
-    def flush(self) -> None:
-        """Let every marked run hand over now; only for those on the same dispatcher."""
-        runs, self.marked = self.marked, []
-        for run in runs:
-            run.flush()
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+        self._marked: list[Run] = []
+
+    def __repr__(self) -> str:
+        return "<collector>"
 
     def mark(self, run: Run) -> None:
         """Let *run* hand over what it has recorded, soon."""
-        self.marked.append(run)
-        if len(self.marked) == 1:
-            self._ref.put(self)
-        elif len(self.marked) == URGENT:
-            self._dispatcher.hurry(self._ref)
+        self._marked.append(run)
+        if len(self._marked) == 1:
+            self._dispatcher.wake_when_idle(self)
+        elif len(self._marked) == URGENT:
+            self._dispatcher.hurry(self)
 
-
-class _Collector(PooledActor):
-    low_priority: ClassVar[bool] = True
-
-    def __init__(self, handle: Collector) -> None:
-        super().__init__()
-        self._handle = handle
-
-    def on_receive(self, message: Any) -> None:  # noqa: ARG002 - there is one message
+    def turn(self, throughput: int) -> None:
         """Let every marked run hand over."""
-        self._handle.flush()
+        del throughput
+        self.flush()
 
-    def on_stop(self) -> None:
-        """Leave nothing behind."""
-        self.on_receive(None)
+    def flush(self) -> None:
+        """Let every marked run hand over now; only for those on the same dispatcher."""
+        runs, self._marked = self._marked, []
+        for run in runs:
+            try:
+                run.flush()
+            except Exception as error:  # noqa: BLE001 - it concerns nobody else
+                run.services.crashed(run, error)

@@ -10,6 +10,7 @@ from actorflow.model.children import Child
 from actorflow.model.definition import Workflow, node_kind
 from actorflow.model.events import Data
 from actorflow.model.rules import View
+from actorflow.model.steps import BY_NAME
 from actorflow.runtime.expressions import Expressions
 from actorflow.runtime.registry import Activities, as_workflow
 
@@ -38,7 +39,8 @@ class Evaluation:
 
     def arguments(self, node: Any, parameters: Any, view: View) -> Data:
         """Return what *node* is to be called with."""
-        return self._expressions.arguments(parameters, self.names_of(node), view)
+        names = self.names_of(node) if parameters is BY_NAME else ()
+        return self._expressions.arguments(parameters, names, view)
 
     def names_of(self, node: Any) -> tuple[str, ...]:
         """Return the names of what *node* can be given."""

@@ -45,6 +45,7 @@ class Values(Recalls, Protocol):
         ...
 
 
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 MOST_ITEMS = 10_000_000
 """Of a map; more do not fit into one execution."""
 
@@ -84,6 +85,23 @@ class Variables(Mapping[str, Any]):
         return f"<variables {', '.join(self) or 'none'}>"
 
 
+class Names(Variables):
+    """What text can name: ``inputs``, ``state``, and bare what they have in them."""
+
+    def __init__(self, values: Recalls, view: View) -> None:
+        super().__init__(values, view.inputs, view.state, view.extra)
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "inputs":
+            return Variables(self._values, self._layers[0])
+        if name == "state":
+            return Variables(self._values, self._layers[1])
+        return super().__getitem__(name)
+
+    def _names(self) -> dict[str, None]:
+        return {"inputs": None, "state": None} | super()._names()
+
+
 class Expressions:
     """Judges the expressions of definitions on recorded data."""
 
@@ -94,14 +112,14 @@ class Expressions:
         """Return whether *when* holds: as in Python, but the word false is no."""
         if callable(when):
             return _holds(when(self.variables(view)))
-        return _holds(evaluate(when, self._names(view)))
+        return _holds(evaluate(when, Names(self._values, view)))
 
     def data(self, template: Any, view: View) -> Data:
         """Return *template* with every expression replaced by its value, as data."""
         if callable(template):
             template = template(self.variables(view))
             return self._values.to_data(template, path="input")
-        filled = _plain(self._fill(template, self._names(view)))
+        filled = _plain(self._fill(template, Names(self._values, view)))
         return self._values.to_data(filled, path="parameters")
 
     def value(self, source: Any, view: View) -> Data:
@@ -158,16 +176,10 @@ class Expressions:
         if callable(source):
             return source(self.variables(view))
         return (
-            evaluate(source, self._names(view)) if isinstance(source, str) else source
+            evaluate(source, Names(self._values, view))
+            if isinstance(source, str)
+            else source
         )
-
-    def _names(self, view: View) -> Mapping[str, Any]:
-        """Return what text can name: inputs, state, and bare what they have in them."""
-        there = {
-            "inputs": Variables(self._values, view.inputs),
-            "state": Variables(self._values, view.state),
-        }
-        return ChainMap(there, self.variables(view))  # type: ignore[arg-type]
 
     def _fill(self, template: Any, names: Mapping[str, Any]) -> Any:
         if isinstance(template, str):
@@ -181,6 +193,8 @@ class Expressions:
 
 def _plain(value: Any) -> Any:
     """Return *value* with views, which an expression may yield whole, as mappings."""
+    if type(value) in _SCALARS:
+        return value
     if isinstance(value, Mapping):
         return {key: _plain(entry) for key, entry in value.items()}
     if type(value) in (list, tuple):

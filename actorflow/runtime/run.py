@@ -211,9 +211,9 @@ class Run:
         if self.state.orphans:
             self._tell_orphans()
         extent = self._extent()
-        if not any(extent):
+        if extent == self._sealed:
             return
-        recorded, self._sealed = extent != self._sealed, extent
+        self._sealed = extent
         if not self._marked:
             self._marked = True
             self.services.collector.mark(self)
@@ -223,7 +223,7 @@ class Run:
         if state.scope.failing and not state.busy_children and not state.outcome:
             # Nothing is in flight any more: the execution can end.
             self.settle("")
-        elif state.compensating is not None and not state.outcome and recorded:
+        elif state.compensating is not None and not state.outcome:
             self.settle("")
 
     def undo_turn(self) -> None:
@@ -310,7 +310,9 @@ class Run:
         """Start the actor of *address*."""
         if self.away is not None:
             self.away.end()
-        self.actors[address] = self.services.system.spawn(cls, self, address, *args)
+        ref = self.services.system.spawn(cls, self, address, *args)
+        self.actors[address] = ref
+        ref.actor.begin()  # type: ignore[union-attr]
 
     def begin(self, address: str, kind: str, work: Work) -> None:
         """Start the actor of an activation of that kind."""
@@ -385,6 +387,8 @@ def shown_of(state: ExecutionState) -> tuple[str, float | None, tuple[str, ...]]
     """Return the status, the next wake-up and the waits that lists show."""
     status = state.status
     resting = status in ("suspended", "paused")
+    if not (resting or state.questions):
+        return status, None, ()  # as at most steps
     waits = state.waits if resting else state.questions.values()
     pending = (address for address in waits if not state.is_lost(address))
     wake_at = state.wake_at if resting else None
@@ -464,6 +468,9 @@ class RunActor(PooledActor):
         super().__init__()
         self.run = run
         self.address = address
+
+    def begin(self) -> None:
+        """Do what can be done in the turn of whoever spawned this actor."""
 
     def on_start(self) -> None:
         """Recovery is no special case: look at what is owed, and do it."""

@@ -193,7 +193,7 @@ class Runtime(Steering):
         self._services = Services(
             system=self._system,
             writer=self._writer,
-            collector=Collector(self._system),
+            collector=Collector(self._system.dispatcher),
             codec=self.codec,
             activities=self._definitions.activities,
             executors=self._executors,
