@@ -119,6 +119,13 @@ class Draft:
     error: Exception | None = None
     posts: Sequence[PostRow] = ()
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it adds events to a stream that exists, and does nothing else."""
+        write = self.write
+        more = write.create or write.release or write.consumed or write.snapshot
+        return bool(self.rows) and not (more or self.summary or self.posts)
+
 
 @define(eq=False)
 class Change:

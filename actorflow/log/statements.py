@@ -81,6 +81,10 @@ MOVE_HEADS = ManyRows(
     single="UPDATE stream SET head = ?2, updated_at = ?3 WHERE id = ?1",
 )
 
+MOVE_KNOWN_HEAD = """
+UPDATE stream SET head = ?2, updated_at = ?3 WHERE id = ?1 AND head = ?4 AND epoch = ?5
+"""
+
 UPDATE_STREAMS = ManyRows(
     "UPDATE stream SET head = new.column2, updated_at = new.column3, "
     "status = coalesce(new.column4, status), "

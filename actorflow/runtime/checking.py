@@ -195,14 +195,15 @@ def _list(names: Iterable[str]) -> str:
 
 def _expression_problems(step: Step, names: _Names) -> Iterator[str]:
     looped = evolve(names, more=_LOOPED)
-    yield from _template_problems("parameters", step.parameters, names)
+    yield from _parameter_problems("parameters", step.parameters, names)
     for kind in ("parallel", "route"):
         part = getattr(step, kind)
         if part is not None:
-            yield from _template_problems(f"{kind}.parameters", part.parameters, names)
+            given = part.parameters
+            yield from _parameter_problems(f"{kind}.parameters", given, names)
     if step.map:
         inner = evolve(names, more=frozenset({step.map.item, step.map.index}))
-        yield from _template_problems("map.parameters", step.map.parameters, inner)
+        yield from _parameter_problems("map.parameters", step.map.parameters, inner)
         over = step.map.over
         start = over.start if isinstance(over, Pages) else None
         yield from _source_problems("map.over.start", start, names)
@@ -221,6 +222,13 @@ def _expression_problems(step: Step, names: _Names) -> Iterator[str]:
         if isinstance(edge.when, str):
             where = f"next[{number}].when"
             yield from _checked(where, lambda t: [t], edge.when, names)
+
+
+def _parameter_problems(where: str, given: Any, names: _Names) -> Iterator[str]:
+    for name in given if isinstance(given, Mapping) else ():
+        if not isinstance(name, str) or name == "$":
+            yield f"{where}: {name!r} is no name that a parameter can have"
+    yield from _template_problems(where, given, names)
 
 
 def _template_problems(where: str, template: Any, names: _Names) -> Iterator[str]:

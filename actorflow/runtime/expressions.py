@@ -18,7 +18,7 @@ from actorflow.model.events import Data
 from actorflow.model.rules import View
 from actorflow.model.steps import BY_NAME
 from actorflow.runtime.interpreter import evaluate
-from actorflow.runtime.templates import interpolate
+from actorflow.runtime.templates import interpolate, variable_in
 
 
 class Recalls(Protocol):
@@ -114,13 +114,13 @@ class Expressions:
             return _holds(when(self.variables(view)))
         return _holds(evaluate(when, Names(self._values, view)))
 
-    def data(self, template: Any, view: View) -> Data:
+    def data(self, template: Any, view: View, path: str = "parameters") -> Data:
         """Return *template* with every expression replaced by its value, as data."""
         if callable(template):
             template = template(self.variables(view))
             return self._values.to_data(template, path="input")
         filled = _plain(self._fill(template, Names(self._values, view)))
-        return self._values.to_data(filled, path="parameters")
+        return self._values.to_data(filled, path=path)
 
     def value(self, source: Any, view: View) -> Data:
         """Return the value of an expression, or what a callable returns, as data."""
@@ -159,7 +159,21 @@ class Expressions:
             if not isinstance(value, Mapping):
                 return call_data((self._values.to_record(value, path="input"),), {})
             return self._referred(self._values.to_data(_plain(value), path="input"))
+        if type(parameters) is dict and "$" not in parameters:
+            return {
+                name: self._argument(template, view, name)
+                for name, template in parameters.items()
+            }
         return self._referred(self.data(parameters, view))
+
+    def _argument(self, template: Any, view: View, name: str) -> Data:
+        """Return what one parameter is; a variable goes on as it is recorded."""
+        named = variable_in(template) if type(template) is str else None
+        if named is not None:
+            recorded = view.inputs if named[0] == "inputs" else view.state
+            if named[1] in recorded:
+                return recorded[named[1]]
+        return self._values.to_refer(self.data(template, view, f"parameters.{name}"))
 
     def _referred(self, arguments: Data) -> Data:
         """Return arguments of which each may be a reference."""

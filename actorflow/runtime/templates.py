@@ -9,6 +9,7 @@ from typing import Any
 from actorflow.errors import ExpressionError
 from actorflow.runtime.interpreter import compiled, evaluate
 
+_A_VARIABLE = len(("state", "x"))
 Part = str | tuple[str]
 """Literal text, or a one-tuple with the source of an expression."""
 
@@ -35,6 +36,23 @@ def parts_of(text: str) -> tuple[Part, ...]:
         parts += [literal + text[at:start], (source,)]
         literal, at = "", end + 1
     return tuple(part for part in [*parts, literal + text[at:]] if part)
+
+
+@lru_cache(maxsize=4096)
+def variable_in(template: str) -> tuple[str, str] | None:
+    """Return ``("state", "x")`` for ``${state.x}``; None for all that is more.
+
+    Raises:
+        ExpressionError: as `parts_of` does.
+    """
+    parts = parts_of(template.strip())
+    path = compiled(parts[0][0]).path if _is_token(parts) else ()
+    return (path[0], path[1]) if len(path) == _A_VARIABLE else None
+
+
+def _is_token(parts: tuple[Part, ...]) -> bool:
+    """Whether a template is one whole expression, and keeps the type of its value."""
+    return len(parts) == 1 and isinstance(parts[0], tuple)
 
 
 def _closing(text: str, at: int) -> int:
@@ -73,9 +91,8 @@ def interpolate(text: str, names: Mapping[str, Any]) -> Any:
     """Return the value of a template; one that is a single token keeps its type."""
     if "${" not in text:
         return text
-    # A template that is one whole token keeps the type of its value.
     whole = parts_of(text.strip())
-    if len(whole) == 1 and isinstance(whole[0], tuple):
+    if _is_token(whole):
         return evaluate(whole[0][0], names)
     values = [
         part if isinstance(part, str) else evaluate(part[0], names)

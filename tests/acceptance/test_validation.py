@@ -577,6 +577,20 @@ def test_what_an_unlisted_join_brings_may_be_there() -> None:
         assert rt.start(wf).wait(timeout=20).status == "completed"
 
 
+def takes_all(**values: Any) -> dict[str, Any]:
+    """Return what it was given."""
+    return values
+
+
+@pytest.mark.parametrize("name", [1, None, "$"])
+def test_what_cannot_name_a_parameter_is_found(name: Any) -> None:
+    """Parameters are keyword arguments; each is one that could be written down."""
+    parameters: Any = {name: 1}
+    wf = flow(af.Step("a", activity=takes_all, parameters=parameters))()
+
+    assert f"parameters: {name!r} is no name" in given(wf)
+
+
 def test_a_parameter_the_function_does_not_take_is_found() -> None:
     """A misspelt parameter of a step is told before anything runs."""
     wf = flow(af.Step("a", activity=echo, parameters={"valu": 1}))()

@@ -25,6 +25,7 @@ from actorflow.log.batch import checksum
 from actorflow.log.port import Reach, Snapshot, Stream, Summary, Write
 from actorflow.log.schema import APPLICATION_ID
 from actorflow.log.sqlite import SQLiteLog
+from actorflow.log.statements import ADD_EVENTS
 from actorflow.model.events import Recorded
 from actorflow.testing.log_contract import ALL, create, created, done, hold, seqs, write
 
@@ -472,7 +473,7 @@ class TestTrouble:
         self, log: SQLiteLog, stream: Stream, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A write that is broken off leaves nothing behind, and no lock."""
-        monkeypatch.setattr(log._writing, "_store_rest", _interrupt)
+        monkeypatch.setattr(ADD_EVENTS, "run", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             log.write([write(stream, done())])
         stream.head -= 1

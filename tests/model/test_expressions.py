@@ -469,3 +469,47 @@ def test_items_to_run_over(
 ) -> None:
     """Lists give elements, mappings sorted pairs, a scalar itself, null nothing."""
     assert expressions.items(over, scope()) == expected
+
+
+PATHS = [
+    "state.order",
+    "state.order.total",
+    "state.order.nothing",
+    "state.count.real",
+    "state.count.bit_length",
+    "state.missing",
+    "inputs.limit",
+    "inputs.limit.x",
+    "state.files.sort",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_path_means_what_it_means_inside_an_expression(
+    expressions: Expressions, path: str
+) -> None:
+    """It is looked up without the interpreter; the value, or the refusal, is equal."""
+
+    def outcome(source: str) -> Any:
+        try:
+            return expressions.value(source, scope())
+        except ExpressionError as error:
+            return str(error).rpartition("failed to evaluate")[2]
+
+    assert compiled(path).path == tuple(path.split("."))
+    assert compiled(f"({path}) or ({path})").path == ()
+    assert outcome(path) == outcome(f"{path} if True else 0")
+
+
+@pytest.mark.parametrize("name", ["count", "order", "files", "nothing"])
+def test_a_variable_goes_on_as_it_is_recorded(
+    expressions: Expressions, name: str
+) -> None:
+    """What brings it back and writes it down again would give the same."""
+    view = scope()
+    given = {"it": f"${{state.{name}}}", "same": f"${{state.{name} if True else 0}}"}
+
+    arguments = expressions.arguments(given, ["it", "same"], view)
+
+    assert arguments["it"] is view.state[name]
+    assert arguments["it"] == arguments["same"]

@@ -134,6 +134,34 @@ def test_it_is_loaded_only_where_somebody_looks() -> None:
     assert len(blobs.gets) == 1
 
 
+def test_a_template_that_is_a_variable_loads_nothing() -> None:
+    """What a step is given is what is recorded: the activity alone looks into it."""
+    blobs = CountingBlobs()
+    named = af.Workflow(
+        "named",
+        steps=[
+            af.Step(
+                "make",
+                activity=make,
+                parameters={"size": 2000},
+                store="it",
+                next=[af.Edge("measure")],
+            ),
+            af.Step(
+                "measure",
+                activity=measure,
+                parameters={"made": "${state.it}"},
+                store="size",
+            ),
+        ],
+        outputs=[af.Output("size")],
+    )
+    with runtime(named, blobs=blobs, claim_check_over=OVER) as rt:
+        assert rt.start(named).result() == {"size": 2000}
+
+    assert (len(blobs.puts), len(blobs.gets)) == (1, 1)
+
+
 def test_the_same_value_is_kept_once() -> None:
     """It is named by what is in it."""
     with runtime(sizes, claim_check_over=OVER) as rt:
