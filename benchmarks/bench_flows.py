@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import actorflow as af
-from benchmarks.common import Figure, Options, report
+from benchmarks.common import Figure, Options, elsewhere, report
 
 FEW, SOME, MANY = 1_000, 10_000, 100_000
 A_PAGE = 100
@@ -95,16 +94,7 @@ def measure(options: Options) -> list[Figure]:
 
 def _apart(source: str, count: int, options: Options) -> Any:
     with tempfile.TemporaryDirectory(dir=options.directory) as directory:
-        module = "benchmarks.bench_flows"
-        command = [sys.executable, "-m", module, source, str(count), directory]
-        done = subprocess.run(  # noqa: S603 - our own
-            command,
-            cwd=Path(__file__).parent.parent,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-    return json.loads(done.stdout)
+        return json.loads(elsewhere("bench_flows", source, count, directory))
 
 
 def _parallel(options: Options) -> Figure:

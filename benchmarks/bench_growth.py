@@ -10,13 +10,10 @@ stay under a gigabyte. The floor writes as many rows by `executemany`.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
-from pathlib import Path
 from typing import Any
 
-from benchmarks.common import Figure, Options, report
+from benchmarks.common import Figure, Options, elsewhere, report
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 QUICK_SIZES = SIZES[:3]
@@ -49,15 +46,7 @@ def measure(options: Options) -> list[Figure]:
 
 def _run(size: int, options: Options) -> Any:
     with tempfile.TemporaryDirectory(dir=options.directory) as directory:
-        command = [sys.executable, "-m", "benchmarks.peers", "actorflow", "fan_out"]
-        done = subprocess.run(  # noqa: S603 - our own
-            [*command, str(size), directory],
-            cwd=Path(__file__).parent.parent,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-    return json.loads(done.stdout)
+        return json.loads(elsewhere("peers", "actorflow", "fan_out", size, directory))
 
 
 if __name__ == "__main__":

@@ -10,12 +10,9 @@ minutes, it does less of the same work.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
-from pathlib import Path
 
-from benchmarks.common import Figure, Options, report
+from benchmarks.common import Figure, Options, elsewhere, report
 from benchmarks.peers import CONTESTANTS
 
 ROUNDS, QUICK_ROUNDS = 5, 2
@@ -66,15 +63,8 @@ def _rate(contestant: str, work: str, options: Options) -> float:
     counts = COUNTS[work]
     count = QUICK[work] if options.quick else counts.get(contestant, counts["*"])
     with tempfile.TemporaryDirectory(dir=options.directory) as directory:
-        command = [sys.executable, "-m", "benchmarks.peers", contestant, work]
-        done = subprocess.run(  # noqa: S603 - our own
-            [*command, str(count), directory],
-            cwd=Path(__file__).parent.parent,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-    return count / float(json.loads(done.stdout.splitlines()[-1])["seconds"])
+        said = elsewhere("peers", contestant, work, count, directory)
+    return count / float(json.loads(said.splitlines()[-1])["seconds"])
 
 
 if __name__ == "__main__":

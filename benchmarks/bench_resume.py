@@ -12,15 +12,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import actorflow as af
-from benchmarks.common import Figure, Options, report
+from benchmarks.common import Figure, Options, elsewhere, report
 
 STEPS = 10_000
 SHAPES = ("a cycle of one step", "a row of distinct steps")
@@ -98,12 +96,12 @@ def measure(options: Options) -> list[Figure]:
         whole = Figure(f"{shape}: process", "s")
         left = options.directory / f"left{number}"
         left.mkdir()
-        _process("run_until_dead", left, shape, {DIES: "1"})
+        _process("run_until_dead", left, shape, **{DIES: "1"})
         for each in range(options.rounds):
             copy = options.directory / f"copy{number}-{each}"
             shutil.copytree(left, copy)
             began = time.perf_counter()
-            said = _process("resume", copy, shape, {})
+            said = _process("resume", copy, shape)
             whole.add(time.perf_counter() - began)
             opened.add(json.loads(said)["open"])
             shutil.rmtree(copy)
@@ -111,16 +109,8 @@ def measure(options: Options) -> list[Figure]:
     return figures
 
 
-def _process(what: str, where: Path, shape: str, environment: dict[str, Any]) -> str:
-    command = [sys.executable, "-m", "benchmarks.bench_resume", what]
-    return subprocess.run(  # noqa: S603 - our own
-        [*command, str(where / "log.db"), shape],
-        env={**os.environ, **environment},
-        cwd=Path(__file__).parent.parent,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    ).stdout
+def _process(what: str, where: Path, shape: str, **environment: str) -> str:
+    return elsewhere("bench_resume", what, where / "log.db", shape, **environment)
 
 
 if __name__ == "__main__":

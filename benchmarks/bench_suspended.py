@@ -11,13 +11,12 @@ from __future__ import annotations
 import json
 import resource
 import sqlite3
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import actorflow as af
-from benchmarks.common import Figure, Options, report
+from benchmarks.common import Figure, Options, elsewhere, report
 
 COUNTS, QUICK_COUNTS = (1_000, 1_000_000), (1_000, 100_000)
 ROUNDS = 3
@@ -74,15 +73,7 @@ def _further(connection: sqlite3.Connection) -> str:
 
 
 def _process(path: Path) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.bench_suspended", "open", str(path)]
-    done = subprocess.run(  # noqa: S603 - our own
-        command,
-        cwd=Path(__file__).parent.parent,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    said: dict[str, float] = json.loads(done.stdout)
+    said: dict[str, float] = json.loads(elsewhere("bench_suspended", "open", path))
     return said
 
 

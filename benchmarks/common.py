@@ -14,6 +14,7 @@ import platform
 import resource
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -148,6 +149,18 @@ class Floor:
         (last,) = self._connection.execute("SELECT max(position) FROM event").fetchone()
         first = (last or 0) + 1
         return [(1, n, *row[2:]) for n, row in enumerate(rows, first)]
+
+
+def elsewhere(module: str, *arguments: object, **environment: str) -> str:
+    """Run a module of the benchmarks in a new process; return what it prints."""
+    return subprocess.run(  # noqa: S603 - our own
+        [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)],
+        cwd=Path(__file__).parent.parent,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
 
 
 @define
