@@ -9,12 +9,10 @@ from attrs import define
 from actorflow.actors.declared import events_of, tag_of
 from actorflow.actors.writer import LogWriter
 from actorflow.errors import StreamNotFoundError, UnrecordableError
-from actorflow.log.port import EventLog, Stream
+from actorflow.log.port import ACTOR, EventLog, Stream
 
 if TYPE_CHECKING:
     from actorflow.actors.eventsourced import EventSourcedActor
-
-KIND = "actor"
 
 
 class EventCodec(Protocol):
@@ -74,9 +72,9 @@ class Home:
     def claim(self) -> Stream:
         """Take the stream, or prepare to create it.  For `LogWriter.call`."""
         try:
-            return self.log.claim(KIND, self.name)
+            return self.log.claim(ACTOR, self.name)
         except StreamNotFoundError:
-            return Stream(KIND, self.name, self.type)
+            return Stream(ACTOR, self.name, self.type)
 
     def settle_in(self, stream: Stream | None, error: Exception | None) -> None:
         """Take note of what `claim` gave."""

@@ -9,13 +9,14 @@ import click
 from actorflow.cli import output
 from actorflow.cli.arguments import strict_json
 from actorflow.cli.failures import GENERAL, Refusal
-from actorflow.cli.opening import KIND, clock, log_to_post, log_to_read, row_of
+from actorflow.cli.opening import clock, log_to_post, log_to_read, row_of
 from actorflow.cli.plain import plain
 from actorflow.cli.replaying import activities_option, code_option, target_of
 from actorflow.cli.settings import Settings, common, pass_settings
 from actorflow.cli.targets import HELP, load_target
 from actorflow.errors import ExecutionEndedError
 from actorflow.log.codec import Codec
+from actorflow.log.port import EXECUTION
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model.state import ENDED
 from actorflow.runtime.replay import fold
@@ -60,7 +61,7 @@ def ask(  # noqa: PLR0917 - click's way
         if answer is None:
             if row.status in ENDED:
                 raise ExecutionEndedError(execution_id, row.status)
-            log.post(KIND, execution_id, "update", data)
+            log.post(EXECUTION, execution_id, "update", data)
             answer = _awaited(log, row.head, execution_id, name, mine, timeout)
     if settings.json:
         document = {"id": execution_id, "update": name, "answer": plain(answer.data)}

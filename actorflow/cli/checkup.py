@@ -7,11 +7,10 @@ from typing import Any
 
 from attrs import asdict, define, field
 
-from actorflow.cli.opening import KIND
 from actorflow.errors import UnreadableError
 from actorflow.log.batch import micros, seconds
 from actorflow.log.doctor import PARTIAL, RESCUE, Finding
-from actorflow.log.port import Snapshot, StreamRow
+from actorflow.log.port import EXECUTION, Snapshot, StreamRow
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model import snapshots
 from actorflow.model.fold import apply
@@ -60,7 +59,7 @@ def examine(log: SQLiteLog) -> Report:
 
 def _executions(log: SQLiteLog) -> Iterator[StreamRow]:
     before = None
-    while page := log.rows(KIND, before=before, limit=PAGE):
+    while page := log.rows(EXECUTION, before=before, limit=PAGE):
         yield from page
         before = (page[-1].created_at, page[-1].id)
 

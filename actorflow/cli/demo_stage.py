@@ -14,8 +14,9 @@ from pathlib import Path
 from attrs import define, field, frozen
 
 from actorflow.cli.failures import Refusal
-from actorflow.cli.opening import KIND, PATIENCE, clock
+from actorflow.cli.opening import PATIENCE, clock
 from actorflow.errors import LogError
+from actorflow.log.port import EXECUTION
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model import events as ev
 from actorflow.model.events import Data, Recorded
@@ -88,7 +89,7 @@ class Watcher:
     def look(self) -> None:
         """Take in what has been recorded since the last look."""
         log = self._log or self._open()
-        row = log.find(KIND, ID) if log else None
+        row = log.find(EXECUTION, ID) if log else None
         if log is None or row is None:
             return
         for recorded in log.read(row.id, after=self.timeline.version, until=row.head):

@@ -15,10 +15,9 @@ from actorflow.cli.settings import VARIABLE, Settings
 from actorflow.errors import ExecutionNotFoundError
 from actorflow.log.connection import connect, errors_of
 from actorflow.log.ownership import Ownership
-from actorflow.log.port import StreamRow
+from actorflow.log.port import EXECUTION, StreamRow
 from actorflow.log.sqlite import SQLiteLog
 
-KIND = "execution"
 PATIENCE = 5.0
 """Seconds for which a command waits for another process's transaction."""
 
@@ -61,7 +60,7 @@ def row_of(log: SQLiteLog, execution_id: str) -> StreamRow:
     Raises:
         ExecutionNotFoundError: there is none.
     """
-    row = log.find(KIND, execution_id)
+    row = log.find(EXECUTION, execution_id)
     if row is None:
         raise ExecutionNotFoundError(execution_id)
     return row

@@ -11,7 +11,7 @@ import click
 from actorflow.cli import output
 from actorflow.cli.arguments import searched
 from actorflow.cli.failures import USAGE, Refusal
-from actorflow.cli.opening import KIND, clock, log_to_read, row_of
+from actorflow.cli.opening import clock, log_to_read, row_of
 from actorflow.cli.options import where_option, workflow_option
 from actorflow.cli.plain import (
     PlainValues,
@@ -26,7 +26,7 @@ from actorflow.cli.plain import (
 from actorflow.cli.settings import Settings, common, pass_settings
 from actorflow.cli.showing import show_document, show_text
 from actorflow.cli.watching import watch
-from actorflow.log.port import StreamRow
+from actorflow.log.port import EXECUTION, StreamRow
 from actorflow.model.events import Recorded
 from actorflow.runtime.checkpoint import Checkpoint, checkpoint_of
 from actorflow.runtime.replay import fold
@@ -65,7 +65,7 @@ def list_(  # noqa: PLR0917 - click gives options by name
     wanted = searched(where)
     with log_to_read(settings) as log:
         rows = log.rows(
-            KIND,
+            EXECUTION,
             status=list(status) or None,
             type=workflow,
             where=wanted,

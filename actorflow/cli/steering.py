@@ -16,7 +16,6 @@ from actorflow.cli import output
 from actorflow.cli.arguments import strict_json
 from actorflow.cli.failures import GENERAL, Refusal
 from actorflow.cli.opening import (
-    KIND,
     Keeper,
     is_pending,
     keepers,
@@ -27,7 +26,7 @@ from actorflow.cli.opening import (
 from actorflow.cli.settings import Settings, common, pass_settings
 from actorflow.errors import BranchNotFoundError, ExecutionEndedError
 from actorflow.log.codec import Codec
-from actorflow.log.port import StreamRow
+from actorflow.log.port import EXECUTION, StreamRow
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model.state import ENDED, ExecutionState
 from actorflow.runtime.replay import fold
@@ -109,7 +108,7 @@ def _post(settings: Settings, execution_id: str, command: str, **data: Any) -> N
     with log_to_read(settings) as log:
         _check(log, row_of(log, execution_id), command, given.get("branch"))
     with log_to_post(settings) as log:
-        posted = log.post(KIND, execution_id, command, given)
+        posted = log.post(EXECUTION, execution_id, command, given)
         assert posted is not None  # it is, for a command without an inbox key
         others = [k for k in keepers(log.path) if k.alive and k.id != log.owner.id]
         delivered = bool(others) and _is_taken_in(log, posted)

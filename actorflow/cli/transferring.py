@@ -13,12 +13,12 @@ import click
 
 from actorflow.cli import output
 from actorflow.cli.failures import GENERAL, USAGE, Refusal
-from actorflow.cli.opening import KIND, log_to_read, row_of
+from actorflow.cli.opening import log_to_read, row_of
 from actorflow.cli.settings import Settings, common, pass_settings
 from actorflow.errors import LogError, StreamExistsError
 from actorflow.log.exporting import export_stream
 from actorflow.log.lines import KINDS
-from actorflow.log.port import StreamRow
+from actorflow.log.port import EXECUTION, StreamRow
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.runtime.transfer import import_file
 
@@ -111,7 +111,7 @@ def import_(
         if settings.json:
             output.line({"name": each.name, "events": each.events, "outcome": what})
         else:
-            kind = "" if each.kind == KIND else f"{each.kind} "
+            kind = "" if each.kind == EXECUTION else f"{each.kind} "
             output.say(f"{kind}{each.name}: {what}, {each.events} events")
 
 

@@ -10,10 +10,10 @@ import click
 from actorflow.cli import output
 from actorflow.cli.display import display_for
 from actorflow.cli.failures import GENERAL
-from actorflow.cli.opening import KIND, log_to_read, row_of
+from actorflow.cli.opening import log_to_read, row_of
 from actorflow.cli.plain import event_document
 from actorflow.cli.settings import Settings, common, pass_settings
-from actorflow.log.port import StreamRow
+from actorflow.log.port import EXECUTION, StreamRow
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model.events import Recorded
 from actorflow.model.state import ENDED
@@ -32,7 +32,7 @@ def follow(log: SQLiteLog, row: StreamRow) -> Iterator[tuple[str, list[Recorded]
         if row.status in ENDED:
             return
         pause.wait(LOOK)
-        row = log.find(KIND, row.name) or row
+        row = log.find(EXECUTION, row.name) or row
 
 
 @click.command()

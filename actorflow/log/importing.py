@@ -29,7 +29,7 @@ from actorflow.log.batch import (
 )
 from actorflow.log.codec import UnknownEvent
 from actorflow.log.lines import Blob, End, Header, LineReader, Posted, Record
-from actorflow.log.port import Summary
+from actorflow.log.port import EXECUTION, Summary
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.log.statements import CHUNK
 from actorflow.model.events import Recorded
@@ -155,7 +155,7 @@ class Importer:
     def _checked(self, header: Header) -> _Checked:
         there = self._log.find(header.kind, header.name)
         existing = iter(()) if there is None else self._log.raw_events(there.id)
-        fold = self._fold() if header.kind == "execution" else None
+        fold = self._fold() if header.kind == EXECUTION else None
         events, same = 0, True
         for record in self._stream():
             match record:

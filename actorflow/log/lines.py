@@ -19,10 +19,11 @@ from attrs import asdict, evolve, field, fields, frozen
 from actorflow.errors import TransferError
 from actorflow.log.batch import EventRow, checksum, inbox_checksum
 from actorflow.log.blobs import check_key
+from actorflow.log.port import ACTOR, EXECUTION
 
 FORMAT = 2
 LONGEST_LINE = 256 * 1024 * 1024
-KINDS = ("execution", "actor")
+KINDS = (EXECUTION, ACTOR)
 _BIGGEST = 2**63 - 1
 
 T = TypeVar("T")

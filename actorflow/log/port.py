@@ -14,6 +14,9 @@ from attrs import define, field, frozen
 from actorflow.log.codec import Codec
 from actorflow.model.events import Recorded
 
+EXECUTION, ACTOR = "execution", "actor"
+"""Kinds of streams; there are others, whose names are where they are used."""
+
 
 @define(eq=False)
 class Stream:

@@ -10,12 +10,12 @@ from typing import Any
 from attrs import define
 
 from actorflow.errors import ExecutionExistsError, OwnedError
-from actorflow.log.port import EventLog, StreamRow
+from actorflow.log.port import EXECUTION, EventLog, StreamRow
 from actorflow.model import events as ev
 from actorflow.model.definition import Workflow
 from actorflow.model.state import ENDED, ExecutionState
 from actorflow.runtime.messages import Command
-from actorflow.runtime.run import KIND, Run, end_data
+from actorflow.runtime.run import Run, end_data
 from actorflow.runtime.services import Services
 from actorflow.runtime.starting import Start
 
@@ -87,7 +87,7 @@ class Children:
         start = message.start
         known = self._runs.get(start.id)
         at_work = known is not None and known[0].state.outcome is None
-        row = None if at_work else self._log.find(KIND, start.id)
+        row = None if at_work else self._log.find(EXECUTION, start.id)
         if row is None:
             self._begin(start)
         elif row.parent != message.run.id:
@@ -107,8 +107,8 @@ class Children:
     def _wake_parents(self) -> None:
         """Let nodes replay that alone know the definitions of what they started."""
         self._parents_after = self._services.clock.monotonic() + NOW_AND_THEN
-        for name in self._log.parents(KIND, list(self._definitions)):
-            row = self._log.find(KIND, name)
+        for name in self._log.parents(EXECUTION, list(self._definitions)):
+            row = self._log.find(EXECUTION, name)
             known = row is not None and row.type in self._definitions
             if row is not None and known and row.status not in ENDED:
                 self._wake_child(name)
@@ -173,7 +173,7 @@ class Children:
             return
         if run.id != link.get("child", run.id):
             return  # a fork of a child is nobody's child
-        row = self._log.find(KIND, link["execution"])
+        row = self._log.find(EXECUTION, link["execution"])
         if row is not None and row.status in ("failed", "cancelled"):
             told = {"reason": None, "compensate": row.status == "failed"}
             self._route(run.id, Command("parent_closed", told))

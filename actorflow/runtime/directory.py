@@ -29,7 +29,7 @@ from actorflow.errors import (
     UnknownDefinitionError,
     UnrecordableError,
 )
-from actorflow.log.port import EventLog, Stream, StreamRow, Write
+from actorflow.log.port import EXECUTION, EventLog, Stream, StreamRow, Write
 from actorflow.model import events as ev
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure, Recorded
@@ -60,7 +60,7 @@ from actorflow.runtime.errands import (
 )
 from actorflow.runtime.execution import ExecutionActor
 from actorflow.runtime.inbox import Inbox
-from actorflow.runtime.intake import KIND, Claimed, Intake, Look, Recovered, Wake
+from actorflow.runtime.intake import Claimed, Intake, Look, Recovered, Wake
 from actorflow.runtime.messages import Command
 from actorflow.runtime.replay import fold
 from actorflow.runtime.run import Run
@@ -129,7 +129,7 @@ class Directory(Children, PooledActor):
         self._loading: dict[str, list[Command]] = {}
         self._starting: dict[Stream, list[Start | Fork]] = {}
         self._resting: dict[str, float] = {}
-        self._inbox = Inbox(log, KIND)
+        self._inbox = Inbox(log, EXECUTION)
         self._log_fails = False
         self._inbox_foreign: set[str] = set()
         self._parents_after = 0.0
@@ -199,7 +199,7 @@ class Directory(Children, PooledActor):
             self._find(start)
             return
         parent = start.parent["execution"] if start.parent else start.follows
-        stream = Stream(KIND, start.id, start.workflow.name, parent=parent)
+        stream = Stream(EXECUTION, start.id, start.workflow.name, parent=parent)
         run = Run(self._services, stream, start.workflow)
         self._starting[stream] = [start]
         run.record(*_start_facts(start))
@@ -223,7 +223,7 @@ class Directory(Children, PooledActor):
         if submit.id in self._runs or submit.id in self._loading:
             self._find_submitted(submit)
             return
-        stream, now = Stream(KIND, submit.id, submit.queued.workflow), self._now()
+        stream, now = Stream(EXECUTION, submit.id, submit.queued.workflow), self._now()
         stream.head = 1
         write = Write(
             stream,
@@ -247,7 +247,7 @@ class Directory(Children, PooledActor):
         )
 
     def _find_submitted(self, submit: Submit) -> None:
-        row = self._log.find(KIND, submit.id)
+        row = self._log.find(EXECUTION, submit.id)
         name = submit.queued.workflow
         known = self._runs.get(submit.id)
         there = known[0].workflow.name if known else row and row.type
@@ -260,7 +260,7 @@ class Directory(Children, PooledActor):
             self._reply(submit.reply, submit.id)
 
     def _on_fork(self, fork: Fork) -> None:
-        row = self._log.find(KIND, fork.source)
+        row = self._log.find(EXECUTION, fork.source)
         if row is None:
             raise ExecutionNotFoundError(fork.source)
         if fork.id in self._runs or fork.id in self._loading:
@@ -270,7 +270,7 @@ class Directory(Children, PooledActor):
         state = ExecutionState()
         for recorded in past:
             apply(state, recorded)
-        run = Run(self._services, Stream(KIND, fork.id, row.type), workflow, state)
+        run = Run(self._services, Stream(EXECUTION, fork.id, row.type), workflow, state)
         self._starting[run.stream] = [fork]
         run.adopt(past)
         if state.timeout is not None and state.outcome is None:
@@ -289,7 +289,7 @@ class Directory(Children, PooledActor):
             self._unwanted(start)
 
     def _find(self, start: Start) -> None:
-        row = self._log.find(KIND, start.id)
+        row = self._log.find(EXECUTION, start.id)
         if row is None:
             start.reply.set_exception(ExecutionNotFoundError(start.id))
         else:
@@ -440,7 +440,7 @@ class Directory(Children, PooledActor):
         self, execution_id: str, names: Sequence[str]
     ) -> tuple[Stream, Workflow, ExecutionState]:
         """Claim an execution and replay it.  Runs between two commits."""
-        row = self._log.find(KIND, execution_id)
+        row = self._log.find(EXECUTION, execution_id)
         if row is None:
             raise ExecutionNotFoundError(execution_id)
         again = {"retry", "restart", "go_on", "compensate"} & set(names)
@@ -451,7 +451,7 @@ class Directory(Children, PooledActor):
         workflow = self._definition_of(row)
         if not self._intake.reach().has(row.tags):
             raise MissingTagsError(execution_id, row.tags)
-        stream = self._log.claim(KIND, execution_id)
+        stream = self._log.claim(EXECUTION, execution_id)
         return stream, workflow, fold(self._log, row.id)
 
     def _definition_of(self, row: StreamRow) -> Workflow:
@@ -514,15 +514,15 @@ class Directory(Children, PooledActor):
 
     def _post(self, execution_id: str, command: Command) -> Posted | None:
         """Leave a command to another process; what it answers is in its log."""
-        row = self._log.find(KIND, execution_id)
-        self._log.post(KIND, execution_id, command.name, command.data)
+        row = self._log.find(EXECUTION, execution_id)
+        self._log.post(EXECUTION, execution_id, command.name, command.data)
         return Posted(row.head) if row and command.name == "update" else None
 
     def _drop_from_inbox(self, execution_id: str, command: Command) -> None:
         if command.name not in FAMILY:
             name = command.name
             logger.warning("%r came after the end of %s", name, execution_id)
-        row = self._log.find(KIND, execution_id)
+        row = self._log.find(EXECUTION, execution_id)
         if row is not None and command.inbox is not None:
             write = Write(_stream_of(row), consumed=[command.inbox])
             self._services.writer.append(write)
@@ -580,16 +580,18 @@ class Directory(Children, PooledActor):
             and not (message.spare and self._may_be_asked_for(each))
         ]
         self._services.writer.call(
-            lambda: self._log.delete(KIND, names, reason=message.reason, unless=FAMILY),
+            lambda: self._log.delete(
+                EXECUTION, names, reason=message.reason, unless=FAMILY
+            ),
             message.reply.settle,
         )
 
     def _may_be_asked_for(self, name: str) -> bool:
         """Whether a parent may still want this child, and would begin it anew."""
-        row = self._log.find(KIND, name)
+        row = self._log.find(EXECUTION, name)
         if row is None or row.parent is None:
             return False
-        above = self._log.find(KIND, row.parent)
+        above = self._log.find(EXECUTION, row.parent)
         return above is not None and above.status not in ("completed", "cancelled")
 
     def _on_hold(self, message: Hold) -> None:
@@ -646,7 +648,7 @@ class Directory(Children, PooledActor):
         return [s for s in held if self._is_taken(s)] if self._log.renew() else []
 
     def _is_taken(self, stream: Stream) -> bool:
-        row = self._log.find(KIND, stream.name) if stream.id is not None else None
+        row = self._log.find(EXECUTION, stream.name) if stream.id is not None else None
         return row is not None and row.epoch != stream.epoch
 
     def _renewed(self, taken: Sequence[Stream] | None, error: Exception | None) -> None:

@@ -27,7 +27,6 @@ from actorflow.runtime.yielding import Yields
 if TYPE_CHECKING:
     from actorflow.actors.future import PooledFuture
 
-KIND = "execution"
 PAGE = 500
 PATIENCE = 60.0
 """Seconds to wait for the answer to an update, unless the caller says otherwise."""

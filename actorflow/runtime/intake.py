@@ -13,14 +13,13 @@ from typing import Any
 
 from attrs import define
 
-from actorflow.log.port import EventLog, Reach, StreamRow
+from actorflow.log.port import EXECUTION, EventLog, Reach, StreamRow
 from actorflow.model.definition import Workflow
 from actorflow.runtime.services import Services
 from actorflow.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
 
-KIND = "execution"
 PAGE = 500
 BROKEN = 60.0
 """Seconds until executions that could not be resumed here are looked at again."""
@@ -120,7 +119,7 @@ class Intake:
         self._looking, self._look_again = True, False
         reach, limit = self.reach(), self.room()
         self._services.writer.call(
-            lambda: self._log.claim_queued(KIND, reach, limit=limit),
+            lambda: self._log.claim_queued(EXECUTION, reach, limit=limit),
             lambda rows, error: self._tell(Claimed(rows, error)),
         )
 
@@ -144,7 +143,7 @@ class Intake:
         reach = self.reach()
         self._services.writer.call(
             lambda: self._log.claim_abandoned(
-                KIND, reach, status="running", limit=limit
+                EXECUTION, reach, status="running", limit=limit
             ),
             lambda rows, error: self._tell(Recovered(rows, error, limit)),
         )
@@ -153,7 +152,7 @@ class Intake:
         """Warn of what would be taken over if its definition had not changed."""
         changed = Counter(
             row.type
-            for row in self._log.rows(KIND, status="running", limit=PAGE)
+            for row in self._log.rows(EXECUTION, status="running", limit=PAGE)
             if row.type in self._definitions
             and not self.reach().covers(row.type, row.fingerprint, self.reach().tags)
         )
@@ -187,7 +186,7 @@ class Intake:
 
     def schedule_wake(self) -> None:
         """Set the timer for what is due next."""
-        wake_at = self._log.next_wake(KIND, self.reach())
+        wake_at = self._log.next_wake(EXECUTION, self.reach())
         if wake_at is not None:
             self.set_wake(wake_at)
 
@@ -208,8 +207,8 @@ class Intake:
             self._overslept = True
             return []
         now, reach = self._services.clock.time(), self.reach()
-        rows = self._log.due(KIND, reach, now=now, limit=room)
-        upcoming = self._log.next_wake(KIND, reach)
+        rows = self._log.due(EXECUTION, reach, now=now, limit=room)
+        upcoming = self._log.next_wake(EXECUTION, reach)
         if upcoming is not None and upcoming > now:
             self.set_wake(upcoming)
         elif rows:

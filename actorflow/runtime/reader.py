@@ -9,7 +9,7 @@ from attrs import evolve
 
 from actorflow.errors import EventNotFoundError, ExecutionNotFoundError, LogError
 from actorflow.log.codec import Codec
-from actorflow.log.port import EventLog, Filters, StreamRow
+from actorflow.log.port import EXECUTION, EventLog, Filters, StreamRow
 from actorflow.model import events as ev
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure, Recorded
@@ -19,7 +19,6 @@ from actorflow.model.timeline import Timeline
 from actorflow.runtime.checkpoint import Checkpoint, checkpoint_of
 from actorflow.runtime.handle import RESTING, ExecutionResult, OpenQuestion, Suspension
 from actorflow.runtime.replay import fold
-from actorflow.runtime.run import KIND
 
 
 class Reader:
@@ -65,13 +64,13 @@ class Reader:
         )
         self.check()
         wanted: Filters = {**filters, "type": workflow}
-        return self.log.rows(KIND, before=cursor, limit=limit, **wanted)
+        return self.log.rows(EXECUTION, before=cursor, limit=limit, **wanted)
 
     def count(self, *, workflow: str | None = None, **filters: Unpack[Filters]) -> int:
         """Return how many executions match every filter; the filters are `list`'s."""
         self.check()
         wanted: Filters = {**filters, "type": workflow}
-        return self.log.count(KIND, **wanted)
+        return self.log.count(EXECUTION, **wanted)
 
     def questions(self, execution_id: str | None = None) -> Sequence[OpenQuestion]:
         """Return open questions of all executions, or of one; the newest come first."""
@@ -134,7 +133,7 @@ class Reader:
             ExecutionNotFoundError: there is none.
         """
         try:
-            row = self.log.find(KIND, execution_id)
+            row = self.log.find(EXECUTION, execution_id)
         except LogError:
             self.check()  # a log that this runtime has closed is no fault of the log
             raise
@@ -170,7 +169,7 @@ class Reader:
         """Yield the children that the execution of *row* waits for."""
         for wait in row.waits:
             if wait["kind"] == "child":
-                yield self.log.find(KIND, wait["topic"])
+                yield self.log.find(EXECUTION, wait["topic"])
 
     def _ended_result(self, row: StreamRow) -> ExecutionResult:
         last = next(iter(self.log.read(row.id, after=row.head - 1)))

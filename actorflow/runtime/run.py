@@ -15,7 +15,7 @@ from actorflow.actors.pooled import PooledActor
 from actorflow.actors.ref import PooledRef, give_back
 from actorflow.errors import ActorflowError
 from actorflow.log.codec import Codec
-from actorflow.log.port import Post, Snapshot, Stream, Summary, Write
+from actorflow.log.port import EXECUTION, Post, Snapshot, Stream, Summary, Write
 from actorflow.model import events as ev
 from actorflow.model import snapshots
 from actorflow.model.addresses import parent_of
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-KIND = "execution"
 WAITS_IN_SUMMARY = 100
 """How many pending waits the stream's row tells of."""
 
@@ -136,7 +135,7 @@ class Run:
 
     def post(self, execution_id: str, command: str, **data: Any) -> None:
         """Leave a command for another execution, with what this turn records."""
-        self._posts.append(Post(KIND, execution_id, command, data))
+        self._posts.append(Post(EXECUTION, execution_id, command, data))
 
     def tell_end(self, recorded: Recorded, parent: str | None = None) -> None:
         """Let the *parent* know how this execution has ended."""

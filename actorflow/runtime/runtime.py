@@ -25,7 +25,7 @@ from actorflow.errors import DefinitionError, InputError, LogError, RuntimeClose
 from actorflow.log.blobs import BlobStore, FileBlobs, MemoryBlobs
 from actorflow.log.codec import Codec
 from actorflow.log.memory import MemoryLog
-from actorflow.log.port import EventLog
+from actorflow.log.port import EXECUTION, EventLog
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model import events as ev
 from actorflow.model.definition import Workflow
@@ -51,7 +51,7 @@ from actorflow.runtime.errands import (
 from actorflow.runtime.handle import PATIENCE, ExecutionHandle
 from actorflow.runtime.intake import Look
 from actorflow.runtime.lifecycle import Lifecycle
-from actorflow.runtime.run import KIND, Run
+from actorflow.runtime.run import Run
 from actorflow.runtime.schedulebook import ScheduleBook
 from actorflow.runtime.schedules import Nudge, ScheduleKeeper, Schedules
 from actorflow.runtime.services import Executors, Services
@@ -588,7 +588,7 @@ class Runtime(Steering):
         """
         self.check()
         self._attach(call)
-        return self._subscriptions.add(name, call, KIND, start)
+        return self._subscriptions.add(name, call, EXECUTION, start)
 
     def _attach(self, call: Any) -> Any:
         """Let callbacks read what came before; return them."""
@@ -629,7 +629,7 @@ class Runtime(Steering):
         while parent and self.bells.waited:
             # Whoever waits for a parent waits for what its children wait for.
             self.bells.ring_status(parent)
-            row = self.log.find(KIND, parent)
+            row = self.log.find(EXECUTION, parent)
             parent = row.parent if row else None
 
     def _crashed(self, run: Run, error: Exception) -> None:

@@ -14,7 +14,15 @@ from typing import Any
 from attrs import asdict, frozen
 
 from actorflow.errors import LogError, ScheduleNotFoundError, StreamExistsError
-from actorflow.log.port import EventLog, Snapshot, Stream, StreamRow, Summary, Write
+from actorflow.log.port import (
+    EXECUTION,
+    EventLog,
+    Snapshot,
+    Stream,
+    StreamRow,
+    Summary,
+    Write,
+)
 from actorflow.model import events as ev
 from actorflow.model import schedules as model
 from actorflow.model.events import Recorded
@@ -128,7 +136,7 @@ class ScheduleBook:
         return row
 
     def _has_ended(self, execution_id: str) -> bool:
-        row = self._log.find("execution", execution_id)
+        row = self._log.find(EXECUTION, execution_id)
         return row is None or row.status in ENDED
 
     @contextmanager
@@ -204,7 +212,7 @@ class ScheduleBook:
             plan.tags,
         )
         return Write(
-            Stream("execution", id_, plan.workflow, head=1),
+            Stream(EXECUTION, id_, plan.workflow, head=1),
             [Recorded(1, now, "", queued)],
             queue_summary(queued, now),
             create=True,

@@ -12,7 +12,7 @@ from actorflow.actors.future import PooledFuture
 from actorflow.actors.ref import PooledRef
 from actorflow.actors.system import ActorSystem
 from actorflow.errors import ExecutionNotEndedError
-from actorflow.log.port import Filters
+from actorflow.log.port import EXECUTION, Filters
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.log.sweeping import live_keys
 from actorflow.model.state import ENDED
@@ -20,7 +20,6 @@ from actorflow.runtime.errands import Delete, Fork, Route
 from actorflow.runtime.handle import ExecutionHandle
 from actorflow.runtime.messages import Command
 from actorflow.runtime.reader import Reader, check_event
-from actorflow.runtime.run import KIND
 from actorflow.runtime.services import Services
 from actorflow.runtime.settings import check_settings
 
@@ -265,7 +264,7 @@ class Steering(Reader):
         if self.codec.blobs is None or self.codec.blobs.is_empty():
             return 0
         before = self.clock.time() - older_than
-        return self.codec.blobs.sweep(live_keys(self.log, [KIND]), before=before)
+        return self.codec.blobs.sweep(live_keys(self.log, [EXECUTION]), before=before)
 
     def _new_id(self, name: str) -> str:
         return f"{name}-{self.new_key()}"

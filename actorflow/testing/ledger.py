@@ -8,7 +8,7 @@ from typing import Any
 from attrs import define, field
 
 from actorflow.log.memory import MemoryLog
-from actorflow.log.port import Write
+from actorflow.log.port import EXECUTION, Write
 from actorflow.model import events as ev
 from actorflow.model.events import Recorded
 from actorflow.model.fold import apply
@@ -23,8 +23,6 @@ from actorflow.testing.laws import (
     check_same,
     lies_in,
 )
-
-KIND = "execution"
 
 
 @define
@@ -55,7 +53,7 @@ class Ledger:
 
     def of(self, log: MemoryLog, name: str) -> Account | None:
         """Return the account of the execution of that name."""
-        stream = log.store.names.get((KIND, name))
+        stream = log.store.names.get((EXECUTION, name))
         return None if stream is None else self.accounts.get(stream)
 
     def owners(self, log: MemoryLog, batch: Sequence[Write]) -> list[str | None]:
@@ -68,7 +66,7 @@ class Ledger:
     ) -> None:
         """Take note of a write, and check what it has left in the log."""
         for write, owner in zip(batch, owners, strict=True):
-            if write.error is not None or write.stream.kind != KIND:
+            if write.error is not None or write.stream.kind != EXECUTION:
                 continue
             if write.events:
                 if owner is not None and owner != log.owner.id:

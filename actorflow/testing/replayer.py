@@ -20,7 +20,7 @@ from actorflow.errors import (
     NonDeterminismError,
 )
 from actorflow.log.codec import Codec
-from actorflow.log.port import EventLog, StreamRow
+from actorflow.log.port import EXECUTION, EventLog, StreamRow
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Recorded
@@ -29,7 +29,6 @@ from actorflow.runtime.registry import as_workflow
 from actorflow.testing.replaying import Replay
 from actorflow.testing.runtimes import runtime
 
-KIND = "execution"
 PAGE = 500
 
 
@@ -251,13 +250,13 @@ def _rows(
     log: EventLog, workflow: str, execution_id: str | None
 ) -> Iterator[StreamRow]:
     if execution_id is not None:
-        row = log.find(KIND, execution_id)
+        row = log.find(EXECUTION, execution_id)
         if row is not None and row.type == workflow:
             yield row
         return
     before = None
     while True:
-        rows = log.rows(KIND, type=workflow, before=before, limit=PAGE)
+        rows = log.rows(EXECUTION, type=workflow, before=before, limit=PAGE)
         yield from rows
         if len(rows) < PAGE:
             return
