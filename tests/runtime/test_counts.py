@@ -166,6 +166,38 @@ def test_a_step_costs_the_same_however_many_came_before() -> None:
     assert three - two == pytest.approx(two - one, rel=0.02)
 
 
+def test_a_step_takes_no_more_calls_than_it_did() -> None:
+    """Some 260 Python functions, from one activity's call to the next's."""
+    some, more = (calls_of(chain(steps)) for steps in (20, 120))
+
+    assert (more - some) / 100 < 275
+
+
+def test_a_round_leaves_nothing_in_memory(tmp_path: Path) -> None:
+    """What is recorded is on disk; a cycle of a year does not grow."""
+    blocks: list[int] = []
+
+    def look(n: int) -> int:
+        if n in (50, 550):
+            gc.collect()
+            blocks.append(sys.getallocatedblocks())
+        return n + 1
+
+    again = af.Edge("look", when="state.n < 551")
+    cycle = af.Workflow(
+        "cycle",
+        state={"n": 0},
+        steps=[
+            af.Step("look", activity=look, parameters=BY_NAME, store="n", next=[again])
+        ],
+    )
+    with af.Runtime(tmp_path / "log.db", [cycle], durability="process") as rt:
+        rt.start(cycle).result()
+
+    before, after = blocks
+    assert after - before < 250
+
+
 class Unlisted(dict[str, Any]):
     """Variables that may be looked up, and not looked through."""
 

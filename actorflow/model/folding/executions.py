@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from attrs import fields
-
 from actorflow.model import events as ev
 from actorflow.model.events import Recorded
 from actorflow.model.parts import Activation, Pause, Scope
@@ -29,7 +27,8 @@ def _execution_started(state: ExecutionState, recorded: Recorded) -> None:
     """
     event: ev.ExecutionStarted = recorded.event
     was_queued = state.queued is not None
-    fresh = ExecutionState(
+    ExecutionState.__init__(  # as if it were new; whoever holds it sees that
+        state,
         tags=state.tags,
         signals=state.signals if was_queued else {},
         signal_keys=state.signal_keys if was_queued else None,
@@ -46,8 +45,6 @@ def _execution_started(state: ExecutionState, recorded: Recorded) -> None:
         timeout=event.timeout,
         until=after(recorded.time, event.timeout),
     )
-    for attribute in fields(ExecutionState):
-        setattr(state, attribute.name, getattr(fresh, attribute.name))
 
 
 def after(now: float, seconds: float | None) -> float | None:
