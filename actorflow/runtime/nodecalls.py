@@ -440,11 +440,6 @@ def _seen(future: asyncio.Future[Any]) -> None:
         future.exception()
 
 
-def quoted(name: str) -> str:
-    """Return *name* as a part of an address."""
-    return quote(name, safe=" ._-")
-
-
 def _is_same(called: Called, address: str, started: ev.ActivationStarted) -> bool:
     return (called.address, called.kind, called.node, called.input) == (
         address,

@@ -16,16 +16,15 @@ from attrs import evolve
 
 from actorflow.errors import ActivityError, HandlerError
 from actorflow.model import events as ev
-from actorflow.model.activities import node_name
 from actorflow.model.children import as_child
-from actorflow.model.definition import node_kind
 from actorflow.model.events import Data, Failure
 from actorflow.model.parts import branch_of
 from actorflow.model.rules import question, wait_for_signal
 from actorflow.model.steps import Map, Step
 from actorflow.runtime.binding import NO_CALL, BoundActivity, call_of
+from actorflow.runtime.callee import Callee, callee_of, quoted
 from actorflow.runtime.expressions import call_data
-from actorflow.runtime.nodecalls import Ask, Calls, quoted
+from actorflow.runtime.nodecalls import Ask, Calls
 from actorflow.runtime.nodechild import ChildHandle
 from actorflow.runtime.nodecontext import Question, schema_of
 from actorflow.runtime.nodehandlers import Handlers, check_name
@@ -87,15 +86,20 @@ class NodeHost:
 
     def call(self, node: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return an awaitable of the result of *node*."""
-        return self._made(node, self._ask(node, args, kwargs), self._hint(node))
+        callee = callee_of(node, self._run.services)
+        return self._made(node, self._ask(node, callee, args, kwargs), callee.returns)
 
-    def _ask(self, node: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ask:
+    def _ask(
+        self,
+        node: Any,
+        callee: Callee,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Ask:
         data = self._given(args, kwargs)
-        name, kind = node_name(node), node_kind(node)
-        work = Work(node, call_of(data), Step(name, activity=node))
-        undo = self._run.services.expressions.undo_of(node)
+        kind, name, undo = callee.kind, callee.name, callee.undo
         started = ev.ActivationStarted(kind, name, input=data, undo=undo)
-        return Ask(quoted(name), started, work)
+        return Ask(callee.part, started, Work(node, call_of(data), callee.step))
 
     def start_child(
         self, node: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -105,7 +109,8 @@ class NodeHost:
         assert child is not None
         self._run.services.define(child.workflow)
         number = self._calls.number(child.key)
-        pending = self._calls.start(number, self._ask(child, args, kwargs))
+        callee = callee_of(child, self._run.services)
+        pending = self._calls.start(number, self._ask(child, callee, args, kwargs))
         visit = self._run.state.activations[self._actor.address].visit
         return ChildHandle(self, self._run.child_id(pending.address, visit), pending)
 
@@ -138,33 +143,25 @@ class NodeHost:
             {name: values.to_record(a, path=name) for name, a in kwargs.items()},
         )
 
-    def _hint(self, node: Any) -> Any:
-        if node_kind(node) in ("flow", "child"):
-            return Any
-        hint = self._run.services.bound(node).signature.returns
-        # A node that returns nothing may give what one of its calls does.
-        return Any if hint is type(None) else hint
-
     def call_map(
         self, node: Any, items: list[Any], limit: int | None, on_error: Any
     ) -> Any:
         """Return an awaitable of the list of results."""
-        values, name = self._run.services.codec, node_name(node)
+        values, callee = self._run.services.codec, callee_of(node, self._run.services)
         fan = Map(over=[], activity=node, max_concurrency=limit, on_error=on_error)
-        undo = self._run.services.expressions.undo_of(node)
         given = {
             "items": [
                 values.to_record(i, path=f"items[{n}]") for n, i in enumerate(items)
             ],
-            "bodies": [[node_kind(node), name, undo]],
+            "bodies": [[callee.kind, callee.name, callee.undo]],
             "limit": limit,
             "on_error": on_error,
         }
-        work = Work(None, NO_CALL, Step(name, map=fan))
-        started = ev.ActivationStarted("map", name, input=given)
-        each = self._hint(node) if on_error != "continue" else Any
+        work = Work(None, NO_CALL, Step(callee.name, map=fan))
+        started = ev.ActivationStarted("map", callee.name, input=given)
+        each = callee.returns if on_error != "continue" else Any
         hint = list[each]  # type: ignore[valid-type]
-        return self._made(node, Ask(quoted(name), started, work), hint)
+        return self._made(node, Ask(callee.part, started, work), hint)
 
     def _made(self, node: Any, ask: Ask, hint: Any) -> Awaitable[Any]:
         """Give a call its number; return an awaitable of its result."""

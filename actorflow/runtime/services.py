@@ -16,6 +16,7 @@ from actorflow.log.codec import Codec
 from actorflow.model.definition import Workflow
 from actorflow.runtime.bells import Bells
 from actorflow.runtime.binding import BoundActivity
+from actorflow.runtime.callee import Callee
 from actorflow.runtime.collector import Collector
 from actorflow.runtime.evaluation import Evaluation
 from actorflow.runtime.executors import Executor, InlineExecutor
@@ -24,7 +25,7 @@ from actorflow.runtime.limits import Limits
 from actorflow.runtime.loopthread import AsyncExecutor
 from actorflow.runtime.nodethread import NodeThreads
 from actorflow.runtime.processpool import ProcessExecutor
-from actorflow.runtime.registry import Activities
+from actorflow.runtime.registry import Activities, Lately
 from actorflow.runtime.threadpool import StandIn, ThreadExecutor
 from actorflow.runtime.watchdog import Watchdog
 
@@ -119,6 +120,7 @@ class Services:
         define: makes a definition known to the runtime, and returns its graph.
         fetching: the directory is about to look at the inbox.
         closing: the runtime is about to end; nothing further is begun.
+        callees: what is known of nodes that were called lately; see `callee_of`.
     """
 
     system: ActorSystem
@@ -145,6 +147,7 @@ class Services:
     random: Random = field(factory=Random)
     expressions: Evaluation = field(init=False)
     limits: Limits = field(init=False)
+    callees: Lately[Any, Callee] = field(factory=Lately)
 
     def __attrs_post_init__(self) -> None:
         self.expressions = Evaluation(self.codec, self.activities)
