@@ -22,7 +22,13 @@ from actorflow.model.events import Data
 from actorflow.model.state import ExecutionState
 
 LEAST = 100
-"""Events that a snapshot has to save reading."""
+"""Events that a snapshot has to save reading, after much was forgotten at once."""
+EVERY = 1_000
+"""Events after which one is considered in any case."""
+SHARE = 4
+"""Events for each thing in it, of one that was only considered."""
+BYTES = 64
+"""What of it may come on each event that it saves reading: less than an event takes."""
 REVISION = 1
 """To be raised when the same events lead to another state than before."""
 
@@ -71,15 +77,20 @@ def restore(data: Data) -> ExecutionState:
     return state
 
 
-def is_worth_it(state: ExecutionState) -> bool:
+def is_worth_it(state: ExecutionState, *, shortened: bool) -> bool:
     """Return whether a snapshot saves reading more events than it has things itself.
 
-    So all snapshots of an execution together cost no more than its events did.
+    So all snapshots of an execution together cost less than its events did.
+
+    Args:
+        state: what it would be of.
+        shortened: much of what the state was has just been forgotten.
     """
+    least, share = (LEAST, 1) if shortened else (EVERY, SHARE)
     since = state.version - state.stored
-    if since < LEAST or since < len(state.activations):
+    if since < least or since < share * len(state.activations):
         return False
-    return since >= _weight(state)
+    return since >= share * _weight(state)
 
 
 def _weight(state: ExecutionState) -> int:

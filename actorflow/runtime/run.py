@@ -70,6 +70,7 @@ class Run:
         self.lost: Exception | None = None
         self.serving: Serving | None = None
         self.shortened = False
+        self._consider_at = self.state.stored + snapshots.EVERY
         self.away: Away | None = None
         self._time = services.clock.time  # asked for every event
         self._facts: list[Recorded] = []
@@ -262,7 +263,7 @@ class Run:
         write = Write(
             self.stream,
             self._facts,
-            snapshot=self._snapshot() if self.shortened else None,
+            snapshot=self._snapshot(),
             summary=self._changed_summary(),
             consumed=self._consumed,
             posts=self._posts,
@@ -275,11 +276,23 @@ class Run:
         self.services.writer.append(write, *effects, on_lost=lost)
 
     def _snapshot(self) -> Snapshot | None:
-        self.shortened = False
-        if not snapshots.is_worth_it(self.state):
+        state, shortened = self.state, self.shortened
+        if not shortened and state.version < self._consider_at:
             return None
-        seq = self.state.stored = self.state.version
-        return Snapshot(seq, snapshots.known_format(), snapshots.dump(self.state))
+        self.shortened = False
+        since = state.version - state.stored
+        # To consider it takes as long as the state is large.
+        self._consider_at = state.version + max(since, snapshots.EVERY)
+        if state.outcome is not None:
+            return None
+        if not snapshots.is_worth_it(state, shortened=shortened):
+            return None
+        data = snapshots.dump(state)
+        if len(self.services.codec.dumps(data)) > snapshots.BYTES * since:
+            return None
+        state.stored = state.version
+        self._consider_at = state.version + snapshots.EVERY
+        return Snapshot(state.version, snapshots.known_format(), data)
 
     def _announcements(self, write: Write) -> Iterator[tuple[Any, ...]]:
         """Yield what is to happen when *write* is durable: those who wait are told."""

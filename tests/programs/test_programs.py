@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from actorflow.model import snapshots
 from tests.programs.checking import Tally, check
 from tests.programs.shapes import Add, Again, Fail, Fork, Shape
 from tests.programs.strategies import pauses, programs
@@ -41,3 +43,14 @@ def test_pauses_change_nothing_but_the_time(
 ) -> None:
     """At any time, for any time, under faults."""
     check(shape, x, seed, Tally(), pauses=pauses)
+
+
+@given(shape=programs(leaves=5), seed=st.integers(0, 9999))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+def test_snapshots_at_every_write_change_nothing(shape: Shape, seed: int) -> None:
+    """Who takes over from a snapshot ends as who folds the events."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(snapshots, "EVERY", 1)
+        patch.setattr(snapshots, "SHARE", 0)
+        patch.setattr(snapshots, "BYTES", 10**9)
+        check(shape, 3, seed, Tally())

@@ -20,6 +20,7 @@ from actorflow.model.events import Recorded
 from actorflow.model.fold import apply
 from actorflow.model.snapshots import dump, restore
 from actorflow.model.state import ExecutionState
+from actorflow.model.steps import BY_NAME
 from actorflow.runtime.replay import fold
 from actorflow.testing import Simulation, VirtualClock, runtime
 from actorflow.testing.laws import check_same
@@ -146,8 +147,71 @@ def test_another_format_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
         assert rt.get("n").result() == 200
 
 
-def test_an_execution_that_continues_nothing_has_none() -> None:
-    """Its state is as large as its past."""
+def rounds(n: int) -> int:
+    """Count."""
+    return n + 1
+
+
+def cycle() -> af.Workflow:
+    """Return a graph that goes round, carries something, and waits at the end."""
+    again = af.Edge("go", when="state.n < inputs.times")
+    return af.Workflow(
+        "cycle",
+        inputs=[af.Input("times"), af.Input("ballast", default="")],
+        state={"n": 0},
+        steps=[
+            af.Step(
+                "go",
+                activity=rounds,
+                parameters=BY_NAME,
+                store="n",
+                next=[again, af.Edge("end", when="state.n >= inputs.times")],
+            ),
+            af.Step("end", wait_signal=af.WaitSignal(topic="end")),
+        ],
+        outputs=[af.Output("n")],
+    )
+
+
+@pytest.mark.parametrize("times", [600, 1200])
+def test_to_wake_a_cycle_does_not_read_all_its_rounds(times: int) -> None:
+    """However often it went round, no more is read than there is between snapshots."""
+    world = World()
+    with world.process(cycle()) as rt:
+        rt.start("cycle", execution_id="n", times=times).wait()
+    log = _Watched(store=world.store, clock=world.clock.time)
+    row = log.find("execution", "n")
+    assert row is not None
+    assert row.head > 2 * times
+    state = fold(log, row.id)
+    assert log.events_read <= snapshots.EVERY
+    check_same(state, _folded(tuple(log.read(row.id))))
+    with world.process(cycle()) as rt:
+        rt.signal("n", "end")
+        assert rt.get("n").result() == {"n": times}
+
+
+def test_what_a_state_carries_is_stored_seldom() -> None:
+    """A byte of a snapshot is paid for by the events that it saves reading."""
+    world = World()
+    size = snapshots.BYTES * snapshots.EVERY
+    with world.process(cycle()) as rt:
+        for name, ballast in (("light", size // 4), ("heavy", 2 * size)):
+            text = "x" * ballast
+            rt.start("cycle", execution_id=name, times=600, ballast=text).wait()
+    log = MemoryLog(store=world.store, clock=world.clock.time)
+    stored = {}
+    for name in ("light", "heavy"):
+        row = log.find("execution", name)
+        assert row is not None
+        stored[name] = log.snapshot(row.id)
+
+    assert stored["light"] is not None
+    assert stored["heavy"] is None
+
+
+def test_an_execution_as_large_as_its_past_has_none() -> None:
+    """To store it would take as long as to read what it came from."""
 
     @af.dynamic
     async def node(ctx: af.Context) -> int:
