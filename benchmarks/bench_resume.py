@@ -4,8 +4,8 @@
 
 A process is killed in the step after them. New ones open its log: timed is from opening
 to the end of the execution, that last step and its commits included, less what opening
-a log takes that has nothing in it; then the whole process, with the interpreter's start,
-imports and the definition.
+a log takes that has nothing in it; then the whole process, with its start, its imports
+and the definition.
 """
 
 from __future__ import annotations
