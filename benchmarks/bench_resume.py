@@ -80,6 +80,7 @@ def run_until_dead(path: str, shape: str) -> None:
 def resume(path: str, shape: str) -> None:
     """Go on, and print the seconds that took, and what opening an empty log takes."""
     definition = workflow(shape)
+    opened = 0.0
     for _ in range(2):  # at first, modules are imported and the file is made
         began = time.perf_counter()
         with af.Runtime(f"{path}.empty", [definition]):

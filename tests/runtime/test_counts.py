@@ -178,12 +178,12 @@ def test_a_round_leaves_nothing_in_memory(tmp_path: Path) -> None:
     blocks: list[int] = []
 
     def look(n: int) -> int:
-        if n in (50, 550):
+        if n in (600, 1600):  # both after a snapshot
             gc.collect()
             blocks.append(sys.getallocatedblocks())
         return n + 1
 
-    again = af.Edge("look", when="state.n < 551")
+    again = af.Edge("look", when="state.n < 1601")
     cycle = af.Workflow(
         "cycle",
         state={"n": 0},
@@ -195,7 +195,7 @@ def test_a_round_leaves_nothing_in_memory(tmp_path: Path) -> None:
         rt.start(cycle).result()
 
     before, after = blocks
-    assert after - before < 250
+    assert after - before < 500
 
 
 class Unlisted(dict[str, Any]):
