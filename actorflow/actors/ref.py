@@ -222,6 +222,8 @@ class PooledRef(ActorRef[A]):
     ) -> Any:
         """Send *message*; return the reply, or a future of it if not *block*."""
         future: PooledFuture[Any] = self.actor_class._create_future()  # noqa: SLF001
+        if self.system.dispatcher.stopped:
+            self.leave()  # nobody is there to give it a turn
         if self.phase is DEAD:
             future.set_exception(ActorDeadError(f"{self} not found"))
         else:

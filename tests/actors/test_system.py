@@ -266,3 +266,16 @@ def test_a_program_ends_with_its_actors(daemon: bool, output: str) -> None:  # n
     )
 
     assert (ended.stdout, ended.stderr) == (output, "")
+
+
+def test_what_a_dead_dispatcher_ran_is_forgotten() -> None:
+    """Nobody can stop it in good order, so nobody waits for that."""
+    system = ActorSystem(ManualDispatcher())
+    ref = system.spawn(Echo, register=True)
+    system.dispatcher.stop()
+
+    with pytest.raises(pykka.ActorDeadError):
+        ref.ask("hello")
+    pykka.ActorRegistry.stop_all()
+
+    assert system.guardian not in pykka.ActorRegistry.get_all()
