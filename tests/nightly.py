@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
 
+from tests.damage.flipping import Flipper
 from tests.flows.test_simulation import EXAMPLES as SHAPES
 from tests.matrix.documents import PAGES, started_by
 from tests.matrix.examples import EXAMPLES, simulation
@@ -108,6 +110,19 @@ def plague_shapes(runs: int) -> None:
     )
 
 
+def flip_bytes(wanted: int, seed: int) -> None:
+    """Change bytes of every table and index of a log, one at a time."""
+    ends: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        flipper = Flipper(Path(folder), seed)
+        for number, tree in zip(range(wanted), cycle(flipper.all_trees), strict=False):
+            ends[flipper.flip(tree, drive=number % 4 == 0)] += 1
+    print(
+        f"bytes changed: {wanted} of {len(flipper.all_trees) - 1} tables and indexes "
+        f"and of the whole file, none of them silently wrong ({_listed(ends)})"
+    )
+
+
 def kill_processes() -> None:
     """Kill real processes at every write."""
     kills = 0
@@ -121,6 +136,7 @@ def main() -> None:
     """Read the arguments, and hunt."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--programs", type=int, default=10_000)
+    parser.add_argument("--flips", type=int, default=10_000)
     parser.add_argument("--leaves", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=5)
@@ -129,6 +145,7 @@ def main() -> None:
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     began = time.perf_counter()
     kill_processes()  # first: it forks, and has no threads yet
+    flip_bytes(given_.flips, given_.seed)
     tell_programs(try_programs(given_.programs, given_.leaves, given_.seed))
     plague_shapes(given_.seeds * 10)
     crash_examples(range(given_.seeds))

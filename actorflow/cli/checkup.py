@@ -103,6 +103,8 @@ def _told(row: StreamRow) -> dict[str, Any]:
         "waits": list(row.waits),
         "attributes": row.attributes,
         "parent": row.parent,
+        "tags": list(row.tags),
+        "rank": row.rank,
     }
 
 
@@ -118,6 +120,8 @@ def _true(state: ExecutionState) -> dict[str, Any]:
         "waits": list(summary.waits),
         "attributes": summary.attributes,
         "parent": state.origin["execution"] if state.origin else None,
+        "tags": sorted(set(summary.tags or ())),
+        "rank": None if summary.rank is None else seconds(micros(summary.rank)),
     }
 
 

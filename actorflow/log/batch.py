@@ -51,9 +51,22 @@ def checksum(seq: int, address: str, tag: str, time: int, data: str) -> int:
     return zlib.crc32(f"{seq}\0{address}\0{tag}\0{time}\0{data}".encode())
 
 
-def inbox_checksum(command: str, data: str, key: str | None) -> int:
-    """Return what guards a command in the inbox against decay."""
-    return zlib.crc32(f"{command}\0{data}\0{key or ''}".encode())
+def inbox_checksum(command: str, data: str, key: str | None, stream: int = 0) -> int:
+    """Return what guards a command against decay, with the *stream* it is for."""
+    return zlib.crc32(f"{command}\0{data}\0{key or ''}".encode(), stream)
+
+
+def is_sound(
+    stored: int | None, stream: int, command: str, data: str, key: str | None
+) -> bool:
+    """Return whether a command in the inbox is as it was posted.
+
+    One that an older version has posted has no checksum, or one without its stream.
+    """
+    if stored is None:
+        return True
+    own = inbox_checksum(command, data, key, stream)
+    return stored in (own, inbox_checksum(command, data, key))
 
 
 def event_row(recorded: Recorded, codec: Codec) -> EventRow:

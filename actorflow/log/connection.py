@@ -27,7 +27,11 @@ _EXAMINE = "; `actorflow doctor` tells what is damaged"
 _PRIMARY = 0xFF  # the low byte of an extended result code is the primary one
 
 
-def log_error(error: sqlite3.Error, path: Path) -> LogError:
+ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises; Python, if the message has in it what a damaged file says."""
+
+
+def log_error(error: Exception, path: Path) -> LogError:
     """Return what an error of SQLite means to users of the log."""
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
     if code == sqlite3.SQLITE_NOTADB:
@@ -39,6 +43,11 @@ def log_error(error: sqlite3.Error, path: Path) -> LogError:
     if code == sqlite3.SQLITE_CONSTRAINT:
         return LogContradictionError(what + _EXAMINE)
     return LogUnavailableError(what, transient=code in _TRANSIENT)
+
+
+def out_of_order(what: str) -> LogDamagedError:
+    """Return what tells that a tree of the file is not sorted as it should be."""
+    return LogDamagedError(f"{what} are not in order{_EXAMINE}")
 
 
 def connect(path: Path, *, read_only: bool, busy_timeout: float) -> sqlite3.Connection:
@@ -66,7 +75,7 @@ def _is_still(path: Path) -> bool:
 
 def is_no_text(error: Exception) -> bool:
     """Return whether a stored text is no UTF-8, which Python finds, not SQLite."""
-    return "decode to UTF-8" in str(error)
+    return isinstance(error, UnicodeDecodeError) or "decode to UTF-8" in str(error)
 
 
 class Writer:
@@ -138,7 +147,7 @@ class Transaction:
         try:
             self._connection = self._find()
             self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
+        except ERRORS as error:
             self._lock.release()
             raise log_error(error, self._path) from error
         except BaseException:
@@ -159,14 +168,14 @@ class Transaction:
                 self._roll_back()
         finally:
             self._lock.release()
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, ERRORS):
             raise log_error(error, self._path) from error
         return False
 
     def _commit(self) -> None:
         try:
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except ERRORS as error:
             self._roll_back()
             raise log_error(error, self._path) from error
 
@@ -181,7 +190,7 @@ def errors_of(path: Path) -> Iterator[None]:
     """Translate SQLite's errors in a `with` block."""
     try:
         yield
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise log_error(error, path) from error
 
 

@@ -11,12 +11,14 @@ from typing import Any, Literal, Protocol
 from attrs import field, frozen
 
 from actorflow.errors import LogError, UnreadableError
-from actorflow.log.batch import checksum, inbox_checksum
+from actorflow.log.batch import checksum, is_sound
 from actorflow.log.codec import Codec, UnknownEvent
+from actorflow.log.connection import out_of_order
 from actorflow.log.ownership import Ownership
+from actorflow.log.rowchecks import contradictions
 from actorflow.log.schema import objects
 from actorflow.log.sweeping import keys_in, reference
-from actorflow.log.writing import snapshot_checksum
+from actorflow.log.writing import is_sound_snapshot
 
 PAGE = 1000
 FORGOTTEN = (
@@ -89,11 +91,14 @@ class Doctor:
             self._snapshots,
             self._inbox,
             self._owners,
+            self._rows,
         ):
             try:
                 yield from examine()
-            except LogError as error:  # the examination itself met damage
-                yield Finding("error", str(error), advice=RESCUE)
+            except Exception as error:  # noqa: BLE001 - it met damage itself
+                told = isinstance(error, LogError)
+                what = str(error) if told else f"{type(error).__name__}: {error}"
+                yield Finding("error", what, advice=RESCUE)
 
     def _query(self, text: str, *values: Any) -> list[Any]:
         with self._lender.connection() as connection:
@@ -146,11 +151,13 @@ class Doctor:
             PAGE,
         ):
             for id_, name, head in streams:
+                if id_ <= last:
+                    raise out_of_order("streams")
+                last = id_
                 try:
                     yield from self._stream(id_, name, head)
                 except LogError as error:
                     yield Finding("error", str(error), name, advice=PARTIAL)
-            last = streams[-1][0]
         for tag, count in sorted(self._unknown.items()):
             what = f"{count} events of type {tag!r}, which is not known here"
             yield Finding("warning", what, advice="their owner's classes are needed")
@@ -166,12 +173,16 @@ class Doctor:
             PAGE,
         ):
             for row in page:
+                if row[0] < expected:
+                    raise out_of_order(f"the events of {name!r}")
                 if row[0] != expected:
                     missing = f"events {expected} to {row[0] - 1} are missing"
                     yield Finding("error", missing, name, expected, PARTIAL)
                 expected = row[0] + 1
                 yield from self._event(name, row)
-        (end,) = self._query("SELECT head FROM stream WHERE id = ?", stream)[0]
+        ((end,),) = self._query("SELECT max(head) FROM stream WHERE id = ?", stream)
+        if end is None:
+            raise out_of_order("streams")
         if not head <= expected - 1 <= end:
             ends = f"its row says {head} events, and there are {expected - 1}"
             advice = RESCUE if expected - 1 > end else PARTIAL
@@ -218,17 +229,17 @@ class Doctor:
                 stream,
                 seq,
             ):
-                if snapshot_checksum(seq, format_, data) != crc:
+                if not is_sound_snapshot(crc, seq, format_, data, stream):
                     damaged = "a snapshot is damaged; replay will do without it"
                     yield Finding("warning", damaged, name, seq, "nothing needs doing")
 
     def _inbox(self) -> Iterator[Finding]:
-        for id_, name, command, text, key, crc in self._query(
-            "SELECT inbox.id, name, command, data, key, checksum "
+        for id_, stream, name, command, text, key, crc in self._query(
+            "SELECT inbox.id, stream.id, name, command, data, key, checksum "
             "FROM inbox JOIN stream ON stream.id = inbox.stream ORDER BY inbox.id"
         ):
             advice = f"delete row {id_} of 'inbox', and send it again"
-            if crc is not None and crc != inbox_checksum(command, text, key):
+            if not is_sound(crc, stream, command, text, key):
                 what = f"command {id_} ({command}) is damaged, and is not taken in"
                 yield Finding("error", what, name, advice=advice)
                 continue
@@ -261,3 +272,7 @@ class Doctor:
         if strays:
             what = f"{strays} streams have an owner that is not there"
             yield Finding("error", what, advice="the next opening frees them")
+
+    def _rows(self) -> Iterator[Finding]:
+        for problem, stream in contradictions(self._query):
+            yield Finding("error", problem, stream, advice=RESCUE)

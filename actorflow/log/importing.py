@@ -238,7 +238,7 @@ class Importer:
                     raise self._reader.refusal("this log has no place for large values")
                 self._log.codec.blobs.put(key, content)
             case Posted(command, data, key, posted_at):
-                crc = inbox_checksum(command, data, key)
+                crc = inbox_checksum(command, data, key, stream)
                 row = (stream, command, data, key, posted_at, crc)
                 connection.execute(sql.POST, row)
             case _:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import merge
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 from attrs import define, field
 
 from actorflow.log.batch import micros
+from actorflow.log.connection import out_of_order
 from actorflow.log.port import Filters, StreamRow
 from actorflow.log.reading import select_streams
 
@@ -33,15 +34,30 @@ def page(
     limit: int,
 ) -> list[StreamRow]:
     """Return the next *limit* matching streams, newest first."""
-    pages = []
+    pages, place = [], _by_creation
     for query in _queries(kind, filters):
+        place = _by_number if query.led else place
         if before is not None and query.led:
             query.add("led.stream < ?", before[1])
         elif before is not None:
             query.add("(created_at, id) < (?, ?)", micros(before[0]), before[1])
         pages.append(query.rows(connection, limit))
-    newest = merge(*pages, key=lambda row: (row.created_at, row.id), reverse=True)
-    return list(islice(newest, limit))
+    found = list(islice(merge(*pages, key=place, reverse=True), limit))
+    places = [place(row) for row in found]
+    if before is not None:
+        places.insert(0, before if place is _by_creation else (0.0, before[1]))
+    # Else whoever asks for page after page might do so for ever.
+    if any(next_one >= one for one, next_one in pairwise(places)):
+        raise out_of_order("streams")
+    return found
+
+
+def _by_creation(row: StreamRow) -> tuple[float, int]:
+    return row.created_at, row.id
+
+
+def _by_number(row: StreamRow) -> tuple[float, int]:
+    return 0.0, row.id
 
 
 def count(connection: sqlite3.Connection, kind: str, filters: Filters) -> int:

@@ -22,6 +22,7 @@ from attrs import frozen
 from actorflow.errors import LogUnavailableError, OwnedError, StreamNotFoundError
 from actorflow.log.batch import micros
 from actorflow.log.port import Owner, Stream
+from actorflow.log.reading import stream_id
 
 fcntl: Any
 try:
@@ -245,14 +246,12 @@ class Ownership:
 
     def claim(self, connection: sqlite3.Connection, kind: str, name: str) -> Stream:
         """Take one stream, unless a live process has it."""
-        row = connection.execute(
-            "SELECT id, type, head, epoch, owner FROM stream "
-            "WHERE kind = ? AND name = ?",
-            (kind, name),
-        ).fetchone()
-        if row is None:
+        stream = stream_id(connection, kind, name)
+        if stream is None:
             raise StreamNotFoundError(kind, name)
-        stream, type_, head, epoch, owner = row
+        type_, head, epoch, owner = connection.execute(
+            "SELECT type, head, epoch, owner FROM stream WHERE id = ?", (stream,)
+        ).fetchone()
         for each in self.owners(connection):
             if each.id == owner and each.alive and owner != self.id:
                 raise OwnedError(name, each.label)
@@ -283,10 +282,11 @@ class Ownership:
         connection.execute("UPDATE stream SET owner = NULL WHERE owner = ?", (owner,))
         connection.execute("DELETE FROM owner WHERE id = ?", (owner,))
 
-    def _lives(self, id_: int, host: str, expires_at: int) -> bool:
+    def _lives(self, id_: int, host: str, expires_at: Any) -> bool:
         if id_ == self.id:
             return True
-        if not 0 < expires_at - micros(self._clock()) < _PLAUSIBLE:
+        left = expires_at - micros(self._clock()) if isinstance(expires_at, int) else 0
+        if not 0 < left < _PLAUSIBLE:
             return False  # nobody takes a lease for days: such a row is damaged
         return host != self._host or not SideFile(self._path, id_).is_free()
 

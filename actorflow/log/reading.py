@@ -12,11 +12,11 @@ import orjson
 
 from actorflow.errors import LogCorruptError, LogDamagedError, UnreadableError
 from actorflow.log import statements as sql
-from actorflow.log.batch import EventRow, inbox_checksum, recorded, seconds, verify
+from actorflow.log.batch import EventRow, is_sound, recorded, seconds, verify
 from actorflow.log.codec import Codec
-from actorflow.log.connection import Readers, is_no_text
+from actorflow.log.connection import Readers, is_no_text, out_of_order
 from actorflow.log.port import Followed, InboxRow, Snapshot, StreamRow
-from actorflow.log.writing import snapshot_checksum
+from actorflow.log.writing import is_sound_snapshot
 from actorflow.model.events import Recorded
 
 logger = logging.getLogger(__name__)
@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PAGE = 1000
+_DAMAGED = "The row of %r is damaged; `actorflow doctor` tells how"
 _NO_END = 2**63 - 1
 _COLUMNS = (
     "id, kind, name, type, head, epoch, owner, status, wake_at, waits, attributes, "
@@ -45,14 +46,14 @@ def stream_row(row: Sequence[Any]) -> StreamRow:
         epoch=epoch,
         owner=None if owner is None else str(owner),
         status=status,
-        wake_at=None if wake_at is None else seconds(wake_at),
+        wake_at=None if wake_at is None else seconds(_number(wake_at, name)),
         waits=_shown(waits, [], name),
         attributes=_shown(attributes, {}, name),
         fingerprint=fingerprint,
-        created_at=seconds(created_at),
-        updated_at=seconds(updated_at),
+        created_at=seconds(_number(created_at, name)),
+        updated_at=seconds(_number(updated_at, name)),
         tags=_shown(tags, [], name),
-        rank=None if rank is None else seconds(rank),
+        rank=None if rank is None else seconds(_number(rank, name)),
         parent=parent,
     )
 
@@ -63,8 +64,15 @@ def _shown(text: str, empty: T, name: str) -> T:
         found = orjson.loads(text)
         if type(found) is type(empty):
             return found
-    logger.warning("The row of %r is damaged; `actorflow doctor` tells how", name)
+    logger.warning(_DAMAGED, name)
     return empty
+
+
+def _number(stored: Any, name: str) -> int:
+    if isinstance(stored, int):
+        return stored
+    logger.warning(_DAMAGED, name)
+    return 0
 
 
 class Reading:
@@ -76,7 +84,9 @@ class Reading:
 
     def find(self, kind: str, name: str) -> StreamRow | None:
         """Return the stream's row, or None."""
-        rows = self._streams("kind = ? AND name = ?", (kind, name))
+        with self._readers.connection() as connection:
+            id_ = stream_id(connection, kind, name)
+            rows = [] if id_ is None else select_streams(connection, "id = ?", (id_,))
         return rows[0] if rows else None
 
     def events(self, stream: int, after: int, until: int | None) -> Iterator[Recorded]:
@@ -107,7 +117,7 @@ class Reading:
         with self._readers.connection() as connection:
             rows = connection.execute(sql.INBOX_OF, (stream,)).fetchall()
         for command, data, key, posted_at, crc in rows:
-            if crc is None or crc == inbox_checksum(command, data, key):
+            if is_sound(crc, stream, command, data, key):
                 yield command, data, key, posted_at
 
     def _name(self, stream: int) -> str:
@@ -119,9 +129,7 @@ class Reading:
         try:
             with self._readers.connection() as connection:
                 return connection.execute(
-                    "SELECT seq, address, type, time, data, checksum FROM event "
-                    "WHERE stream = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
-                    (stream, after, last, PAGE),
+                    sql.EVENTS, (stream, after, last, PAGE)
                 ).fetchall()
         except LogDamagedError as error:
             raise LogCorruptError(name, after + 1, str(error)) from error
@@ -140,16 +148,17 @@ class Reading:
     def follow(self, kind: str, after: int, limit: int) -> list[Followed]:
         """Return events of all streams of *kind*, in the order of commit, verified."""
         with self._readers.connection() as connection:
-            rows = connection.execute(
-                "SELECT position, kind, name, seq, address, event.type, time, data, "
-                "checksum FROM event CROSS JOIN stream ON stream.id = event.stream "
-                "WHERE position > ? AND kind = ? ORDER BY position LIMIT ?",
-                (after, kind, limit),
-            ).fetchall()
-        return [
-            Followed(place, kind, name, recorded(row, row[0], self._codec, name))
-            for place, kind, name, *row in rows
-        ]
+            rows = connection.execute(sql.FOLLOW, (after, kind, limit)).fetchall()
+        found = []
+        for place, is_indexed, name, *row in rows:
+            if place <= after:
+                raise out_of_order("events")
+            if not is_indexed:
+                raise LogCorruptError(name or "?", row[0], "its index does not know it")
+            known = recorded(row, row[0], self._codec, name)
+            found.append(Followed(place, kind, name, known))
+            after = place
+        return found
 
     def end(self) -> int:
         """Return the position of the last event."""
@@ -166,7 +175,7 @@ class Reading:
                 (stream, until),
             ).fetchall()
         for seq, format_, text, crc in rows:
-            if crc == snapshot_checksum(seq, format_, text):
+            if is_sound_snapshot(crc, seq, format_, text, stream):
                 try:
                     return Snapshot(seq, format_, self._codec.loads(text))
                 except UnreadableError:
@@ -183,17 +192,22 @@ class Reading:
             wanted = limit - len(found)
             with self._readers.connection() as connection:
                 rows = connection.execute(sql.INBOX, (after, bound, wanted)).fetchall()
+            for row in rows:
+                if row[0] <= after:
+                    raise out_of_order("commands in the inbox")
+                after = row[0]
             found += filter(None, map(self._inbox_row, rows))
             if len(rows) < wanted:
                 break
-            after = rows[-1][0]
         return found
 
     def _inbox_row(self, row: Sequence[Any]) -> InboxRow | None:
         """Return a command, or None if it is damaged: others are not held up by it."""
-        id_, kind, name, command, text, key, posted_at, crc = row
+        id_, stream, kind, name, command, text, key, posted_at, crc = row
         try:
-            if crc is not None and crc != inbox_checksum(command, text, key):
+            if stream is None:
+                raise UnreadableError(command, "the name of its stream is damaged")
+            if not is_sound(crc, stream, command, text, key):
                 raise UnreadableError(command, "its checksum does not match")
             data = self._codec.loads(text, path=command)
             if not isinstance(data, dict):
@@ -218,9 +232,20 @@ class Reading:
             ).fetchall()
         return [name for (name,) in rows]
 
-    def _streams(self, rest: str, values: Sequence[Any]) -> list[StreamRow]:
-        with self._readers.connection() as connection:
-            return select_streams(connection, rest, values)
+
+def stream_id(connection: sqlite3.Connection, kind: str, name: str) -> int | None:
+    """Return which stream has that name; None if there is none.
+
+    Raises:
+        LogDamagedError: the index of names leads to another one.
+    """
+    found = connection.execute(sql.FIND, (kind, name)).fetchone()
+    if found is None:
+        return None
+    id_, *there = found
+    if there != [kind, name]:
+        raise out_of_order("the names of streams")
+    return int(id_)
 
 
 def select_streams(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actorflow.errors import LogVersionError, NotALogError
-from actorflow.log.connection import log_error
+from actorflow.log.connection import ERRORS, log_error
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -39,7 +39,7 @@ def prepare(connection: sqlite3.Connection, path: Path, *, may_create: bool) -> 
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise log_error(error, path) from error
 
 

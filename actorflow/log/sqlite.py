@@ -34,7 +34,7 @@ from actorflow.log.port import (
     StreamRow,
     Write,
 )
-from actorflow.log.reading import Reading
+from actorflow.log.reading import Reading, stream_id
 from actorflow.log.retention import deletable, delete, shrink
 from actorflow.log.schema import prepare
 from actorflow.log.taking import Search
@@ -222,18 +222,16 @@ class SQLiteLog:
         """See `EventLog.post`."""
         text = self.codec.dumps(dict(data), path=command)
         with self._for_writing().transaction() as connection:
-            stream = connection.execute(
-                "SELECT id FROM stream WHERE kind = ? AND name = ?", (kind, name)
-            ).fetchone()
+            stream = stream_id(connection, kind, name)
             if stream is None:
                 raise StreamNotFoundError(kind, name)
             known = connection.execute(
-                "SELECT 1 FROM inbox WHERE stream = ? AND key = ?", (*stream, key)
+                "SELECT 1 FROM inbox WHERE stream = ? AND key = ?", (stream, key)
             ).fetchone()
             if known is not None:
                 return None
-            guard = inbox_checksum(command, text, key)
-            row = (*stream, command, text, key, micros(self._clock()), guard)
+            guard = inbox_checksum(command, text, key, stream)
+            row = (stream, command, text, key, micros(self._clock()), guard)
             return connection.execute(sql.POST, row).lastrowid
 
     def inbox(self, *, after: int = 0, limit: int = 1000) -> list[InboxRow]:

@@ -140,7 +140,10 @@ LAST_STREAM_ID = "SELECT max(seq) FROM sqlite_sequence WHERE name = 'stream'"
 
 # CROSS JOIN: the inbox is short, and it comes first, whatever the planner says.
 INBOX = """
-SELECT inbox.id, kind, name, command, data, key, posted_at, inbox.checksum
+SELECT inbox.id, (
+    SELECT id FROM stream AS known
+    WHERE known.kind = stream.kind AND known.name = stream.name),
+    kind, name, command, data, key, posted_at, inbox.checksum
 FROM inbox CROSS JOIN stream ON stream.id = inbox.stream
 WHERE inbox.id > ? AND (owner IS NULL OR owner IN (SELECT value FROM json_each(?)))
 ORDER BY inbox.id LIMIT ?
@@ -150,7 +153,32 @@ INBOX_OF = """
 SELECT command, data, key, posted_at, checksum FROM inbox WHERE stream = ? ORDER BY id
 """
 
-FIND = "SELECT id FROM stream WHERE kind = ? AND name = ?"
+# A second look by the number of the row, here and below: columns that are in an index
+# are read from there, and an index that is damaged must not pass one row for another.
+FIND = """
+SELECT found.id, found.kind, found.name FROM stream AS known
+CROSS JOIN stream AS found ON found.id = known.id
+WHERE known.kind = ? AND known.name = ?
+"""
+
+EVENTS = """
+SELECT found.seq, found.address, found.type, found.time, found.data, found.checksum
+FROM event AS known CROSS JOIN event AS found ON found.position = known.position
+WHERE known.stream = ?1 AND known.seq > ?2 AND known.seq <= ?3 AND found.stream = ?1
+ORDER BY known.seq LIMIT ?4
+"""
+
+FOLLOW = """
+SELECT event.position, event.position = (
+    SELECT position FROM event AS known
+    WHERE known.stream = event.stream AND known.seq = event.seq
+) AND stream.id = (
+    SELECT id FROM stream AS known
+    WHERE known.kind = stream.kind AND known.name = stream.name),
+    name, seq, address, event.type, time, data, checksum
+FROM event LEFT JOIN stream ON stream.id = event.stream
+WHERE position > ? AND (kind = ? OR kind IS NULL) ORDER BY position LIMIT ?
+"""
 
 IMPORT_STREAM = """
 INSERT INTO stream (kind, name, type, head, epoch, owner, status, wake_at, waits,

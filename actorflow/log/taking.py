@@ -18,6 +18,7 @@ from actorflow.log.port import Reach, StreamRow
 from actorflow.log.reading import select_streams
 
 _NEVER = seconds(2**62)
+_SPARE = 8
 
 _LANES = """
 WITH RECURSIVE lane (tags) AS (
@@ -57,7 +58,8 @@ class Search:
                     "ORDER BY id LIMIT ?",
                     limit,
                 )
-        return sorted(found, key=lambda row: row.id)[:limit]
+        sound = [row for row in found if row.status == status]
+        return sorted(sound, key=lambda row: row.id)[:limit]
 
     def queued(self, limit: int) -> list[StreamRow]:
         """Return streams that are in the queue, the lowest rank first."""
@@ -72,7 +74,8 @@ class Search:
                     "ORDER BY rank, id LIMIT ?",
                     limit,
                 )
-        return sorted(found, key=lambda row: (row.rank, row.id))[:limit]
+        sound = [row for row in found if row.rank is not None]
+        return sorted(sound, key=lambda row: (row.rank, row.id))[:limit]
 
     def _lanes(self, type_: str) -> list[str]:
         """Return the different tags in the queue, by leaps through its index."""
@@ -90,7 +93,9 @@ class Search:
                     "ORDER BY wake_at LIMIT ?",
                     limit,
                 )
-        return sorted(found, key=lambda row: (row.wake_at, row.id))[:limit]
+        latest = seconds(micros(now))
+        sound = [r for r in found if r.wake_at is not None and r.wake_at <= latest]
+        return sorted(sound, key=lambda row: (row.wake_at, row.id))[:limit]
 
     def next_wake(self) -> float | None:
         """Return the earliest time at which a stream wants to be awake."""
@@ -105,14 +110,20 @@ class Search:
     def _select(
         self, test: str, values: tuple[Any, ...], order: str, limit: int
     ) -> list[StreamRow]:
+        """Return rows that an index leads to, as they are in the table.
+
+        Where the index is damaged they may not be what it says; so the caller looks
+        once more, and gets some to spare.
+        """
         tags = _json(list(self.reach.tags))
         return select_streams(
             self.connection,
-            f"{test} AND (fingerprint IS NULL "  # noqa: S608 - our own text
+            "id IN (SELECT id FROM stream "  # noqa: S608 - our own text
+            f"WHERE {test} AND (fingerprint IS NULL "
             "OR fingerprint IN (SELECT value FROM json_each(?))) "
             "AND NOT EXISTS (SELECT 1 FROM json_each(tags) AS tag "
-            f"WHERE tag.value NOT IN (SELECT value FROM json_each(?))) {order}",
-            (*values, tags, limit),
+            f"WHERE tag.value NOT IN (SELECT value FROM json_each(?))) {order})",
+            (*values, tags, limit + _SPARE),
         )
 
 

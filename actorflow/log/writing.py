@@ -188,10 +188,20 @@ def _changed_row(change: Change, now: int) -> tuple[Any, ...]:
 def _snapshot_row(
     stream: int, snapshot: Snapshot, text: str, now: int
 ) -> tuple[Any, ...]:
-    crc = snapshot_checksum(snapshot.seq, snapshot.format, text)
+    crc = snapshot_checksum(snapshot.seq, snapshot.format, text, stream)
     return stream, snapshot.seq, snapshot.format, text, crc, now
 
 
-def snapshot_checksum(seq: int, format_: str, text: str) -> int:
-    """Return what guards a snapshot against decay."""
-    return zlib.crc32(f"{seq}\0{format_}\0{text}".encode())
+def snapshot_checksum(seq: int, format_: str, text: str, stream: int) -> int:
+    """Return what guards a snapshot against decay, with the *stream* it is of."""
+    return zlib.crc32(f"{seq}\0{format_}\0{text}".encode(), stream)
+
+
+def is_sound_snapshot(
+    stored: int, seq: int, format_: str, text: str, stream: int
+) -> bool:
+    """Return whether a snapshot is as it was stored; older ones know no stream."""
+    return stored in (
+        snapshot_checksum(seq, format_, text, stream),
+        snapshot_checksum(seq, format_, text, 0),
+    )

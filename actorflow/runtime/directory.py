@@ -53,6 +53,7 @@ from actorflow.runtime.errands import (
     Poll,
     Ready,
     Renew,
+    Retell,
     Route,
     Submit,
     Sweep,
@@ -84,6 +85,10 @@ POLL = 0.04
 
 BREATH = 0.001
 """Seconds after which something is looked at again that is about to change."""
+
+
+RELIEF = 5.0
+"""Seconds until what the log has refused is tried again."""
 
 
 MAX_CRASHES = 3
@@ -145,11 +150,14 @@ class Directory(Children, PooledActor):
 
     def on_start(self) -> None:
         """Take over what dead processes left running; then keep watch."""
-        self._intake.tell_of_changed()
-        self._intake.recover()
-        self._look(afresh=True)
-        self._intake.look()
-        self._wake_parents()
+        try:
+            self._intake.tell_of_changed()
+            self._intake.recover()
+            self._look(afresh=True)
+            self._intake.look()
+            self._wake_parents()
+        except LogDamagedError as error:
+            self._services.writer.give_up(error)  # whoever asks for something is told
         if self._shared:
             self._later(Renew(), self._renew_every)
             self._later(Poll(), POLL)
@@ -353,11 +361,16 @@ class Directory(Children, PooledActor):
             self._load(stream.name, [Command("give_up", {"failure": failure})])
         elif not isinstance(error, StreamExistsError):
             logger.warning("execution %s is no longer run here: %s", stream.name, error)
-        if not isinstance(error, StreamExistsError):
+        if isinstance(error, FencedError):
             # What the inbox had for it was not recorded, but may still be ours to do.
-            self._inbox.tell_again(stream.name)
-            self._look(posted=True)
+            self._on_retell(Retell(stream.name))
+        elif not isinstance(error, StreamExistsError):
+            self._later(Retell(stream.name), RELIEF)  # it may be refused for ever
         self._services.bells.ring_status(stream.name)
+
+    def _on_retell(self, message: Retell) -> None:
+        self._inbox.tell_again(message.id)
+        self._look(posted=True)
 
     def _on_changed(self, message: Changed) -> None:
         run, status = message.run, message.status
@@ -505,6 +518,8 @@ class Directory(Children, PooledActor):
                 return
         if elsewhere and command.inbox is not None:
             self._inbox_foreign.add(execution_id)
+        if not elsewhere and command.name == "wake":
+            self._intake.cannot_wake(execution_id)
         if command.reply is not None:
             command.reply.set_exception(error)
         elif command.inbox is not None and isinstance(error, ExecutionEndedError):

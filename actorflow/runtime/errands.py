@@ -6,14 +6,31 @@ from typing import Any
 
 from attrs import define
 
+from actorflow.errors import RuntimeClosedError
 from actorflow.log.port import Stream
 from actorflow.model import events as ev
 from actorflow.runtime.messages import Command
 from actorflow.runtime.run import Run
 
 
+class Asked:
+    """Something that somebody waits for a reply to."""
+
+    reply: Any
+
+    def returned(self) -> None:
+        """Tell that nobody will reply."""
+        _refuse(self.reply)
+
+
+def _refuse(reply: Any) -> None:
+    if reply is not None and not reply.done:
+        gone = "this runtime has given up; what its program has logged says why"
+        reply.set_exception(RuntimeClosedError(gone))
+
+
 @define(eq=False)
-class Submit:
+class Submit(Asked):
     """Put an execution into the queue, or find the one that has its id."""
 
     id: str
@@ -23,7 +40,7 @@ class Submit:
 
 
 @define(eq=False)
-class Fork:
+class Fork(Asked):
     """Start an execution with the first *at* events of *source* as its past."""
 
     source: str
@@ -38,6 +55,10 @@ class Route:
 
     id: str
     command: Command
+
+    def returned(self) -> None:
+        """Tell that nobody will reply."""
+        _refuse(self.command.reply)
 
 
 @define(eq=False)
@@ -59,6 +80,13 @@ class Lost:
 
     stream: Stream
     error: Exception
+
+
+@define(eq=False)
+class Retell:
+    """Tell the commands of the inbox again that could not be recorded."""
+
+    id: str
 
 
 @define(eq=False)
@@ -88,7 +116,7 @@ class Learn:
 
 
 @define(eq=False)
-class Ready:
+class Ready(Asked):
     """Answer when what had come in before the log was opened has been taken in."""
 
     reply: Any
@@ -122,7 +150,7 @@ class Unload:
 
 
 @define(eq=False)
-class Delete:
+class Delete(Asked):
     """Delete executions that have ended; the reply is the names of those deleted.
 
     With *spare*, children stay that their parents may still ask for.
@@ -135,7 +163,7 @@ class Delete:
 
 
 @define(eq=False)
-class Hold:
+class Hold(Asked):
     """Take nothing further, and begin nothing."""
 
     reply: Any

@@ -81,6 +81,7 @@ class Intake:
         self._wake_timer: Any = None
         self._recover_after = 0.0
         self._broken: list[StreamRow] = []
+        self._asleep: dict[str, float] = {}
         self._left_behind = self._overslept = False
         self._looking = self._look_again = False
         self.closed = False
@@ -207,7 +208,9 @@ class Intake:
             self._overslept = True
             return []
         now, reach = self._services.clock.time(), self.reach()
-        rows = self._log.due(EXECUTION, reach, now=now, limit=room)
+        asleep = self._fast_asleep()
+        found = self._log.due(EXECUTION, reach, now=now, limit=room + len(asleep))
+        rows = [row for row in found if row.name not in asleep]
         upcoming = self._log.next_wake(EXECUTION, reach)
         if upcoming is not None and upcoming > now:
             self.set_wake(upcoming)
@@ -217,4 +220,15 @@ class Intake:
             self._services.writer.call(
                 lambda: None, lambda *_: after(0.01, self._tell, Wake())
             )
+        elif found:
+            self.set_wake(now + BROKEN)
         return rows
+
+    def cannot_wake(self, name: str) -> None:
+        """Leave alone for now what is due, and cannot be loaded."""
+        self._asleep[name] = self._services.clock.monotonic() + BROKEN
+
+    def _fast_asleep(self) -> dict[str, float]:
+        now = self._services.clock.monotonic()
+        self._asleep = {name: at for name, at in self._asleep.items() if at > now}
+        return self._asleep

@@ -42,10 +42,14 @@ PUNCTUAL = 30.0
 
 @frozen
 class Fired:
-    """What came of a look at a schedule: executions started, others to be cancelled."""
+    """What came of a look at a schedule: executions started, others to be cancelled.
+
+    *changed* is whether anything was recorded.
+    """
 
     started: tuple[str, ...] = ()
     cancel: tuple[str, ...] = ()
+    changed: bool = False
 
 
 class ScheduleBook:
@@ -101,6 +105,7 @@ class ScheduleBook:
         return Fired(
             tuple(execution_of(name, at) for at in event.started),
             tuple(execution_of(name, at) for at in state.running) if cancel else (),
+            changed=news,
         )
 
     def rows(self) -> list[StreamRow]:

@@ -189,6 +189,7 @@ class ScheduleKeeper(PooledActor):
         self._busy: set[str] = set()
         self._timer: Any = None
         self._relief = 0.0
+        self._next: float | None = None
 
     def on_start(self) -> None:
         """Look what was missed."""
@@ -244,12 +245,24 @@ class ScheduleKeeper(PooledActor):
             level = logging.WARNING if isinstance(error, LogError) else logging.ERROR
             logger.log(level, "cannot keep schedule %r now: %s", message.name, error)
             self._relieve()
+        elif self._stands_still(changed=fired is not None and fired.changed):
+            self._relieve()
         if fired is not None and fired.started:
             self._tell(Look())
         for execution_id in fired.cancel if fired else ():
             reason = f"schedule {message.name!r} starts another"
             self._tell(Route(execution_id, Command("cancel", {"reason": reason})))
         self._set_timer()
+
+    def _stands_still(self, *, changed: bool) -> bool:
+        """Whether what was due is due as before.
+
+        Another process has it just now, or its row says what its events do not.
+        """
+        before, self._next = self._next, self._log.next_wake(KIND, REACH)
+        if self._next is None or self._next > self._services.clock.time():
+            return False
+        return not changed or self._next == before
 
     def _relieve(self) -> None:
         self._relief = self._services.clock.time() + RELIEF

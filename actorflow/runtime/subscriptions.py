@@ -8,6 +8,7 @@ process at a time calls it, as one process at a time owns a stream.
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -17,8 +18,8 @@ from actorflow.actors.pooled import PooledActor
 from actorflow.actors.ref import PooledRef
 from actorflow.actors.system import ActorSystem
 from actorflow.actors.writer import LogWriter
-from actorflow.errors import OwnedError, SettingError, StreamNotFoundError
-from actorflow.log.port import EventLog, Followed, Stream, Summary, Write
+from actorflow.errors import LogError, OwnedError, SettingError, StreamNotFoundError
+from actorflow.log.port import EventLog, Followed, Stream, StreamRow, Summary, Write
 from actorflow.model.events import Recorded
 from actorflow.runtime.bells import Bells
 
@@ -79,6 +80,7 @@ class SubscriptionActor(PooledActor):
         self._log, self._writer, self._bells = place
         self._name, self._call, self._kind = name, call, kind
         self._position = start
+        self._failed: Exception | None = None
         self._stream: Stream | None = None
         self._looking = False
         self._waiting: list[PooledFuture[None]] = []
@@ -113,6 +115,8 @@ class SubscriptionActor(PooledActor):
             self._actor_ref.system.timers.after(RETRY, self.on_start)
         elif isinstance(message, _CatchUp):
             self._waiting.append(message.reply)
+            if self._failed is not None:
+                self._refuse_waiting(self._failed)
             self._look()
         elif isinstance(message, Look):
             self._looking = False
@@ -127,15 +131,28 @@ class SubscriptionActor(PooledActor):
             self._stream = Stream(KIND, self._name, self._name)
             self._keep_position(create=True)
         elif message.error is not None:
-            logger.error("subscriber %r: %s", self._name, message.error)
+            self._give_up(message.error)
             return
         else:
             self._stream = message.stream
             row = self._log.find(KIND, self._name)
             assert row is not None
+            if not _is_sound(row):
+                self._give_up(LogError(_UNSOUND.format(self._name)))
+                return
             self._position = int(row.attributes["position"])
         self._stop_following = self._bells.follow(self._look)
         self._look()
+
+    def _give_up(self, error: Exception) -> None:
+        logger.error("subscriber %r: %s", self._name, error)
+        self._failed = error
+        self._refuse_waiting(error)
+
+    def _refuse_waiting(self, error: Exception) -> None:
+        waiting, self._waiting = self._waiting, []
+        for reply in waiting:
+            reply.set_exception(error)
 
     def _look(self) -> None:
         if not self._looking:
@@ -168,7 +185,9 @@ class SubscriptionActor(PooledActor):
 
     def _keep_position(self, *, create: bool = False) -> None:
         assert self._stream is not None
-        kept = Summary("active", attributes={"position": self._position})
+        position = self._position
+        check = _check(self._name, position)
+        kept = Summary("active", attributes={"position": position, "check": check})
         write = Write(self._stream, summary=kept, create=create)
         self._writer.append(write, on_lost=self._lost)
 
@@ -176,6 +195,26 @@ class SubscriptionActor(PooledActor):
         """Another process has taken over: it goes on from the last position kept."""
         logger.warning("subscriber %r: %s", self._name, error)
         self._actor_ref.put(_Lost())
+
+
+def _check(name: str, position: int) -> int:
+    """Return what guards a position: there are no events that it could be had from."""
+    return zlib.crc32(f"{name}\0{position}".encode())
+
+
+def _is_sound(row: StreamRow) -> bool:
+    """Return whether the position of a subscriber is the one that was kept."""
+    position, check = row.attributes.get("position"), row.attributes.get("check")
+    if not isinstance(position, int):
+        return False
+    # An older version has kept none.
+    return check == _check(row.name, position) or set(row.attributes) == {"position"}
+
+
+_UNSOUND = (
+    "how far {!r} had come is damaged in the log; to leave nothing out, subscribe by "
+    "another name, from the beginning"
+)
 
 
 class Subscription:

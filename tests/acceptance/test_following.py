@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import actorflow as af
+from actorflow.errors import LogError
 from actorflow.log.memory import MemoryLog, MemoryStore
+from actorflow.log.sqlite import SQLiteLog
 from actorflow.testing import runtime
 from tests.acceptance.helpers import WAIT, boom, double, python
 
@@ -98,6 +102,26 @@ def test_a_subscriber_is_called_with_every_event_in_order() -> None:
         subscription.catch_up()
 
         assert seen == [("e", recorded.seq) for recorded in run.history()]
+
+
+def test_a_position_that_is_damaged_is_not_believed(tmp_path: Path) -> None:
+    """Where it came to is not in the events: rather nothing than a gap."""
+    path = tmp_path / "log.db"
+    with runtime(CHAIN, log=SQLiteLog(path)) as rt:
+        rt.start(CHAIN, value=1).result()
+        rt.subscribe("s", lambda *_: None, start="beginning").catch_up()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(
+            "UPDATE stream SET attributes = json_set(attributes, '$.position', 3) "
+            "WHERE kind = 'subscriber'"
+        )
+    seen: list[int] = []
+    with runtime(CHAIN, log=SQLiteLog(path)) as rt:
+        subscription = rt.subscribe("s", lambda _, recorded: seen.append(recorded.seq))
+        with pytest.raises(LogError, match="subscribe by another name"):
+            subscription.catch_up()
+
+    assert seen == []
 
 
 def test_a_subscriber_is_called_on_a_runtime_with_threads() -> None:

@@ -21,9 +21,10 @@ from actorflow.errors import (
     LogUnavailableError,
 )
 from actorflow.log.ownership import SideFile
-from actorflow.log.port import Stream
+from actorflow.log.port import Snapshot, Stream, Summary
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.testing.log_contract import Ticker, created, done, seqs, write
+from tests.damage.cells import Trees
 
 FRAME = 24 + 4096
 """Bytes of a page in the write-ahead log."""
@@ -345,6 +346,48 @@ class TestRows:
         with SQLiteLog(path) as again:
             assert [row.owner for row in again.rows("execution")] == [None]
 
+    @pytest.mark.parametrize(
+        ("statement", "message"),
+        [
+            ("UPDATE sqlite_sequence SET seq = 0", "'stream' has lost count"),
+            ("UPDATE stream SET created_at = 7", "by its row it was created"),
+            ("UPDATE stream SET updated_at = 7", "by its row it was changed last"),
+            ("DELETE FROM attribute", "searches do not go by the attributes"),
+            ("UPDATE attribute SET value = '1'", "searches do not go by the"),
+        ],
+    )
+    def test_rows_that_contradict_others(
+        self, path: Path, log: SQLiteLog, statement: str, message: str
+    ) -> None:
+        """What no checksum guards is compared with what it comes from."""
+        created(log, "one", summary=Summary("running", attributes={"customer": "a"}))
+        assert not found(log)
+        tamper(path, statement)
+
+        assert any(message in each for each in found(log))
+
+    def test_names_that_lead_elsewhere(self, path: Path, log: SQLiteLog) -> None:
+        """An index of names is not believed if the row has another name."""
+        created(log, "one")
+        log.close()
+        content = bytearray(path.read_bytes())
+        cells = Trees(path).cells("stream")
+        content[next(each.start for each in cells if each.column == "name")] ^= 1
+        path.write_bytes(content)
+
+        with SQLiteLog(path, read_only=True) as again, pytest.raises(LogDamagedError):
+            again.find("execution", "one")
+
+    def test_snapshot_of_another_stream(self, path: Path, log: SQLiteLog) -> None:
+        """A snapshot is used for the stream that it is of, and for no other."""
+        one, two = created(log, "one"), created(log, "two")
+        log.write([write(one, done(), snapshot=Snapshot(2, "1", "of one"))])
+        assert log.snapshot(one.id or 0) is not None
+        tamper(path, f"UPDATE snapshot SET stream = {two.id}")
+
+        assert log.snapshot(two.id or 0) is None
+        assert len(found(log, "warning")) == 1
+
     def test_lease_that_never_ends(self, path: Path) -> None:
         """An owner whose lease is implausible does not keep its streams for ever."""
         clock = Ticker()
@@ -384,6 +427,16 @@ class TestInbox:
         assert [row.data["n"] for row in log.inbox(limit=1)] == [1]
         assert [row.data["n"] for row in log.inbox()] == [1, 2]
         assert caplog.text.count("Command 1 for 'one' is damaged") == 1
+        assert len(found(log)) == 1
+
+    def test_for_another_stream(self, path: Path, log: SQLiteLog) -> None:
+        """A command goes to the stream that it was posted for, or nowhere."""
+        created(log, "one")
+        two = created(log, "two")
+        log.post("execution", "one", "cancel", {})
+        tamper(path, f"UPDATE inbox SET stream = {two.id}")
+
+        assert log.inbox() == []
         assert len(found(log)) == 1
 
     def test_older_row(self, path: Path, log: SQLiteLog) -> None:
