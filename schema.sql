@@ -153,7 +153,7 @@ CREATE TABLE inbox (
     data      TEXT    NOT NULL CHECK (json_valid(data)),
     key       TEXT,                                 -- a second row with it is not stored
     posted_at INTEGER NOT NULL,
-    checksum  INTEGER,  -- CRC-32 of command, data, key; an older log has none
+    checksum  INTEGER,  -- CRC-32 of command, data, key, stream; an older log has none
     UNIQUE (stream, key)
 ) STRICT;
 

@@ -39,7 +39,21 @@ def contradictions(query: Query) -> Iterator[Problem]:
     Args:
         query: runs a statement with its parameters, and returns all rows.
     """
-    return chain(_times(query), _attributes(query), _numbers(query))
+    return chain(_texts(query), _times(query), _attributes(query), _numbers(query))
+
+
+def _texts(query: Query) -> Iterator[Problem]:
+    """What is no JSON is shown as nothing, and cannot be changed."""
+    for column, kind in (
+        ("waits", "array"),
+        ("tags", "array"),
+        ("attributes", "object"),
+    ):
+        for (name,) in query(
+            f"SELECT name FROM stream WHERE NOT json_valid({column}) OR "  # noqa: S608 - our own names
+            f"json_type({column}) <> '{kind}'"
+        ):
+            yield f"its row has {column} that are no JSON {kind}", name
 
 
 def _times(query: Query) -> Iterator[Problem]:

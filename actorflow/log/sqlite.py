@@ -86,10 +86,14 @@ class SQLiteLog:
         label = owner_label or f"{platform.node()}:{os.getpid()}"
         self._ownership = Ownership(self.path, lease=lease, label=label, clock=clock)
         self._writer: Writer | None = None
-        if read_only:
-            self._open_to_read()
-        else:
-            self._open_to_write(_SYNCHRONOUS[durability])
+        try:
+            if read_only:
+                self._open_to_read()
+            else:
+                self._open_to_write(_SYNCHRONOUS[durability])
+        except BaseException:
+            self.abandon()
+            raise
 
     def _open_to_read(self) -> None:
         with self._readers.connection() as connection:
@@ -98,18 +102,13 @@ class SQLiteLog:
     def _open_to_write(self, synchronous: str) -> None:
         with errors_of(self.path):
             connection = self._connect(self.path)
-        try:
-            with errors_of(self.path):
-                # Of a new file: what is deleted can be given back while it is in use.
-                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-                prepare(connection, self.path, may_create=True)
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute(f"PRAGMA synchronous = {synchronous}")
-                connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT}")
-        except BaseException:
-            connection.close()
-            raise
-        self._writer = Writer(connection, self.path)
+            self._writer = Writer(connection, self.path)
+            # Of a new file: what is deleted can be given back while it is in use.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            prepare(connection, self.path, may_create=True)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
+            connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT}")
         with self._writer.transaction() as connection:
             forgotten = self._ownership.forgotten(connection)
             self._ownership.bury(connection)

@@ -66,6 +66,7 @@ class Driver:
         self._untimed = deque(a for a in script if a.at is None)
         self._accepted: list[tuple[str, str]] = []
         self._count = 0
+        self._vain: tuple[int, float] | None = None
         self._leases = 0
 
     @property
@@ -85,6 +86,7 @@ class Driver:
                 or self._act()
                 or world.kill_the_hung()
                 or world.pass_time(self._until_next())
+                or self._act(again=True)
             )
             if not moved:
                 self._wait_for_leases()
@@ -139,8 +141,14 @@ class Driver:
             return None
         return self._world.left_until(_at(self._timed[0]))
 
-    def _act(self) -> bool:
-        """Do what is to be done now; return whether there was something."""
+    def _act(self, *, again: bool = False) -> bool:
+        """Do what is to be done now; return whether there was something.
+
+        What was in vain is not done *again* before something has been written, or time
+        has passed: a log that is failing just now is tried again in a while.
+        """
+        if again:
+            self._vain = None
         found = self._next_action()
         if found is not None:
             self._perform(*found)
@@ -155,10 +163,15 @@ class Driver:
             return self._untimed.popleft(), EXECUTION
         if state.status not in _RESTING or self._is_due(state):
             return None
+        if self._vain == self._moment():
+            return None
         action = self._asked_for(state)
         if action is not None:
             return action, EXECUTION
         return self._asked_for_by_a_child() or self._next_untimed()
+
+    def _moment(self) -> tuple[int, float]:
+        return self._world.ledger.writes, self._world.clock.monotonic()
 
     def _asked_for_by_a_child(self) -> tuple[Action, str] | None:
         """Return what a child waits for, that its parents are not the cause of."""
@@ -210,7 +223,10 @@ class Driver:
             reply = self._persist(lambda rt: action.perform(rt, name, key))
         except REFUSALS as error:
             world.note(f"refused: {error}")
+            self._vain = self._moment()
             return
+        if world.store.last_posted != posted:
+            self._vain = self._moment()
         if isinstance(action, Ask):
             self.replies[action.key or key] = reply
         if isinstance(action, Signal) and world.store.last_posted == posted:

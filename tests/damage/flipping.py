@@ -93,6 +93,7 @@ class Flipper:
         for beside in self._path.parent.glob("log.db-*"):
             if beside.is_file() and not beside.name.startswith("log.db-owner"):
                 beside.unlink()
+        self._path.unlink()  # another file, whoever may have that one open still
         self._path.write_bytes(content)
 
     def _said(self) -> dict[str, Any]:
