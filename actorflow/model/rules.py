@@ -185,8 +185,8 @@ def _join_input(step: Step, view: View, evaluator: Evaluator) -> Data:  # noqa: 
 
 
 def _ask_input(step: Step, view: View, evaluator: Evaluator) -> Data:
-    prompt = step.ask.prompt if step.ask else None
-    return evaluator.data(prompt or step.name, view)
+    assert step.ask is not None
+    return evaluator.data(step.ask.prompt or step.name, view)
 
 
 def _wait_input(step: Step, view: View, evaluator: Evaluator) -> Data:
@@ -210,8 +210,7 @@ def _map_input(step: Step, view: View, evaluator: Evaluator) -> Data:
         "on_error": fan.on_error,
     }
     if isinstance(fan.over, Pages):
-        start = fan.over.start
-        cursor = None if start is None else evaluator.value(start, view)
+        cursor = evaluator.value(fan.over.start, view)
         return {**given, "source": "pages", "cursor": cursor}
     items = evaluator.items(fan.over, view)
     if items is None:
@@ -380,8 +379,7 @@ def caught(step: Step, branch: Branch, failure: Failure) -> Fact:
 def map_failure(activation: Activation) -> Failure | None:
     """Return how a finished map failed, if it did: its lowest failing index leads."""
     fan = activation.fan
-    if fan is None:
-        return None
+    assert fan is not None
     if fan.broken is not None:
         return fan.broken
     if not fan.failures or fan.on_error == "continue":

@@ -359,5 +359,6 @@ class ExecutionActor(Family):
             if self.run.serving is not None:
                 self.run.serving.settle()
         self.run.stop_children()
+        self.forget_joins()
         self.run.record(*started)
         self.wake_branches()

@@ -42,6 +42,10 @@ class ScopeActor(RunActor):
             else:
                 self.run.spawn(BranchActor, address, self._workflow)
 
+    def forget_joins(self) -> None:
+        """Look again at all that joins wait for: their branches begin anew."""
+        self._left.clear()
+
     def ended(self, end: Failure | Output) -> None:
         """Record how the graph ended."""
         raise NotImplementedError

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import actorflow as af
+from actorflow.testing import runtime
 from tests.acceptance.helpers import (
     WAIT,
     Calls,
@@ -613,3 +614,36 @@ def test_a_branch_beyond_the_count_still_ends_before_the_run_does() -> None:
         status = {name: b.status for name, b in rt.state(run.id).branches.items()}
 
     assert status["b"] == "completed"
+
+
+def test_a_join_that_begins_anew_waits_for_all_again() -> None:
+    """What had ended before a restart does not count after it."""
+    both = af.Join(branches=["a", "b"], mappings={"a.got": "a", "b.got": "b"})
+    wf = af.Workflow(
+        "w",
+        steps=[
+            af.Step(
+                "start",
+                decide=True,
+                next=[
+                    af.Edge("a", branch="a"),
+                    af.Edge("b", branch="b"),
+                    af.Edge("join", branch="final"),
+                ],
+            ),
+            af.Step("a", wait_signal=af.WaitSignal(topic="a"), store="got"),
+            af.Step("b", wait_signal=af.WaitSignal(topic="b"), store="got"),
+            af.Step("join", join=both),
+        ],
+        outputs=[af.Output("a", branch="final"), af.Output("b", branch="final")],
+    )
+    with runtime(wf, passivate_after=10_000) as rt:
+        run = rt.start(wf, execution_id="o-1")
+        run.signal("b", "old")
+        run.wait()
+        run = rt.start(wf, execution_id="o-1", on_conflict="restart")
+        for topic in ("a", "b"):
+            run.signal(topic, "new")
+            run.wait()
+
+        assert run.result() == {"a": "new", "b": "new"}

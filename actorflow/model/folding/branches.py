@@ -82,7 +82,7 @@ def _branch_failed(state: ExecutionState, recorded: Recorded) -> None:
     branch = state.branches[recorded.address]
     branch.status, branch.error = "failed", recorded.event.error
     owner = branch.parent
-    scope = state.scope_of(owner.address if owner else "")
+    scope = state.scope_of(branch.owner)
     scope.active.pop(branch.address, None)
     if scope.failing is None:
         scope.failing = recorded.event.error
@@ -104,8 +104,7 @@ def merge(
     state: ExecutionState, branch: Branch, mappings: dict[str, str], merged: list[str]
 ) -> None:
     """Write what a join took from the branches it *merged* over the variables."""
-    owner = branch.parent
-    scope = state.scope_of(owner.address if owner else "")
+    scope = state.scope_of(branch.owner)
     for name in merged:
         source = state.branches[scope.branches[name]].variables
         whole = True
