@@ -76,7 +76,6 @@ def _flow_started(state: ExecutionState, recorded: Recorded) -> None:
     event: ev.FlowStarted = recorded.event
     activation = state.touch(recorded.address)
     activation.scope = Scope(event.inputs, event.variables)
-    state.weigh(activation)
 
 
 def _attempt_started(state: ExecutionState, recorded: Recorded) -> None:
@@ -269,7 +268,8 @@ def _activation_failed(state: ExecutionState, recorded: Recorded) -> None:
 
 def _forget_last_left(node: Activation, seq: int) -> None:
     """What a dynamic node left as it failed, at event *seq*, a retry makes anew."""
-    left = {c.left: n for n, c in (node.calls or {}).items() if c.left is not None}
+    assert node.calls is not None
+    left = {c.left: n for n, c in node.calls.items() if c.left is not None}
     while (number := left.get(seq := seq - 1)) is not None:
         call_anew(node, number)
 
@@ -280,7 +280,8 @@ def _leave_open_calls(state: ExecutionState, node: Activation) -> None:
     But for a wait that has ended, though its node has not learned of that yet: what it
     was given is given to nobody else.
     """
-    for number, called in list((node.calls or {}).items()):
+    assert node.calls is not None
+    for number, called in list(node.calls.items()):
         if called.index is None and called.left is None:
             child = state.activations[called.address]
             if child.is_told:

@@ -1,0 +1,262 @@
+"""What single events mean, asked of the pure fold.
+
+`folded` also counts from scratch, after every event, who owes and who is busy.
+"""
+
+from __future__ import annotations
+
+import pytest
+from attrs import evolve
+
+from actorflow.model import events as ev
+from actorflow.model.events import Data, Failure
+from actorflow.model.parts import ChildLink, Wait
+from actorflow.model.rules import Fact
+from tests.model.folded import fold, folded
+
+BROKE = Failure("activity_failed", "it broke")
+START: list[Fact] = [
+    ("", ev.ExecutionStarted("w", "f", timeout=100.0)),
+    ("main", ev.BranchStarted("s")),
+]
+WORKING: list[Fact] = [
+    *START,
+    ("main/s", ev.ActivationStarted("activity", "work", "s")),
+    ("main/s", ev.AttemptStarted(1)),
+]
+NODE: list[Fact] = [*START, ("main/s", ev.ActivationStarted("dynamic", "node", "s"))]
+PAUSED: Fact = ("", ev.ExecutionPaused())
+RESUMED: Fact = ("", ev.ExecutionResumed())
+
+
+def call(number: int, kind: str = "activity", input: Data = None) -> Fact:
+    """Return how the node makes a call."""
+    return f"main/s/c#{number}", ev.ActivationStarted(kind, "c", input=input)
+
+
+# --- time ----------------------------------------------------------------------------
+
+
+def test_the_time_of_an_execution_stands_still_during_a_pause() -> None:
+    """What was left of it when the pause came is left when it goes."""
+    state = folded(*START)
+    assert (state.until, state.frozen) == (101, None)
+
+    fold(state, PAUSED, at=11)
+    fold(state, ("", ev.SignalReceived("go")), at=12)
+    assert (state.frozen, state.wake_at) == (11, None)
+
+    fold(state, RESUMED, at=31.00000049)
+    fold(state, ("", ev.SignalReceived("go")), at=40)
+    assert (state.until, state.frozen, state.wake_at) == (121, None, 121)
+
+
+def test_a_try_after_a_delay_begins_at_its_own_time() -> None:
+    """A node's clock is that of its try; one that was interrupted keeps its time."""
+    state = folded(*WORKING)
+    activation = state.activations["main/s"]
+    fold(state, ("", ev.ExecutionRecovered("me", 2)), ("main/s", ev.AttemptStarted(1)))
+    assert activation.started_at == 3
+
+    fold(state, ("main/s", ev.AttemptFailed(1, BROKE, retry_at=20.0)))
+    assert activation.started_at == 3
+    fold(state, ("main/s", ev.AttemptStarted(2)), at=20)
+    assert (activation.started_at, activation.attempt) == (20, 2)
+
+
+# --- tries ---------------------------------------------------------------------------
+
+
+def test_a_try_that_fails_in_a_pause_waits_for_its_end() -> None:
+    """So the execution is at rest; what had been told of the try is still known."""
+    emitted = "main/s", ev.ValueEmitted(1)
+    state = folded(*WORKING, emitted, PAUSED)
+    assert state.status == "running"
+
+    fold(state, ("main/s", ev.AttemptFailed(1, BROKE, retry_at=20.0)))
+    activation = state.activations["main/s"]
+    assert (state.status, state.wake_at) == ("paused", None)
+    assert (activation.phase, activation.error) == ("backoff", BROKE)
+    assert (activation.emitted, activation.past) == (1, None)
+
+    fold(state, ("main/s", ev.AttemptStarted(2)))
+    assert state.status == "running"
+
+
+def test_what_a_person_said_reaches_the_next_try() -> None:
+    """An answer, and a signal that the node has not learned of, are not asked twice."""
+    state = folded(
+        *NODE,
+        call(1, "ask", "ok?"),
+        ("main/s/c#1", ev.WaitStarted(0, "question", "q")),
+        call(2, "wait_signal", {"topic": "go"}),
+        ("main/s/c#2", ev.WaitStarted(0, "signal", "go")),
+        call(3, "ask", "sure?"),
+        ("main/s/c#3", ev.WaitStarted(0, "question", "r")),
+        ("main/s/c#1", ev.WaitEnded(0, answer={"value": True})),
+        ("", ev.SignalReceived("go", 7)),
+        ("main/s/c#2", ev.WaitEnded(0, signal=11)),
+        ("main/s", ev.AttemptFailed(1, BROKE, retry_at=20.0, learned=0)),
+    )
+
+    node = state.activations["main/s"]
+    assert node.past is not None
+    kept = [(each.address, each.value) for each in node.past.kept]
+    assert kept == [("main/s/c#1", True), ("main/s/c#2", 7)]
+    assert (node.calls, node.open, list(state.waits)) == (None, 0, [])
+
+
+def test_what_compensates_is_not_compensated() -> None:
+    """It belongs to no branch, whose state could be remembered."""
+    state = folded(
+        *START,
+        ("main/s", ev.ActivationStarted("activity", "work", "s", undo="undo")),
+        ("main/s", ev.ActivationCompleted()),
+    )
+    assert [each.undo for each in state.compensations] == ["undo"]
+
+    fold(
+        state,
+        ("", ev.CompensationStarted()),
+        ("undo#1", ev.ActivationStarted("activity", "undo", undo="redo")),
+        ("undo#1", ev.ActivationCompleted()),
+    )
+    assert state.compensations == []
+
+
+# --- calls of a dynamic node ---------------------------------------------------------
+
+
+def test_a_call_is_told_by_the_visit_of_its_node() -> None:
+    """So its key differs from that of the same call in an earlier visit."""
+    state = folded(*NODE, call(1))
+    assert state.activations["main/s/c#1"].visit == 1
+
+    completed = ev.ActivationCompleted()
+    fold(state, ("main/s/c#1", completed), ("main/s", completed))
+    fold(state, ("main", ev.BranchMoved("s")), NODE[-1], call(1))
+    assert state.activations["main/s/c#1"].visit == 2
+
+
+@pytest.mark.parametrize(
+    "acted",
+    [
+        call(2),
+        ("main/s", ev.ValueRecorded("k", 1)),
+        ("main/s", ev.ValueEmitted(1)),
+        ("main/s", ev.NodeSettled()),
+    ],
+    ids=lambda fact: type(fact[1]).__name__,
+)
+def test_a_node_that_acts_has_taken_in_its_results(acted: Fact) -> None:
+    """Until then it owes; so after a crash it is woken, and afterwards not for this."""
+    state = folded(*NODE, call(1), call(3), ("main/s/c#1", ev.ActivationCompleted(5)))
+    node = state.activations["main/s"]
+    assert (node.seen, node.owes) == (0, True)
+
+    fold(state, acted)
+    assert (node.seen, node.owes) == (1, False)
+
+
+# --- failures ------------------------------------------------------------------------
+
+
+def test_what_has_failed_waits_for_nothing() -> None:
+    """Neither for a signal nor for a time; but its branch has to do with it."""
+    wait = "main/s", ev.WaitStarted(0, "signal", "go", deadline=50.0)
+    state = folded(*WORKING, wait)
+    assert (list(state.topics), state.wake_at, state.busy) == (["go"], 50, False)
+
+    fold(state, ("main/s", ev.ActivationFailed(BROKE)))
+    assert (state.waits, state.topics, state.wake_at) == ({}, {}, 101)
+    assert state.branches["main"].owes
+
+
+def test_a_node_that_fails_leaves_what_it_has_called() -> None:
+    """A retry calls it anew; what has ended, or was given something, it has."""
+    question = ev.WaitStarted(0, "question", "q")
+    state = folded(
+        *NODE,
+        *(call(n) for n in (1, 4, 5, 6)),
+        *(call(n, "ask") for n in (2, 3)),
+        ("main/s/c#2", evolve(question, topic="r")),
+        ("main/s/c#3", question),
+        ("main/s/c#5", ev.ActivationCancelled()),
+        ("main/s/c#3", ev.WaitEnded(0, answer={"value": True})),
+        ("main/s/c#4", ev.ActivationCompleted(4)),
+        ("main/s/c#6", ev.ActivationCancelled()),
+        ("main/s", ev.ActivationFailed(BROKE)),
+    )
+
+    node = state.activations["main/s"]
+    assert node.calls is not None
+    assert node.past is not None
+    assert set(node.calls) == {"3", "4", "5"}
+    assert node.past.undone == {"1", "2", "6"}
+    assert set(state.activations) == {"main/s", "main/s/c#3"}
+    assert (node.open, state.questions) == (1, {})
+
+
+@pytest.mark.parametrize("kind", ["flow", "activity"])
+def test_what_a_node_may_catch_is_kept_for_a_retry(kind: str) -> None:
+    """If it has parts; what waits in them waits in vain until then."""
+    inner: list[Fact] = [
+        ("main/s/c#1", ev.FlowStarted()),
+        ("main/s/c#1/main", ev.BranchStarted("t")),
+        ("main/s/c#1/main/t", ev.ActivationStarted("wait_signal", "t", "t")),
+        ("main/s/c#1/main/t", ev.WaitStarted(0, "signal", "go")),
+    ]
+    state = folded(*NODE, call(1, kind), *(inner if kind == "flow" else ()))
+    fold(state, ("main/s/c#1", ev.ActivationFailed(BROKE)))
+
+    assert ("main/s/c#1" in state.activations) == (kind == "flow")
+    assert (list(state.pending), state.part_failed) == ([], kind == "flow")
+
+
+# --- executions of their own ---------------------------------------------------------
+
+CHILD: list[Fact] = [*START, ("main/s", ev.ActivationStarted("child", "c", "s"))]
+
+
+def test_a_child_is_waited_for_until_it_ends() -> None:
+    """The latest end that was no good one is known by its child, until a good one."""
+    state = folded(*CHILD, ("main/s", ev.ChildStarted("x")))
+    activation = state.activations["main/s"]
+    assert state.waits == {"main/s": Wait(0, "child", "x", None, 4.0)}
+
+    bad, good = (
+        ev.ChildEnded("x", n, s) for n, s in ((9, "failed"), (15, "completed"))
+    )
+    fold(state, ("main/s", bad))
+    assert (state.waits, activation.phase, state.child_ends) == ({}, "ended", {"x": 9})
+    assert activation.link == ChildLink("x", end=bad)
+
+    fold(state, ("main/s", ev.ChildStarted("x")))
+    assert activation.link == ChildLink("x", end=bad)
+    fold(state, ("main/s", good))
+    assert (state.child_ends, activation.link) == ({}, ChildLink("x", end=good))
+
+    fold(state, ("main/s", ev.ChildStarted("y", "abandon")))
+    assert activation.link == ChildLink("y", attached=False)
+
+
+def test_an_end_may_come_without_a_beginning() -> None:
+    """To what undoes a child: it has been there all the time."""
+    end = ev.ChildEnded("x", 3, "completed")
+    state = folded(
+        *WORKING,
+        ("", ev.CompensationStarted()),
+        ("undo#0", ev.ActivationStarted("undo", "x")),
+        ("undo#0", end),
+    )
+
+    assert state.activations["undo#0"].link == ChildLink("x", end=end)
+
+
+@pytest.mark.parametrize("close", ["cancel", "abandon"])
+def test_children_are_not_wanted_once_their_parent_has_failed(close: str) -> None:
+    """But for those that go on alone."""
+    state = folded(*CHILD, ("main/s", ev.ChildStarted("x", close)))
+    fold(state, ("", ev.ExecutionFailed(BROKE)))
+
+    assert [each.address for each in state.orphans] == ["main/s"] * (close == "cancel")
