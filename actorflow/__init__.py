@@ -99,6 +99,7 @@ if TYPE_CHECKING:
         Suspension,
     )
     from actorflow.runtime.lifecycle import Lifecycle
+    from actorflow.runtime.listed import ExecutionInfo
     from actorflow.runtime.nodechild import ChildHandle
     from actorflow.runtime.nodecontext import Context
     from actorflow.runtime.runtime import Runtime
@@ -211,6 +212,7 @@ _HOMES = {
         "Suspension",
     ),
     "actorflow.runtime.lifecycle": ("Lifecycle",),
+    "actorflow.runtime.listed": ("ExecutionInfo",),
     "actorflow.runtime.nodechild": ("ChildHandle",),
     "actorflow.runtime.nodecontext": ("Context",),
     "actorflow.runtime.runtime": ("Runtime",),
@@ -255,6 +257,7 @@ __all__ = [
     "ExecutionExistsError",
     "ExecutionFailed",
     "ExecutionHandle",
+    "ExecutionInfo",
     "ExecutionNotEndedError",
     "ExecutionNotFoundError",
     "ExecutionResult",

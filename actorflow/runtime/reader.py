@@ -18,6 +18,7 @@ from actorflow.model.state import ENDED, ExecutionState
 from actorflow.model.timeline import Timeline
 from actorflow.runtime.checkpoint import Checkpoint, checkpoint_of
 from actorflow.runtime.handle import RESTING, ExecutionResult, OpenQuestion, Suspension
+from actorflow.runtime.listed import ExecutionInfo
 from actorflow.runtime.replay import fold
 
 
@@ -44,27 +45,26 @@ class Reader:
         self,
         *,
         workflow: str | None = None,
-        before: ExecutionResult | StreamRow | None = None,
+        before: ExecutionInfo | None = None,
         limit: int = 100,
         **filters: Unpack[Filters],
-    ) -> list[StreamRow]:
+    ) -> list[ExecutionInfo]:
         """Return executions, newest first, that match every filter.
 
         Args:
             workflow: the name of the definition.
-            before: the last row of the previous page.
-            limit: rows a page at most.
+            before: the last of the previous page.
+            limit: executions a page at most.
             filters: ``status``, one or several; ``where``, search attributes that must
                 be equal; ``parent``, the execution they are children of; ``since`` and
                 ``until``, when they were created (seconds since the epoch, the second
                 exclusive); ``quiet_since``, after when nothing has happened to them.
         """
-        cursor = (
-            (before.created_at, before.id) if isinstance(before, StreamRow) else None
-        )
+        cursor = None if before is None else (before.created_at, before.stream)
         self.check()
         wanted: Filters = {**filters, "type": workflow}
-        return self.log.rows(EXECUTION, before=cursor, limit=limit, **wanted)
+        rows = self.log.rows(EXECUTION, before=cursor, limit=limit, **wanted)
+        return [ExecutionInfo.of(row) for row in rows]
 
     def count(self, *, workflow: str | None = None, **filters: Unpack[Filters]) -> int:
         """Return how many executions match every filter; the filters are `list`'s."""
@@ -76,11 +76,11 @@ class Reader:
         """Return open questions of all executions, or of one; the newest come first."""
         found: list[OpenQuestion] = []
         for row in self._unfinished():
-            if execution_id in (None, row.name):
+            if execution_id in (None, row.id):
                 found += _questions_of(row)
         return found
 
-    def _unfinished(self) -> Iterator[StreamRow]:
+    def _unfinished(self) -> Iterator[ExecutionInfo]:
         last = None
         while True:
             page = self.list(
@@ -237,12 +237,16 @@ def suspension_of(
     )
 
 
-def _questions_of(row: StreamRow) -> list[OpenQuestion]:
+def _questions_of(listed: ExecutionInfo) -> list[OpenQuestion]:
     return [
         OpenQuestion(
-            row.name, wait["topic"], wait["reason"], wait.get("schema"), wait["address"]
+            listed.id,
+            wait["topic"],
+            wait["reason"],
+            wait.get("schema"),
+            wait["address"],
         )
-        for wait in row.waits
+        for wait in listed.waits
         if wait["kind"] == "question"
     ]
 

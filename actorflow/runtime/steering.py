@@ -227,8 +227,8 @@ class Steering(Reader):
             while page := self.list(
                 workflow=workflow, before=last, limit=PRUNED, **filters
             ):
-                names, last = [row.name for row in page], page[-1]
-                keep([row.id for row in page])
+                names, last = [each.id for each in page], page[-1]
+                keep([each.stream for each in page])
                 pruned += len(self._ask(partial(Delete, names, why, spare=True)))
         if pruned:
             self.sweep_blobs()

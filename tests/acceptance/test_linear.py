@@ -561,8 +561,8 @@ def test_list_tells_the_status() -> None:
         good.wait(timeout=WAIT)
         bad.wait(timeout=WAIT)
 
-        assert [row.name for row in rt.list(status="failed")] == [bad.id]
-        assert [row.name for row in rt.list(workflow="chain")] == [good.id]
+        assert [row.id for row in rt.list(status="failed")] == [bad.id]
+        assert [row.id for row in rt.list(workflow="chain")] == [good.id]
 
 
 def test_list_finds_by_attribute() -> None:
@@ -571,7 +571,7 @@ def test_list_finds_by_attribute() -> None:
         rt.start(CHAIN, n=1, attributes={"customer": "umbrella"})
         mine = rt.start(CHAIN, n=1, attributes={"customer": "acme"})
 
-        assert [row.name for row in rt.list(where={"customer": "acme"})] == [mine.id]
+        assert [row.id for row in rt.list(where={"customer": "acme"})] == [mine.id]
 
 
 def test_an_unknown_id_is_an_error() -> None:

@@ -314,7 +314,7 @@ def test_a_wait_is_found_by_list() -> None:
         run = rt.start(wf)
         run.wait(timeout=WAIT)
 
-        assert [row.name for row in rt.list(status="suspended")] == [run.id]
+        assert [row.id for row in rt.list(status="suspended")] == [run.id]
 
 
 # --- timeouts of waits ---------------------------------------------------------------

@@ -166,7 +166,7 @@ def test_after_a_restart_there_is_one_execution_of_the_id() -> None:
         rt.start(WAITING, execution_id="o-42")
         rt.start(WAITING, execution_id="o-42", on_conflict="restart")
 
-        assert [row.name for row in rt.list()].count("o-42") == 1
+        assert [row.id for row in rt.list()].count("o-42") == 1
 
 
 def test_restart_survives_a_restart_of_the_process(db: Path, calls: Calls) -> None:
@@ -284,7 +284,7 @@ def test_attributes_are_kept_from_the_first_start(db: Path) -> None:
     with af.Runtime(db, definitions=[WAITING]) as rt:
         rt.start(WAITING, execution_id="o-42", attributes={"customer": "acme", "n": 3})
     with af.Runtime(db) as rt:
-        assert [row.name for row in rt.list(where={"customer": "acme", "n": 3})] == [
+        assert [row.id for row in rt.list(where={"customer": "acme", "n": 3})] == [
             "o-42"
         ]
 
@@ -296,7 +296,7 @@ def test_lists_are_newest_first() -> None:
         for n in range(5):
             rt.start(wf, execution_id=f"run-{n}")
 
-        assert [row.name for row in rt.list()] == [f"run-{n}" for n in (4, 3, 2, 1, 0)]
+        assert [row.id for row in rt.list()] == [f"run-{n}" for n in (4, 3, 2, 1, 0)]
 
 
 def test_a_list_is_read_page_by_page() -> None:
@@ -308,7 +308,7 @@ def test_a_list_is_read_page_by_page() -> None:
         page = rt.list(limit=2)
         rest = rt.list(limit=9, before=page[-1])
 
-        assert [row.name for row in [*page, *rest]] == [
+        assert [row.id for row in [*page, *rest]] == [
             f"run-{n}" for n in (4, 3, 2, 1, 0)
         ]
 

@@ -70,7 +70,7 @@ class Story:
 def statuses(rt: af.Runtime) -> dict[str, str]:
     """Return how every execution stands, after all that is under way."""
     rt.clock.advance(0)
-    return {row.name: row.status for row in rt.list()}
+    return {row.id: row.status for row in rt.list()}
 
 
 def kinds(rt: af.Runtime, execution_id: str) -> list[str]:

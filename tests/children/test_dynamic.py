@@ -45,9 +45,7 @@ def test_run(story: Story) -> None:
 
     with runtime(node) as rt:
         assert rt.start(node, execution_id="x").result() == 10
-        assert [row.name for row in rt.list(parent="x")] == [
-            "x/main/node/doubling:once"
-        ]
+        assert [row.id for row in rt.list(parent="x")] == ["x/main/node/doubling:once"]
 
 
 def test_map(story: Story) -> None:

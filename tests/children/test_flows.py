@@ -35,7 +35,7 @@ def test_own_stream_and_id(story: Story) -> None:
         rt.start(flow, n=1, execution_id="s").result()
 
         assert statuses(rt) == {"s": "completed", "s/main/d": "completed"}
-        assert [row.name for row in rt.list(parent="s")] == ["s/main/d"]
+        assert [row.id for row in rt.list(parent="s")] == ["s/main/d"]
         assert rt.row("s/main/d").parent == "s"
         assert rt.row("s").parent is None
         started = next(rt.history("s/main/d")).event
@@ -140,7 +140,7 @@ def test_everywhere_a_node_may_be(story: Story) -> None:
             "again": 12,
             "way": {"key": "a", "result": 6},
         }
-        assert {row.name for row in rt.list(parent="x")} == {
+        assert {row.id for row in rt.list(parent="x")} == {
             "x/main/each[0]",
             "x/main/each[1]",
             "x/main/arms[doubling]",

@@ -51,7 +51,7 @@ def test_after_the_end(post: Post) -> None:
         assert rt.start(flow, n=1, execution_id="j").result() == 2
         assert statuses(rt) == {"j": "completed", "j/then/mail": "completed"}
         assert post.sent == [("j", "completed", 2, None)]
-        assert [row.name for row in rt.list(parent="j")] == ["j/then/mail"]
+        assert [row.id for row in rt.list(parent="j")] == ["j/then/mail"]
         assert next(rt.history("j/then/mail")).event.follows == "j"
         assert rt.log.inbox() == []
 

@@ -240,7 +240,7 @@ def go_on(path: Path, now: float) -> dict[str, Any]:
             clock.advance(1)
             _steer(rt)
             for row in rt.list():
-                ends[row.name] = _end(rt, row.name)
+                ends[row.id] = _end(rt, row.id)
     except (ActorflowError, TimeoutError) as error:
         ends.setdefault("", error)
     return ends

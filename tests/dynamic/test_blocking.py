@@ -162,7 +162,7 @@ def test_a_node_that_blocks_at_once_does_not_keep_its_start_waiting() -> None:
         [row] = rt.list()
         assert row.status == "running"
         body.gate.set()
-        assert rt.get(row.name).result(timeout=PATIENCE) == "done"
+        assert rt.get(row.id).result(timeout=PATIENCE) == "done"
 
 
 def test_messages_wait_for_the_node_that_blocks() -> None:

@@ -70,7 +70,7 @@ class TestCounting:
             rt.clock.advance(DAY)
         second = first + DAY / 2
 
-        assert [row.name for row in rt.list(since=second)] == ["2", "1"]
+        assert [row.id for row in rt.list(since=second)] == ["2", "1"]
         assert rt.count(until=second) == 1
 
 
@@ -154,7 +154,7 @@ class TestPruning:
         ended(rt, "new")
 
         assert rt.prune(older_than=30 * DAY) == 250
-        assert {row.name for row in rt.list()} == {"waiting", "ended late", "new"}
+        assert {row.id for row in rt.list()} == {"waiting", "ended late", "new"}
         assert rt.prune(older_than=30 * DAY) == 0
 
     def test_by_filters(self, rt: af.Runtime) -> None:
@@ -165,7 +165,7 @@ class TestPruning:
         rt.clock.advance(1)
 
         assert rt.prune(older_than=0, status="completed", where={"keep": False}) == 1
-        assert {row.name for row in rt.list()} == {"b", "c"}
+        assert {row.id for row in rt.list()} == {"b", "c"}
         assert rt.prune(older_than=0, workflow="waiting") == 0
 
     @pytest.mark.parametrize(
@@ -217,10 +217,10 @@ def test_children_that_may_be_asked_for_stay(rt: af.Runtime) -> None:
     rt.start(asking, execution_id="parent").wait()
     rt.start(waiting, execution_id="busy").wait()
     rt.clock.advance(2 * DAY)
-    (child,) = [row.name for row in rt.list(workflow="doubling")]
+    (child,) = [row.id for row in rt.list(workflow="doubling")]
 
     assert rt.prune(older_than=DAY, status="completed") == 0
     assert rt.get(child).status == "completed"
     assert rt.prune(older_than=DAY) == 1
     assert rt.prune(older_than=DAY) == 1
-    assert [row.name for row in rt.list()] == ["busy"]
+    assert [row.id for row in rt.list()] == ["busy"]

@@ -173,7 +173,7 @@ def test_from_one_to_another() -> None:
         with runtime(telling) as here:
             assert here.start(telling).result() == 200
         (row,) = there.list()
-        assert there.get(row.name).result(timeout=10) == {"note": "o-1"}
+        assert there.get(row.id).result(timeout=10) == {"note": "o-1"}
 
 
 class TestWhenAnExecutionHasEnded:

@@ -52,7 +52,7 @@ WORKFLOW = af.Workflow(
 
 def statuses(rt: af.Runtime) -> dict[str, str]:
     """Return the status of every execution."""
-    return {row.name: row.status for row in rt.list()}
+    return {row.id: row.status for row in rt.list()}
 
 
 def test_a_worker_starts_what_is_submitted() -> None:
@@ -128,7 +128,7 @@ def test_priority_goes_first_and_waiting_counts(site: Site) -> None:
             client.clock.advance(1)
     with site.open(noted, worker=af.Worker(concurrency=1)) as rt:
         for row in rt.list():
-            rt.get(row.name).result()
+            rt.get(row.id).result()
 
     assert ran == ["top", "old", "high", "normal", "low"]
 
@@ -197,7 +197,7 @@ def test_unknown_definitions_are_passed_by(site: Site) -> None:
         client.submit("greeting", name="Ada", execution_id="g")
     with site.open(flow, worker=af.Worker(concurrency=1)) as rt:
         assert rt.get("g").result() == "hello Ada"
-        assert {row.epoch for row in rt.list(workflow="elsewhere")} == {1}
+        assert {rt.row(row.id).epoch for row in rt.list(workflow="elsewhere")} == {1}
 
 
 def test_defaults_come_from_the_worker(site: Site) -> None:

@@ -53,7 +53,7 @@ def worker(site: Site, *definitions: Any) -> Any:
 def hours(rt: af.Runtime) -> list[str]:
     """Return when what was started was scheduled for, and how it is, oldest first."""
     rows = sorted(rt.list(), key=lambda row: row.id)
-    return [f"{row.name[-9:-4]} {row.status}" for row in rows]
+    return [f"{row.id[-9:-4]} {row.status}" for row in rows]
 
 
 def hourly(**options: Any) -> af.Schedule:
@@ -73,9 +73,9 @@ class TestTicks:
             rt.clock.advance(2 * HOUR)
             newest, _ = rt.list(where={"schedule": "hourly", "team": "a"})
 
-            assert newest.name == "hourly@2026-03-01T14:00:00Z"
+            assert newest.id == "hourly@2026-03-01T14:00:00Z"
             assert newest.attributes["scheduled_at"] == "2026-03-01T14:00:00Z"
-            assert rt.get(newest.name).result() == "long"
+            assert rt.get(newest.id).result() == "long"
 
     def test_no_process_is_needed_to_add_one(self, site: Site) -> None:
         """A runtime that knows nothing adds a schedule; a worker keeps it."""
