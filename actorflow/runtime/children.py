@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from attrs import define
 
 from actorflow.errors import ExecutionExistsError, OwnedError
-from actorflow.log.port import EXECUTION, EventLog, StreamRow
+from actorflow.log.port import EXECUTION, StreamRow
 from actorflow.model import events as ev
-from actorflow.model.definition import Workflow
-from actorflow.model.state import ENDED, ExecutionState
+from actorflow.model.state import ENDED
+from actorflow.runtime.beginnings import Beginnings
 from actorflow.runtime.messages import Command
+from actorflow.runtime.replay import fold
 from actorflow.runtime.run import Run, end_data
-from actorflow.runtime.services import Services
 from actorflow.runtime.starting import Start
 
 logger = logging.getLogger(__name__)
@@ -65,23 +65,10 @@ class EnsureChild:
         return self.start.reply
 
 
-class Children:
-    """The part of the directory that knows of parents and children."""
+class Children(Beginnings):
+    """Finds what executions have started, starts it, and lets it go on."""
 
-    _services: Services
-    _log: EventLog
-    _runs: dict[str, tuple[Run, Any]]
-    _loading: dict[str, list[Command]]
-    _route: Callable[[str, Command], None]
-    _load: Callable[[str, list[Command]], None]
-    _later: Callable[[Any, float], None]
-    _begin: Callable[[Start], None]
-    _fold: Callable[[StreamRow], ExecutionState]
-    _definitions: Mapping[str, Workflow]
-    _inbox_foreign: set[str]
-    _parents_after: float
-    _drop_from_inbox: Callable[[str, Command], None]
-    _facts_of: Callable[[Start], Any]
+    _parents_after = 0.0
 
     def _on_ensurechild(self, message: EnsureChild) -> None:
         start = message.start
@@ -89,7 +76,7 @@ class Children:
         at_work = known is not None and known[0].state.outcome is None
         row = None if at_work else self._log.find(EXECUTION, start.id)
         if row is None:
-            self._begin(start)
+            self._on_start(start)
         elif row.parent != message.run.id:
             start.reply.set_exception(ExecutionExistsError(start.id))
         elif row.status in ENDED:
@@ -119,14 +106,14 @@ class Children:
         by_parent = isinstance(event, ev.ExecutionCancelled) and event.by_parent
         if row.head > message.seen and not by_parent:
             undoable = isinstance(event, ev.ExecutionCompleted) and bool(
-                self._fold(row).compensations
+                fold(self._log, row.id).compensations
             )
             end = end_data(self._services.codec, row.name, last, undoable=undoable)
             link = message.start.parent or {}
             told = {"address": link["address"], "end": end}
             self._route(message.run.id, Command("child_ended", told))
             return
-        again = {"after": row.head, "started": self._facts_of(message.start)}
+        again = {"after": row.head, "started": message.start.facts()}
         answer = Answer(lambda error: self._gone_on(message, error))
         self._route(row.name, Command("go_on", again, None, answer))
 
@@ -151,7 +138,7 @@ class Children:
         given, wanted = command.data["inputs"], command.data["id"]
         start = Start(workflow, wanted, given, state, {}, "use_existing", answer)
         start.follows = execution_id
-        self._begin(start)
+        self._on_start(start)
 
     def _followed(
         self, execution_id: str, command: Command, error: Exception | None
@@ -160,20 +147,3 @@ class Children:
             name = command.data["id"]
             logger.error("%s cannot follow %s: %s", name, execution_id, error)
         self._drop_from_inbox(execution_id, command)
-
-    def _unwanted(self, start: Start) -> None:
-        """Its parent gave the child up while its beginning became durable."""
-        told = {"reason": None, "compensate": True}
-        self._route(start.id, Command("parent_closed", told))
-
-    def _check_parent(self, run: Run) -> None:
-        """End an execution whose parent ended while it could not be told."""
-        link = run.state.origin
-        if link is None or run.state.outcome is not None:
-            return
-        if run.id != link.get("child", run.id):
-            return  # a fork of a child is nobody's child
-        row = self._log.find(EXECUTION, link["execution"])
-        if row is not None and row.status in ("failed", "cancelled"):
-            told = {"reason": None, "compensate": row.status == "failed"}
-            self._route(run.id, Command("parent_closed", told))

@@ -35,6 +35,19 @@ class Start:
     follows: str | None = None
     on_complete: Sequence[Data] = ()
 
+    def facts(self) -> list[Fact]:
+        """Return what has happened when it has started."""
+        return start_facts(
+            self.workflow,
+            self.inputs,
+            self.variables,
+            self.attributes,
+            parent=self.parent,
+            timeout=self.timeout,
+            follows=self.follows,
+            on_complete=self.on_complete,
+        )
+
 
 def start_facts(
     workflow: Workflow,
