@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from actorflow.actors.ref import PooledRef
 from actorflow.runtime.messages import Rang
 from actorflow.runtime.run import RunActor
 
@@ -39,8 +40,8 @@ class Alarm:
             self.stop()
             self._rings += 1
             self._until = until
-            tell = self._actor.actor_ref.put
-            self._timer = run.services.timers.at(until, tell, Rang(self._rings))
+            ring = _Ring(self._actor.actor_ref, self._rings)
+            self._timer = run.services.timers.at(until, ring)
 
     def has_rung(self, message: Rang) -> bool:
         """Whether *message* is of the timer that is being kept; it is over then."""
@@ -54,3 +55,16 @@ class Alarm:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class _Ring:
+    """What a timer calls: one small object, for there may be very many."""
+
+    __slots__ = ("_number", "_ref")
+
+    def __init__(self, ref: PooledRef[Any], number: int) -> None:
+        self._ref = ref
+        self._number = number
+
+    def __call__(self) -> None:
+        self._ref.put(Rang(self._number))

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 NESTED = 200
 """How many activations may lie in one another, by way of calls."""
+ASK = Step("ask", sleep=1)
 SLEEP = Work(None, NO_CALL, Step("timer", sleep=1))
 TELL = Work(None, NO_CALL, Step("tell", sleep=1))
 UPDATE = Work(None, NO_CALL, Step("update", sleep=1))
@@ -302,7 +303,7 @@ class NodeHost:
         """Return an awaitable of an answer, or of its default when time is over."""
         number = self._calls.number()
         name = asked.id or f"{self._actor.address}#{number}"
-        work = Work(asked, NO_CALL, Step("ask", sleep=1))
+        work = Work(asked, NO_CALL, ASK)
         started = ev.ActivationStarted("ask", name, input=asked.prompt)
         schema = schema_of(asked.schema)
 
