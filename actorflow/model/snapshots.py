@@ -40,7 +40,7 @@ _CLASSES: dict[str, type] = {
         if attrs.has(cls) and cls.__module__ == parts.__name__
     },
 }
-_FLEETING = ("calm", "orphans", "stored", "_deadlines")
+_FLEETING = ("calm", "orphans", "stored", "_deadlines", "_naps")
 """Fields that actors use up, or that follow from others."""
 _SEQUENCES: tuple[Any, ...] = (list, set, frozenset, deque, tuple)
 

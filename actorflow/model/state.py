@@ -34,6 +34,8 @@ from actorflow.model.parts import (
 ENDED = ("completed", "failed", "cancelled")
 
 
+INSTANT = 0.5e-6
+"""Times are whole microseconds; as numbers of seconds they may be off by less."""
 HEAD_START = 300.0
 """Seconds of waiting that one level of priority is worth, so that nobody starves."""
 
@@ -47,14 +49,13 @@ def rank_of(queued: ev.ExecutionQueued, at: float) -> float:
 
 
 def rests_alone(activation: Activation) -> bool:
-    """Whether a dynamic node waits there for a message, for as long as it takes.
+    """Whether a dynamic node waits there for a signal, or for its time.
 
-    Nothing has to be done about that until one comes.
+    Nothing has to be done about that until the one or the other comes.
     """
     parent = activation.parent
     return (
-        activation.kind == "wait_signal"
-        and activation.until is None
+        activation.kind in ("wait_signal", "sleep")
         and isinstance(parent, Activation)
         and parent.kind == "dynamic"
     )
@@ -141,6 +142,7 @@ class ExecutionState(Part):
     stored: int = field(default=0, eq=False)
     calm: set[str] | None = field(default=None, eq=False, repr=False)
     _deadlines: list[tuple[float, str]] = field(factory=list, eq=False, repr=False)
+    _naps: list[tuple[float, str]] = field(factory=list, eq=False, repr=False)
 
     def take_calm(self) -> Iterator[str]:
         """Yield the addresses in `calm`, until none is left."""
@@ -182,29 +184,54 @@ class ExecutionState(Part):
     @property
     def wake_at(self) -> float | None:
         """When the earliest clock that runs will ring."""
-        heap = self._deadlines
+        clocks = (self._earliest(self._deadlines), self.next_nap)
         end = self.until if self.frozen is None else None
+        return min((at for at in (*clocks, end) if at is not None), default=None)
+
+    @property
+    def next_nap(self) -> float | None:
+        """When the earliest clock of those that rest without an actor will ring."""
+        return self._earliest(self._naps)
+
+    def _earliest(self, heap: list[tuple[float, str]]) -> float | None:
         while heap:
             until, address = heap[0]
-            activation = self.activations.get(address)
-            if activation and activation.until == until and activation.frozen is None:
-                rings = until if not self.is_lost(address) else self._next_to_ring()
-                return min((at for at in (rings, end) if at is not None), default=None)
-            heapq.heappop(heap)
-        return end
+            if not self._runs(address, until):
+                heapq.heappop(heap)
+            elif not self.is_lost(address):
+                return until
+            else:  # clocks of failed parts stay, for a retry
+                alive = (
+                    u for u, at in heap if self._runs(at, u) and not self.is_lost(at)
+                )
+                return min(alive, default=None)
+        return None
 
-    def _next_to_ring(self) -> float | None:
-        """Look through all clocks: those of failed parts stay, for a retry."""
-        return min(
-            (
-                activation.until
-                for activation in self.activations.values()
-                if activation.until is not None
-                and activation.frozen is None
-                and not self.is_lost(activation.address)
-            ),
-            default=None,
+    def _runs(self, address: str, until: float) -> bool:
+        """Whether there is a clock that is to ring just then."""
+        activation = self.activations.get(address)
+        return (
+            activation is not None
+            and activation.until == until
+            and activation.frozen is None
         )
+
+    def take_naps(self, now: float) -> Iterator[str]:
+        """Yield the addresses of those that rest, and whose time is over.
+
+        The caller has to end them: they are not yielded again.
+        """
+        left, heap = [], self._naps
+        while heap and heap[0][0] <= now + INSTANT:
+            entry = heapq.heappop(heap)
+            if not self._runs(entry[1], entry[0]):
+                continue
+            if self.is_halted(entry[1]):
+                left.append(entry)
+            else:
+                yield entry[1]
+        for entry in left:
+            heapq.heappush(heap, entry)
 
     @property
     def pending(self) -> Iterator[tuple[str, Wait]]:
@@ -556,7 +583,8 @@ class ExecutionState(Part):
         if self.is_paused(activation.address):
             activation.frozen = at
         else:
-            heapq.heappush(self._deadlines, (until, activation.address))
+            heap = self._naps if rests_alone(activation) else self._deadlines
+            heapq.heappush(heap, (until, activation.address))
 
     def stop_waiting(self, activation: Activation) -> None:
         """Take the activation's pending wait, if any, out of all lists."""

@@ -102,6 +102,8 @@ class ExecutionActor(Family):
             self._compensate(self.run.state.compensating)
         if self.run.state.until is not None:
             self._alarm.watch(self.run.state)
+        if self.run.naps is not None:
+            self.run.naps.wake()
         if self.run.serving is not None:
             self.run.serving.settle()
 
@@ -115,6 +117,8 @@ class ExecutionActor(Family):
     def on_stop(self) -> None:
         """Leave nobody waiting, and no timer behind."""
         self._alarm.stop()
+        if self.run.naps is not None:
+            self.run.naps.stop()
         if self.run.serving is not None:
             self.run.serving.give_up()
 

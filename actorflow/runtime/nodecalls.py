@@ -329,6 +329,8 @@ class Calls:
             return  # it has failed at once
         if not (rests_alone(activation) and activation.phase == "waiting"):
             self._run.begin(address, activation.kind, work)
+        elif activation.until is not None:
+            self._run.nap()
 
     def _meet(self, called: Called, pending: Pending, ask: Ask) -> None:
         if called.left is not None:

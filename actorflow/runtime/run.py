@@ -28,6 +28,7 @@ from actorflow.model.rules import Fact
 from actorflow.model.state import ExecutionState, rests_alone
 from actorflow.runtime.aftermath import is_end, planned
 from actorflow.runtime.messages import Came, Ended, Settle
+from actorflow.runtime.naps import Naps
 from actorflow.runtime.serving import Serving
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Run:
         serving: who asks something of its nodes; None while there is nobody.
         shortened: much of what it was is forgotten; a snapshot may be worth it.
         away: the code of one of its nodes blocks; all but that node wait.
+        naps: the clock of what rests without an actor; None while nothing does.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Run:
         self.shortened = False
         self._consider_at = self.state.stored + snapshots.EVERY
         self.away: Away | None = None
+        self.naps: Naps | None = None
         self._time = services.clock.time  # asked for every event
         self._facts: list[Recorded] = []
         self._consumed: list[int] = []
@@ -332,6 +335,12 @@ class Run:
         if activation is not None:
             address = activation.address  # one text for all who know it
         self.spawn(self.services.actors[kind], address, work)
+
+    def nap(self) -> None:
+        """Something rests without an actor, until its time is over."""
+        if self.naps is None:
+            self.naps = Naps(self)
+        self.naps.watch()
 
     def tell(self, address: str, message: Any) -> None:
         """Send to the actor of *address*, if it lives."""

@@ -166,7 +166,7 @@ def _miscounted(state: ExecutionState, part: Part, what: str) -> None:
     )
 
 
-_UNSEEN = ("parent", "calm", "orphans", "stored", "_deadlines")
+_UNSEEN = ("parent", "calm", "orphans", "stored", "_deadlines", "_naps")
 """What points upward, is used up by actors, or is not the events' doing."""
 
 _Difference = tuple[str, Any, Any]

@@ -365,6 +365,9 @@ class ReplayedRun(Run):
         if state.scope.failing and not state.busy_children and not state.outcome:
             self.settle("")
 
+    def nap(self) -> None:
+        """When its time is over, the history says."""
+
     def flush(self) -> None:
         """Write nothing."""
 
