@@ -216,22 +216,24 @@ class ExecutionState(Part):
             and activation.frozen is None
         )
 
-    def take_naps(self, now: float) -> Iterator[str]:
-        """Yield the addresses of those that rest, and whose time is over.
+    def take_naps(self, now: float, most: int) -> list[str]:
+        """Return the addresses of some that rest, and whose time is over.
 
-        The caller has to end them: they are not yielded again.
+        The caller has to end them: they are not returned again.
         """
-        left, heap = [], self._naps
-        while heap and heap[0][0] <= now + INSTANT:
-            entry = heapq.heappop(heap)
-            if not self._runs(entry[1], entry[0]):
+        over: list[str] = []
+        halted, heap = [], self._naps
+        while heap and heap[0][0] <= now + INSTANT and len(over) < most:
+            until, address = entry = heapq.heappop(heap)
+            if not self._runs(address, until):
                 continue
-            if self.is_halted(entry[1]):
-                left.append(entry)
-            else:
-                yield entry[1]
-        for entry in left:
+            if self.is_halted(address):
+                halted.append(entry)
+            elif over[-1:] != [address]:  # twice, if it began anew at the same moment
+                over.append(address)
+        for entry in halted:
             heapq.heappush(heap, entry)
+        return over
 
     @property
     def pending(self) -> Iterator[tuple[str, Wait]]:

@@ -9,6 +9,9 @@ from actorflow.model import events as ev
 if TYPE_CHECKING:
     from actorflow.runtime.run import Run
 
+PORTION = 500
+"""How many are ended in one turn: all may have slept until the same moment."""
+
 
 class Naps:
     """Rings for the earliest of them; there may be a hundred thousand."""
@@ -31,9 +34,9 @@ class Naps:
                 self._timer = self._run.services.timers.at(until, self._ring)
 
     def wake(self) -> None:
-        """End those whose time is over; watch the next."""
+        """End some of those whose time is over; watch the next."""
         run = self._run
-        for address in run.state.take_naps(run.services.clock.time()):
+        for address in run.state.take_naps(run.services.clock.time(), PORTION):
             wait = run.state.waits[address]
             ended = ev.WaitEnded(wait.ordinal, timed_out=wait.kind != "time")
             run.record_one(address, ended)

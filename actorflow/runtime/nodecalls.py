@@ -22,6 +22,7 @@ from actorflow.model.parts import Activation, Called
 from actorflow.model.rules import Fact
 from actorflow.model.state import rests_alone
 from actorflow.runtime.nodeloop import Gone, NodeLoop, NodeTimer
+from actorflow.runtime.pending import AllPending, Pending
 from actorflow.runtime.run import Run
 from actorflow.runtime.work import SIGNAL, Work
 
@@ -63,32 +64,6 @@ class Ask:
     facts: Callable[[str], Sequence[Fact]] | None = None
 
 
-class Pending:
-    """A call that has not ended, as the node sees it."""
-
-    __slots__ = ("address", "detached", "future", "number", "timer", "waiters")
-
-    def __init__(
-        self,
-        number: str,
-        address: str,
-        future: asyncio.Future[Any] | None,
-        timer: NodeTimer | None = None,
-    ) -> None:
-        self.number = number
-        self.address = address
-        self.future = future
-        self.timer = timer
-        self.waiters = 0
-        self.detached = False
-
-    @property
-    def awaitable(self) -> asyncio.Future[Any]:
-        """What to wait for; whoever leaves a call that may be shared leaves others."""
-        assert self.future is not None
-        return asyncio.shield(self.future) if self.number[0] == ":" else self.future
-
-
 class Calls:
     """What one node has called, is given back, and has left.
 
@@ -121,7 +96,7 @@ class Calls:
         self._run = run
         self._address = address
         self._loop = loop
-        self._pending: dict[str, Pending] = {}
+        self._pending = AllPending()
         self._undone: Set[str] = _NONE
         self._kept: list[Called] | None = None
         self.taken = 0
@@ -158,7 +133,7 @@ class Calls:
     def are_starting(self) -> bool:
         """Whether executions that the node has started are not yet there."""
         state = self._run.state
-        started = (p.address for p in self._pending.values() if p.detached)
+        started = (p.address for p in self._pending if p.detached)
         there = (state.activations.get(address) for address in started)
         return any(each is not None and each.phase == "running" for each in there)
 
@@ -184,7 +159,7 @@ class Calls:
             raise Gone
         self._loop.must_not_look()
         if key is None:
-            return self._loop.next_call()
+            return self._loop.number_call()
         number = f":{quote(key, safe='').replace('~', '%7E')}"
         if self.prefix:
             number = f":{self.prefix}{number}"
@@ -277,7 +252,7 @@ class Calls:
 
     def cancel_timer(self, handle: NodeTimer) -> None:
         """Leave the call whose end would run *handle*."""
-        pending = self._pending.get(handle.number or "")
+        pending = self._pending.get(handle.number)
         if pending is not None and pending.timer is handle:
             self.leave(pending)
 
@@ -286,7 +261,7 @@ class Calls:
         number = pending.number
         self.made += 1
         called = (self._activation.calls or {}).get(number)
-        self._pending[number] = pending
+        self._pending.add(pending)
         if called is None:
             self._record(pending, ask)
         elif not _is_same(called, pending.address, ask.started):
@@ -373,7 +348,7 @@ class Calls:
         return True
 
     def _end(self, pending: Pending, called: Called) -> None:
-        del self._pending[pending.number]
+        self._pending.drop(pending)
         future = pending.future
         if future is None:
             assert pending.timer is not None
@@ -387,8 +362,7 @@ class Calls:
 
     def leave(self, pending: Pending) -> None:
         """What the call gives does not matter any more."""
-        if self._pending.get(pending.number) is pending:
-            del self._pending[pending.number]
+        self._pending.drop(pending)
         if self.gone or pending.address not in self._run.state.activations:
             return
         called = (self._activation.calls or {}).get(pending.number)
@@ -403,7 +377,7 @@ class Calls:
 
         If it has ended *well*, what it only started goes on.
         """
-        for pending in list(self._pending.values()):
+        for pending in self._pending:
             if not (well and pending.detached):
                 self.leave(pending)
 
@@ -430,8 +404,8 @@ class Calls:
 
     def _left(self) -> Iterator[Called]:
         calls = self._activation.calls or {}
-        for number in self._pending:
-            called = calls.get(number)
+        for pending in self._pending:
+            called = calls.get(pending.number)
             if called is not None and called.left is not None:
                 yield called
 

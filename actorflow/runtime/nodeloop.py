@@ -99,8 +99,10 @@ class Timers(Protocol):
         ...
 
 
-class NodeLoop(asyncio.AbstractEventLoop):
+class NodeLoop(Path, asyncio.AbstractEventLoop):
     """Runs a coroutine and its tasks, one turn at a time.
+
+    It is the path of the node's own task, at which all others begin.
 
     Attributes:
         now: the time of the latest event the node has taken in.
@@ -111,7 +113,6 @@ class NodeLoop(asyncio.AbstractEventLoop):
     __slots__ = (
         "_main",
         "_ready",
-        "_root",
         "_running",
         "_serial",
         "_tasks",
@@ -122,10 +123,10 @@ class NodeLoop(asyncio.AbstractEventLoop):
     )
 
     def __init__(self, timers: Timers) -> None:
+        super().__init__("")
         self._timers = timers
         # None while nothing is: an empty deque would be most of a resting node.
         self._ready: deque[asyncio.Handle] | None = None
-        self._root = Path("")
         self._running = False
         self._serial = 0
         self._main: asyncio.Task[Any] | None = None
@@ -188,7 +189,7 @@ class NodeLoop(asyncio.AbstractEventLoop):
         if self.looking:
             raise ReadOnlyError
 
-    def next_call(self) -> str:
+    def number_call(self) -> str:
         """Return the number of the running task's next call."""
         return self._path().next_call()
 
@@ -201,11 +202,11 @@ class NodeLoop(asyncio.AbstractEventLoop):
 
     def _path(self) -> Path:
         task = asyncio.current_task(self)
-        return task.path if isinstance(task, NodeTask) else self._root
+        return task.path if isinstance(task, NodeTask) else self
 
     def count_from(self, prefix: str) -> None:
         """Let the numbers of calls and tasks begin with *prefix*."""
-        self._root = Path(prefix)
+        self.name = prefix
 
     @property
     def in_main(self) -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from contextlib import suppress
 from typing import Any
 
 import actorflow as af
+from actorflow.actors.ref import PooledRef
 from actorflow.runtime.dynamic import DynamicActor
+from actorflow.runtime.naps import PORTION
 from actorflow.testing import runtime
-from tests.dynamic.helpers import Counted, double
+from tests.dynamic.helpers import Counted, addresses, double
 
 
 def _in_memory(node: Any) -> int:
@@ -90,3 +93,124 @@ def test_loggers_and_the_like_are_not_left_behind() -> None:
         for _ in range(5):
             rt.start(node).result()
         assert len(logging.Logger.manager.loggerDict) == known
+
+
+def _actors() -> set[str]:
+    gc.collect()
+    refs = (o for o in gc.get_objects() if isinstance(o, PooledRef))
+    return {ref.actor_class.__name__ for ref in refs if ref.actor is not None}
+
+
+def test_sleepers_rest_without_actors_and_wake_in_order() -> None:
+    """One clock is enough for all of an execution, whatever they wait for."""
+
+    @af.dynamic
+    async def napping(ctx: af.Context, n: int) -> list[Any]:
+        if n % 2:
+            await ctx.sleep(10 - n)
+        else:
+            with suppress(TimeoutError):
+                await ctx.wait_signal("never", timeout=10 - n)
+        return [n, ctx.now().timestamp()]
+
+    @af.dynamic
+    async def node(ctx: af.Context) -> list[Any]:
+        return list(await ctx.map(napping, range(10)))
+
+    with runtime(node) as rt:
+        began = rt.clock.time()
+        run = rt.start(node)
+        run.wait()
+        assert "WaitActor" not in _actors()
+        assert run.result() == [[n, began + 10 - n] for n in range(10)]
+        woken = [address.split("[")[1][0] for address in addresses(run, "WaitEnded")]
+        assert woken == [*"9876543210"]
+
+
+def test_more_may_wake_at_once_than_in_one_turn() -> None:
+    """The rest does so in the next, so that others get theirs in between."""
+
+    @af.dynamic
+    async def napping(ctx: af.Context, _: int) -> None:
+        await ctx.sleep(10)
+
+    @af.dynamic
+    async def node(ctx: af.Context) -> int:
+        return len(await ctx.map(napping, range(PORTION + 10)))
+
+    with runtime(node) as rt:
+        assert rt.start(node).result() == PORTION + 10
+
+
+def test_no_clock_is_left_of_a_sleep_that_was_not_waited_for() -> None:
+    """Neither of one that was cancelled, nor of an execution that has ended."""
+
+    @af.dynamic
+    async def node(ctx: af.Context) -> None:
+        for _ in range(3):
+            async with asyncio.timeout(3_600):
+                await ctx.run(double, 1)
+        asyncio.create_task(asyncio.sleep(7_200))  # noqa: RUF006 - left at the end
+
+    with runtime(node) as rt:
+        run = rt.start(node)
+        run.result()
+        rt.clock.advance(60)
+        timers = rt._services.timers._wall.entries
+        assert not any("Naps" in repr(timer._callback) for _, _, timer in timers)
+
+
+def test_time_that_passes_while_a_part_has_failed_has_passed_for_a_retry() -> None:
+    """A sleeper beside a failure does not wake before the retry, and at once then."""
+    broken = [True]
+
+    @af.activity
+    def fails(_: int) -> int:
+        if broken:
+            raise OSError("broken")
+        return 1
+
+    @af.dynamic
+    async def late(ctx: af.Context) -> float:
+        await ctx.sleep(100)
+        return ctx.now().timestamp()
+
+    @af.dynamic
+    async def node(ctx: af.Context) -> Any:
+        return await asyncio.gather(ctx.run(late), ctx.run(fails, 1))
+
+    with runtime(node) as rt:
+        began = rt.clock.time()
+        run = rt.start(node)
+        run.wait()
+        assert run.status == "failed"
+        rt.clock.advance(1_000)
+        broken.clear()
+        run.retry()
+        woken, one = run.result()
+        assert one == 1
+        assert woken - began >= 1_000
+
+
+def test_a_pause_stops_the_clocks_of_sleepers() -> None:
+    """Each sleeps on for as long as it had left."""
+
+    @af.dynamic
+    async def napping(ctx: af.Context, n: int) -> float:
+        await ctx.sleep(n)
+        return ctx.now().timestamp()
+
+    @af.dynamic
+    async def node(ctx: af.Context) -> list[float]:
+        return list(await ctx.map(napping, [10, 30]))
+
+    with runtime(node) as rt:
+        began = rt.clock.time()
+        run = rt.start(node)
+        run.wait()
+        rt.clock.advance(20)
+        run.pause()
+        rt.clock.advance(1_000)
+        assert run.status == "paused"
+        run.resume()
+        assert run.result() == [began + 10, began + 1_030]
