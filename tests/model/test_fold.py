@@ -64,6 +64,40 @@ def test_a_try_after_a_delay_begins_at_its_own_time() -> None:
     assert (activation.started_at, activation.attempt) == (20, 2)
 
 
+# --- beginnings ----------------------------------------------------------------------
+
+QUEUED = ev.ExecutionQueued("w", {"a": 1}, {"customer": "acme"}, 2, ["gpu"])
+SIGNAL: Fact = ("", ev.SignalReceived("go", 7, key="k"))
+
+
+def test_what_is_queued_shows_what_it_will_be() -> None:
+    """Its inputs, since when, and its place: ten minutes ahead by its priority."""
+    state = folded(("", QUEUED))
+
+    assert (state.status, state.workflow, state.started_at) == ("queued", "w", 1)
+    assert (state.inputs, state.attributes) == ({"a": 1}, {"customer": "acme"})
+    assert (state.rank, state.tags) == (1 - 600, ("gpu",))
+
+
+def test_what_came_while_it_was_queued_is_meant_for_it() -> None:
+    """The signal is still there when it begins, and its key is known."""
+    state = folded(("", QUEUED), SIGNAL, ("", ev.ExecutionStarted("w", "f")))
+
+    assert {t: [*queue] for t, queue in state.signals.items()} == {"go": [(2, 7)]}
+    assert (state.signal_keys, state.queued, state.starts) == ({"k"}, None, 1)
+
+
+def test_what_begins_anew_knows_nothing_of_before() -> None:
+    """But for how often it was begun."""
+    state = folded(*WORKING, SIGNAL, PAUSED, *START)
+    fresh = folded(*START)
+
+    assert (state.signals, state.signal_keys, state.paused) == ({}, None, None)
+    assert state.activations == {}
+    assert (state.starts, fresh.starts) == (2, 1)
+    assert state.until == state.started_at + 100
+
+
 # --- tries ---------------------------------------------------------------------------
 
 
@@ -122,6 +156,92 @@ def test_what_compensates_is_not_compensated() -> None:
         ("undo#1", ev.ActivationCompleted()),
     )
     assert state.compensations == []
+
+
+# --- branches ------------------------------------------------------------------------
+
+
+def test_only_branches_that_nobody_named_are_counted() -> None:
+    """So a name that looks like a number takes none from those that come."""
+    forked = [(name, ev.BranchStarted("t", "main")) for name in ("main-x", "house7")]
+    assert folded(*START, *forked).forks == 0
+    assert folded(*START, ("main-3", ev.BranchStarted("t", "main"))).forks == 3
+
+
+@pytest.mark.parametrize("entered", [False, True])
+def test_a_branch_that_turns_aside_leaves_its_step(*, entered: bool) -> None:
+    """If it had come so far: a step may fail as it is entered."""
+    state = folded(*(WORKING if entered else START))
+    fold(state, ("main", ev.BranchDiverted("t", BROKE, "e")))
+
+    branch = state.branches["main"]
+    assert (state.activations, branch.current, branch.target) == ({}, None, "t")
+    assert branch.variables["e"]["message"] == "it broke"
+
+
+def test_a_flow_that_begins_in_a_pause_is_at_rest() -> None:
+    """Its first branch goes on when the pause ends."""
+    state = folded(
+        *START,
+        ("main/s", ev.ActivationStarted("flow", "f", "s")),
+        ("main/s", ev.FlowStarted()),
+        PAUSED,
+        ("main/s/main", ev.BranchStarted("t")),
+    )
+    assert state.status == "paused"
+
+    fold(state, RESUMED)
+    assert (state.status, state.branches["main/s/main"].owes) == ("running", True)
+
+
+def test_a_flow_whose_last_branch_ends_in_a_pause_may_end() -> None:
+    """What has ended need not wait for the end of the pause."""
+    state = folded(
+        *START,
+        ("main/s", ev.ActivationStarted("flow", "f", "s")),
+        ("main/s", ev.FlowStarted()),
+        ("main/s/main", ev.BranchStarted("t")),
+        PAUSED,
+        ("main/s/main", ev.BranchCompleted()),
+    )
+
+    assert state.activations["main/s"].owes
+
+
+def test_a_branch_that_ends_in_a_step_leaves_it() -> None:
+    """As the second to come to a join does."""
+    joining = ev.ActivationStarted("join", "join", "j", {"mappings": {}})
+    state = folded(*START, ("main/j", joining), ("main", ev.BranchCompleted()))
+
+    assert (state.activations, state.scope.joining, state.scope.active) == ({}, {}, {})
+    assert state.branches["main"].current is None
+
+
+def test_the_first_failure_of_a_graph_is_its_failure() -> None:
+    """Nothing new begins in it then, and what has failed is not active."""
+    second = evolve(BROKE, message="it broke, too")
+    state = folded(
+        *START,
+        ("a", ev.BranchStarted("t", "main")),
+        ("main", ev.BranchFailed(BROKE)),
+    )
+    assert not state.branches["a"].owes
+
+    fold(state, ("a", ev.BranchFailed(second)))
+    assert (state.scope.failing, state.scope.active) == (BROKE, {})
+
+
+def test_what_a_branch_would_have_given_is_nothing() -> None:
+    """If it was never started; what the variable held before stays."""
+    mappings: Data = {"mappings": {"b.x": "x", "b.y": "y"}}
+    state = folded(
+        ("", ev.ExecutionStarted("w", "f", variables={"y": False})),
+        ("main", ev.BranchStarted("j")),
+        ("main/j", ev.ActivationStarted("join", "join", "j", mappings)),
+        ("main/j", ev.ActivationCompleted([])),
+    )
+
+    assert state.branches["main"].variables == {"x": None, "y": False}
 
 
 # --- calls of a dynamic node ---------------------------------------------------------

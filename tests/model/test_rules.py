@@ -191,3 +191,115 @@ def test_a_join_may_be_met_again() -> None:
 
     assert arrived("a", *FORKED, JOINED) == []
     assert arrived("c", *FORKED, JOINED, later) == []
+
+
+def met(join: af.Join, *ends: str) -> list[Data]:
+    """Return what b's join takes over, after these of the others have ended."""
+    rest = af.Step("x", sleep=1)
+    edges = [
+        af.Edge(step, branch=name) for name, step in zip("abc", "xjx", strict=True)
+    ]
+    start = af.Step("s", decide=True, next=edges)
+    wf = af.Workflow("w", steps=[start, rest, af.Step("j", join=join)])
+    state = folded(
+        *START,
+        *((name, ev.BranchStarted("x", "main")) for name in "abc"),
+        ("main", ev.BranchCompleted()),
+        arriving("b"),
+        *((name, ev.BranchCompleted()) for name in ends),
+    )
+    found = list(rules.satisfied_joins(wf, state, "", {}))
+
+    assert {address for address, _ in found} <= {"b/j"}
+    return [event.result for _, event in found if isinstance(event, ANY_END)]
+
+
+ANY_END = ev.ActivationCompleted
+ALL, SOME = af.Join(), af.Join(count=1)
+LISTED, OF_TWO = af.Join(branches=["a"]), af.Join(branches=["c", "a"], count=1)
+ITSELF = af.Join(branches=["b", "a"], count=1)
+
+
+@pytest.mark.parametrize(
+    ("join", "ends", "taken"),
+    [
+        (LISTED, "", None),
+        (LISTED, "c", None),
+        (LISTED, "a", ["a"]),
+        (OF_TWO, "", None),
+        (OF_TWO, "a", ["a"]),
+        (OF_TWO, "ac", ["c", "a"]),
+        (ITSELF, "", None),
+        (ITSELF, "c", None),
+        (ITSELF, "a", ["b", "a"]),
+        (ALL, "c", None),
+        (ALL, "ca", ["a", "c"]),
+        (SOME, "", None),
+        (SOME, "c", ["c"]),
+    ],
+)
+def test_a_join_waits_for_as_many_others_as_it_wants(
+    join: af.Join, ends: str, taken: list[str] | None
+) -> None:
+    """Listed ones count in their order; if none are listed, all in that of beginning.
+
+    The branch that forked into the others is none of them, and neither is its own.
+    """
+    assert met(join, *ends) == ([] if taken is None else [taken])
+
+
+# --- the end -------------------------------------------------------------------------
+
+BROKE = ev.Failure("activity_failed", "it broke")
+
+
+def ending(*outputs: af.Output) -> af.Workflow:
+    """Make a workflow that may start a branch b, with these outputs."""
+    start = af.Step("s", decide=True, next=[af.Edge("t", branch="b")])
+    steps = [start, af.Step("t", sleep=1)]
+    return af.Workflow("w", steps=steps, state={"x": 1, "y": 1}, outputs=outputs)
+
+
+GRAPH = ending(af.Output("x"), af.Output("y", branch="b", default=2))
+
+
+def test_a_graph_ends_when_nothing_goes_on() -> None:
+    """With what its outputs name, or their defaults."""
+    started = ev.ExecutionStarted("w", "f", variables={"x": 3})
+    state = folded(("", started), START[1])
+    assert rules.finish(GRAPH, state, "") is None
+
+    fold(state, ("main", ev.BranchCompleted()))
+    assert rules.finish(GRAPH, state, "") == rules.Output({"x": 3, "y": 2})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "why"),
+    [
+        (af.Output("y"), "branch 'main' has no variable 'y'"),
+        (af.Output("x", branch="b"), "branch 'b' was never started"),
+    ],
+    ids=["no variable", "no branch"],
+)
+def test_an_output_that_is_not_there_is_a_failure(wanted: af.Output, why: str) -> None:
+    """And it says what is missing: the variable, or the branch."""
+    state = folded(*START, ("main", ev.BranchCompleted()))
+    end = rules.finish(ending(wanted), state, "")
+
+    assert isinstance(end, af.Failure)
+    assert why in end.message
+
+
+def test_a_graph_fails_when_what_runs_in_it_has_ended() -> None:
+    """Work that is under way is not cut off by the failure of another branch."""
+    state = folded(
+        *START,
+        ("a", ev.BranchStarted("s", "main")),
+        ("a/s", ev.ActivationStarted("activity", "work", "s")),
+        ("a/s", ev.AttemptStarted(1)),
+        ("main", ev.BranchFailed(BROKE)),
+    )
+    assert rules.finish(GRAPH, state, "") is None
+
+    fold(state, ("a/s", ev.ActivationCompleted()))
+    assert rules.finish(GRAPH, state, "") == BROKE

@@ -48,9 +48,7 @@ def _count_fork(state: ExecutionState, parent: Branch, address: str) -> None:
 
 
 def _branch_moved(state: ExecutionState, recorded: Recorded) -> None:
-    branch = state.branches[recorded.address]
-    branch.target = recorded.event.step
-    state.weigh(branch)
+    state.branches[recorded.address].target = recorded.event.step
 
 
 def _branch_diverted(state: ExecutionState, recorded: Recorded) -> None:
