@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from attrs import define, field
 
@@ -378,18 +378,9 @@ class ExecutionState(Part):
         if change:
             self._count(part.parent, change)
 
-    def weigh_children(
-        self, parent: Activation, children: Iterable[Activation], begun: int
-    ) -> None:
-        """Look again at many children of one *parent*, and once at itself.
-
-        Args:
-            parent: their parent.
-            children: those that may have changed.
-            begun: how many others are new, and known to owe.
-        """
-        change = begun + sum(self._weighed(child) for child in children)
-        self._count(parent, change)
+    def weigh_children(self, parent: Activation, begun: int) -> None:
+        """Count so many new children of *parent*, which owe, and weigh it once."""
+        self._count(parent, begun)
         self.weigh(parent)
 
     def item_ended(self, parent: Activation, fan: Fan) -> None:

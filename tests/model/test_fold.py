@@ -10,7 +10,7 @@ from attrs import evolve
 
 from actorflow.model import events as ev
 from actorflow.model.events import Data, Failure
-from actorflow.model.parts import ChildLink, Wait
+from actorflow.model.parts import Answer, ChildLink, Pause, Update, Wait
 from actorflow.model.rules import Fact
 from tests.model.folded import fold, folded
 
@@ -51,6 +51,62 @@ def test_the_time_of_an_execution_stands_still_during_a_pause() -> None:
     assert (state.until, state.frozen, state.wake_at) == (121, None, 121)
 
 
+SLEEPING: list[Fact] = [
+    *START,
+    ("a", ev.BranchStarted("s", "main")),
+    ("a/s", ev.ActivationStarted("sleep", "s", "s")),
+    ("a/s", ev.WaitStarted(0, "time", deadline=60.0)),
+    ("b", ev.BranchStarted("s", "main")),
+    ("b/s", ev.ActivationStarted("sleep", "s", "s")),
+    ("b/s", ev.WaitStarted(0, "time", deadline=50.0)),
+    ("main", ev.BranchCompleted()),
+]
+
+
+def test_a_pause_stops_the_clocks_it_covers() -> None:
+    """Those of a branch, or all; and each only until its own pause is over."""
+    state = folded(*SLEEPING)
+    a, b, step = (state.activations.get(n) for n in ("a/s", "b/s", "main/s"))
+    assert (a and a.until, b and b.until, step) == (60, 50, None)
+    assert a is not None
+    assert b is not None
+
+    fold(state, ("", ev.ExecutionPaused("b")), at=20)
+    assert (a.frozen, b.frozen, state.wake_at, state.status) == (None, 20, 60, "paused")
+    assert (state.topics, state.listening) == ({}, {})
+    fold(state, PAUSED, at=30)
+    assert (a.frozen, b.frozen, state.wake_at) == (30, 20, None)
+    fold(state, ("", ev.ExecutionResumed("b")), at=40)
+    assert (a.frozen, b.frozen, state.wake_at) == (30, 20, None)
+    fold(state, RESUMED, at=45)
+    assert (a.until, b.until, state.wake_at) == (75, 75, 75)
+
+
+def test_one_branch_goes_on_while_another_is_paused() -> None:
+    """Each has a pause of its own, and no pause stops what has no clock."""
+    state = folded(*WORKING, *SLEEPING[2:-1])
+    for branch in ("a", "b"):
+        fold(state, ("", ev.ExecutionPaused(branch, "why")), at=20)
+    fold(state, ("", ev.ExecutionResumed("a")), at=30)
+
+    assert state.paused_branches == {"b": Pause("why", 20)}
+    assert (state.activations["a/s"].until, state.wake_at) == (70, 70)
+    assert state.activations["main/s"].frozen is None
+
+
+def test_times_are_told_to_the_microsecond() -> None:
+    """Sums too, so that what is replayed is the same."""
+    state = folded(
+        ("", ev.ExecutionStarted("w", "f", timeout=0.12345678)), *SLEEPING[1:]
+    )
+    assert state.until == 1.123457
+
+    fold(state, PAUSED, at=20)
+    fold(state, RESUMED, at=20.12345678)
+    assert state.activations["a/s"].until == 60.123457
+    assert state.until == 1.246914
+
+
 def test_a_try_after_a_delay_begins_at_its_own_time() -> None:
     """A node's clock is that of its try; one that was interrupted keeps its time."""
     state = folded(*WORKING)
@@ -85,6 +141,8 @@ def test_what_came_while_it_was_queued_is_meant_for_it() -> None:
 
     assert {t: [*queue] for t, queue in state.signals.items()} == {"go": [(2, 7)]}
     assert (state.signal_keys, state.queued, state.starts) == ({"k"}, None, 1)
+    fold(state, ("", ev.SignalReceived("go")))
+    assert state.signal_keys == {"k"}
 
 
 def test_what_begins_anew_knows_nothing_of_before() -> None:
@@ -96,6 +154,40 @@ def test_what_begins_anew_knows_nothing_of_before() -> None:
     assert state.activations == {}
     assert (state.starts, fresh.starts) == (2, 1)
     assert state.until == state.started_at + 100
+
+
+# --- interruptions -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("event", "times"),
+    [(ev.ExecutionReleased(), 0), (ev.ExecutionRecovered("me", 2), 1)],
+    ids=["released", "recovered"],
+)
+def test_what_was_under_way_is_tried_again(event: ev.Event, times: int) -> None:
+    """Whether its process died or gave it up; only the first counts against it."""
+    node = [("b", START[1][1]), ("b/s", ev.ActivationStarted("dynamic", "d", "s"))]
+    state = folded(*WORKING, *node, ("", event))
+
+    work, other = state.activations["main/s"], state.activations["b/s"]
+    assert (work.phase, work.interruptions, work.owes) == ("interrupted", times, True)
+    assert other.phase == "running"
+
+
+def test_what_is_given_up_in_a_pause_begins_when_that_ends() -> None:
+    """As its execution is paused, nobody tries it again before."""
+    state = folded(*WORKING, PAUSED, ("", ev.ExecutionReleased()))
+    assert state.status == "paused"
+
+    fold(state, RESUMED)
+    assert state.activations["main/s"].owes
+
+
+def test_nothing_goes_on_in_what_is_undone() -> None:
+    """No branch enters another step once compensation has begun."""
+    state = folded(*START, ("", ev.CompensationStarted(BROKE)))
+
+    assert (state.branches["main"].owes, state.status) == (False, "running")
 
 
 # --- tries ---------------------------------------------------------------------------
@@ -156,6 +248,28 @@ def test_what_compensates_is_not_compensated() -> None:
         ("undo#1", ev.ActivationCompleted()),
     )
     assert state.compensations == []
+
+
+def test_the_end_of_a_wait_that_is_not_pending_is_kept() -> None:
+    """Whoever asks for it is given it."""
+    state = folded(*WORKING, ("main/s", ev.WaitEnded(0, answer=7)))
+
+    assert state.activations["main/s"].answers == {0: Answer(7, timed_out=False, at=5)}
+
+
+def test_a_wait_takes_one_signal_and_its_clock_stops() -> None:
+    """The next signal is for the next wait."""
+    wait = "main/s", ev.WaitStarted(0, "signal", "go", deadline=50.0)
+    state = folded(*WORKING, SIGNAL, ("", ev.SignalReceived("go", 8)), wait)
+    fold(state, ("main/s", ev.WaitEnded(0, signal=5)))
+
+    work = state.activations["main/s"]
+    assert work.answers == {0: Answer(7, timed_out=False, at=8)}
+    assert (work.phase, state.topics, state.wake_at) == ("running", {}, 101)
+    assert [*state.signals["go"]] == [(6, 8)]
+
+    fold(state, wait, ("main/s", ev.WaitEnded(1, signal=6)))
+    assert state.signals == {}
 
 
 # --- branches ------------------------------------------------------------------------
@@ -278,6 +392,32 @@ def test_a_node_that_acts_has_taken_in_its_results(acted: Fact) -> None:
     assert (node.seen, node.owes) == (1, False)
 
 
+def test_a_node_that_begins_anew_has_called_nothing() -> None:
+    """So it can go on at once, whatever it waited for."""
+    state = folded(*NODE, call(1), ("main/s", ev.NodeContinued(2)))
+
+    node = state.activations["main/s"]
+    assert (node.owes, node.generation, node.input) == (True, 2, 2)
+    assert list(state.activations) == ["main/s"]
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+def test_the_answer_to_an_update_is_kept_for_its_key(*, keyed: bool) -> None:
+    """If the caller has named one, and may ask again."""
+    update = ev.WaitEnded(0, answer={"key": "k", "keyed": keyed})
+    state = folded(
+        *NODE,
+        call(1, "update"),
+        ("main/s/c#1", ev.WaitStarted(0, "update", "set")),
+        ("main/s/c#1", update),
+    )
+    assert state.updates == {("set", "k"): Update("main/s", keyed)}
+
+    fold(state, ("main/s", ev.UpdateAnswered("set", "k", 9)))
+    answered = Update("main/s", keyed, answered=True, result=9)
+    assert state.updates == ({("set", "k"): answered} if keyed else {})
+
+
 # --- failures ------------------------------------------------------------------------
 
 
@@ -380,3 +520,184 @@ def test_children_are_not_wanted_once_their_parent_has_failed(close: str) -> Non
     fold(state, ("", ev.ExecutionFailed(BROKE)))
 
     assert [each.address for each in state.orphans] == ["main/s"] * (close == "cancel")
+
+
+def test_children_of_what_ends_well_go_on() -> None:
+    """They were not left; nobody only waits for them any more."""
+    state = folded(*CHILD, ("main/s", ev.ChildStarted("x")))
+    fold(state, ("", ev.ExecutionCompleted({"out": 1})))
+
+    assert (state.orphans, state.outcome, state.output) == ([], "completed", {"out": 1})
+    assert state.finished_at == 5
+
+
+def test_a_cancellation_has_its_reason() -> None:
+    """And a failure its error."""
+    cancelled = fold(folded(*START), ("", ev.ExecutionCancelled("too late")))
+    failed = fold(folded(*START), ("", ev.ExecutionFailed(BROKE)))
+
+    assert (cancelled.status, cancelled.reason) == ("cancelled", "too late")
+    assert (failed.status, failed.error) == ("failed", BROKE)
+
+
+# --- items ---------------------------------------------------------------------------
+
+
+def mapping(*bodies: list[Data], source: str | None = None, **more: Data) -> Fact:
+    """Return how a map begins."""
+    given = {"items": [1, 2, 3], "bodies": list(bodies), "limit": None}
+    given |= {"on_error": "fail_fast", **more}
+    given |= {} if source is None else {"source": source, "items": []}
+    return "main/s", ev.ActivationStarted("map", "map", "s", given)
+
+
+def test_what_items_run_may_be_told_without_what_undoes_it() -> None:
+    """As older logs tell it."""
+    state = folded(
+        *START, mapping(["activity", "work"]), ("main/s", ev.ItemsStarted(0, 1))
+    )
+    fold(state, ("main/s[0]", ev.ActivationCompleted(7)))
+
+    assert state.compensations == []
+
+
+def test_pages_for_which_nothing_is_run_are_results() -> None:
+    """All there at once, so none is to be started."""
+    found = ev.ItemsFound([1, 2], last=True)
+    state = folded(*START, mapping(source="pages", cursor=None), ("main/s", found))
+
+    fan = state.activations["main/s"].fan
+    assert fan is not None
+    assert (fan.results, len(fan.items), fan.startable) == ([1, 2], 2, False)
+    assert (fan.finished, state.activations["main/s"].owes) == (True, True)
+
+
+def test_items_that_failed_are_counted_again_when_they_are_tried_again() -> None:
+    """Each is busy once more, and the map that had rested has something to wait for."""
+    body = ["activity", "work", None]
+    state = folded(
+        *START,
+        mapping(body, on_error="finish"),
+        ("main/s", ev.ItemsStarted(0, 3)),
+        ("main/s[0]", ev.ActivationCompleted(1)),
+        ("main/s[1]", ev.ActivationFailed(BROKE)),
+        ("main/s[2]", ev.ActivationFailed(BROKE)),
+        ("main/s", ev.ActivationFailed(BROKE)),
+        ("main", ev.BranchFailed(BROKE)),
+        ("", ev.ExecutionFailed(BROKE)),
+        ("", ev.ExecutionRetried()),
+    )
+    parent, item = state.activations["main/s"], state.activations["main/s[1]"]
+    assert parent.fan is not None
+    assert (item.phase, parent.busy_children, [*parent.fan.redo]) == (
+        "queued",
+        0,
+        [1, 2],
+    )
+
+    fold(state, ("main/s", ev.ItemsStarted(1, 2)))
+    assert (parent.busy_children, parent.fan.live, [*parent.fan.redo]) == (2, 2, [])
+
+
+# --- retries -------------------------------------------------------------------------
+
+FAILED: list[Fact] = [
+    ("main/s", ev.ActivationFailed(BROKE)),
+    ("main", ev.BranchFailed(BROKE)),
+    ("", ev.ExecutionFailed(BROKE)),
+]
+RETRIED: Fact = ("", ev.ExecutionRetried())
+
+
+def broken(address: str) -> Failure:
+    """Return a failure that began there."""
+    return evolve(BROKE, address=address)
+
+
+def test_a_retry_counts_from_the_first_try() -> None:
+    """What happened to earlier tries does not count against the new ones."""
+    state = folded(
+        *WORKING,
+        ("", ev.ExecutionRecovered("me", 2)),
+        ("main/s", ev.AttemptFailed(1, BROKE, retry_at=9.0)),
+        ("main/s", ev.AttemptStarted(2)),
+        *FAILED,
+    )
+    assert state.status == "failed"
+    fold(state, RETRIED, at=20)
+
+    work = state.activations["main/s"]
+    assert (work.phase, work.attempt, work.error) == ("running", 1, None)
+    assert work.interruptions == 0
+    assert (state.until, state.status, state.error) == (120, "running", None)
+
+
+def test_a_retry_asks_again_after_children_it_had_left() -> None:
+    """They were told to stop when it failed; so each is looked for anew."""
+    child = "a/s", ev.ActivationStarted("child", "c", "s")
+    state = folded(
+        *WORKING,
+        ("a", ev.BranchStarted("s", "main")),
+        child,
+        ("a/s", ev.ChildStarted("x")),
+        *FAILED,
+        RETRIED,
+    )
+
+    left = state.activations["a/s"]
+    assert (left.phase, left.owes, state.waits) == ("running", True, {})
+
+
+def test_a_retry_goes_back_to_before_the_failure() -> None:
+    """What a node left, called and yielded because of it has not happened."""
+    state = folded(
+        *NODE,
+        *(call(n) for n in (1, 2, 3, 4)),
+        ("main/s/c#1", ev.ActivationFailed(broken("main/s/c#1"))),
+        ("main/s", ev.NodeSettled(0, 0)),
+        ("main/s/c#3", ev.ActivationFailed(broken("main/s/c#3"))),
+        ("main/s/c#2", ev.ActivationCompleted(2)),
+        ("main/s", ev.ValueEmitted(1)),
+        ("main/s", ev.NodeSettled(1, 1)),
+        ("main/s/c#4", ev.ActivationCancelled()),
+        ("main/s", ev.ValueEmitted(2)),
+        call(5),
+        ("main/s/c#5", ev.ActivationCompleted(5)),
+        ("main/s", ev.ValueRecorded("k", 1)),
+        ("main/s", ev.ActivationFailed(broken("main/s/c#3"))),
+        *FAILED[1:],
+        RETRIED,
+    )
+
+    node = state.activations["main/s"]
+    assert node.calls is not None
+    assert node.past is not None
+    loose = {number: each.loose for number, each in node.calls.items()}
+    assert loose == {"1": False, "2": False, "5": True}
+    ended = [(each.address[-1], each.index) for each in node.ended or ()]
+    assert ended == [("1", 0), ("2", 1), ("5", 2)]
+    assert node.past.undone == {"3", "4"}
+    assert (node.seen, node.emitted, node.open) == (3, 1, 0)
+
+
+def test_a_retry_repeats_only_the_part_that_failed() -> None:
+    """Of a call that has parts, which is under way again."""
+    flow = "main/s/c#1"
+    state = folded(
+        *NODE,
+        call(1, "flow"),
+        (flow, ev.FlowStarted()),
+        (f"{flow}/main", ev.BranchStarted("t")),
+        (f"{flow}/main/t", ev.ActivationStarted("activity", "work", "t")),
+        (f"{flow}/main/t", ev.ActivationFailed(BROKE)),
+        (f"{flow}/main", ev.BranchFailed(BROKE)),
+        (flow, ev.ActivationFailed(broken(flow))),
+        ("main/s", ev.ActivationFailed(broken(flow))),
+        *FAILED[1:],
+        RETRIED,
+    )
+
+    assert state.activations["main/s"].open == 1
+    phases = {address: each.phase for address, each in state.activations.items()}
+    assert set(phases.values()) == {"running"}
+    assert set(phases) == {"main/s", flow, f"{flow}/main/t"}

@@ -110,10 +110,11 @@ def _execution_resumed(state: ExecutionState, recorded: Recorded) -> None:
 
 
 def _thaw(state: ExecutionState, activation: Activation, now: float) -> None:
-    if activation.until is not None and activation.frozen is not None:
-        # Rounded, as all times in the log are, so that replay meets the same value.
-        until = round(activation.until + now - activation.frozen, 6)
-        state.set_clock(activation, until, now)
+    assert activation.until is not None
+    assert activation.frozen is not None
+    # Rounded, as all times in the log are, so that replay meets the same value.
+    until = round(activation.until + now - activation.frozen, 6)
+    state.set_clock(activation, until, now)
 
 
 def _execution_recovered(state: ExecutionState, _: Recorded) -> None:

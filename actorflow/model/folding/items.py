@@ -74,9 +74,9 @@ def _items_started(state: ExecutionState, recorded: Recorded) -> None:
         indexes = range(event.first, event.first + event.count)
         fan.bare.update(dict.fromkeys(indexes, recorded.time))
         fan.next, fan.live = indexes.stop, fan.live + event.count
-        state.weigh_children(parent, (), event.count)
+        state.weigh_children(parent, event.count)
         return
-    begun, again = 0, []
+    begun = 0
     for index in range(event.first, event.first + event.count):
         item = state.activations.get(fan.address(parent.address, index))
         if item is None:
@@ -87,13 +87,12 @@ def _items_started(state: ExecutionState, recorded: Recorded) -> None:
         else:
             rearm(state, item)
             state.weigh_within(item)
-            again.append(item)
         if index < fan.next:
             fan.redo.remove(index)
         else:
             fan.next = index + 1
         fan.live += 1
-    state.weigh_children(parent, again, begun)
+    state.weigh_children(parent, begun)
 
 
 def item_completed(fan: Fan, index: int, result: Data) -> None:

@@ -65,6 +65,7 @@ def _rearm_calls(
     it is, what is recorded is its result.
     """
     calls, ended = activation.calls or {}, activation.ended or []
+    assert error is not None
     led = _leading(error)
     undone = [called for called in ended if called.error and called.address in led]
     taken = [called.taken for called in undone if called.taken is not None]
@@ -96,10 +97,10 @@ def call_anew(activation: Activation, number: str) -> None:
     activation.make_past().undone.add(number)
 
 
-def _leading(failure: Failure | None) -> set[str]:
+def _leading(failure: Failure) -> set[str]:
     """Return the addresses at which, or below which, something led to a failure."""
     led: set[str] = set()
-    left = [] if failure is None else [failure]
+    left = [failure]
     while left:
         each = left.pop()
         address = each.address or ""
