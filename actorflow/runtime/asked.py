@@ -12,13 +12,13 @@ from actorflow.runtime.replay import fold
 from actorflow.runtime.serving import Answer, Posted, answers, kept_in
 
 if TYPE_CHECKING:
-    from actorflow.runtime.runtime import Runtime
+    from actorflow.runtime.steering import Steering
 
 PAGE = 500
 
 
 def ask(  # noqa: PLR0917 - what `Runtime.ask` is given
-    runtime: Runtime,
+    runtime: Steering,
     execution_id: str,
     name: str,
     value: Data,
@@ -49,7 +49,7 @@ def ask(  # noqa: PLR0917 - what `Runtime.ask` is given
 
 
 def _from_log(  # noqa: PLR0917 - all of them say what to look for
-    runtime: Runtime,
+    runtime: Steering,
     execution_id: str,
     name: str,
     key: str,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from queue import SimpleQueue
 from random import Random
@@ -17,71 +16,50 @@ from actorflow.actors.clock import Clock
 from actorflow.actors.dispatcher import ThreadDispatcher
 from actorflow.actors.entities import Entities, EntityRef
 from actorflow.actors.eventsourced import EventSourcedActor
-from actorflow.actors.future import PooledFuture
 from actorflow.actors.manual import ManualDispatcher
 from actorflow.actors.system import ActorSystem
 from actorflow.actors.writer import LogWriter, WriterThread
-from actorflow.errors import DefinitionError, InputError, LogError, RuntimeClosedError
+from actorflow.errors import LogError, RuntimeClosedError
 from actorflow.log.blobs import BlobStore, FileBlobs, MemoryBlobs
 from actorflow.log.codec import Codec
 from actorflow.log.memory import MemoryLog
 from actorflow.log.port import EXECUTION, EventLog
 from actorflow.log.sqlite import SQLiteLog
-from actorflow.model import events as ev
-from actorflow.model.definition import Workflow
-from actorflow.model.events import Data, Failure, Outcome, Recorded
-from actorflow.model.followups import FollowUp, follow_up_problems, follow_ups
-from actorflow.model.policy import optional_seconds
-from actorflow.model.steps import BY_NAME, Page
-from actorflow.runtime import asked, registry
+from actorflow.model.events import Failure, Outcome, Recorded
+from actorflow.model.steps import Page
 from actorflow.runtime.actors import ACTORS
 from actorflow.runtime.bells import Bell, Bells
 from actorflow.runtime.collector import Collector
 from actorflow.runtime.definitions import Definitions
 from actorflow.runtime.directory import Directory
-from actorflow.runtime.errands import (
-    Changed,
-    Crashed,
-    Fetch,
-    Hold,
-    Learn,
-    Ready,
-    Submit,
-)
-from actorflow.runtime.handle import PATIENCE, ExecutionHandle
+from actorflow.runtime.errands import Changed, Crashed, Fetch, Hold, Ready
 from actorflow.runtime.intake import Look
+from actorflow.runtime.launching import Launching
 from actorflow.runtime.lifecycle import Lifecycle
 from actorflow.runtime.run import Run
 from actorflow.runtime.schedulebook import ScheduleBook
 from actorflow.runtime.schedules import Nudge, ScheduleKeeper, Schedules
 from actorflow.runtime.services import Executors, Services
 from actorflow.runtime.settings import check_settings
-from actorflow.runtime.starting import Start
-from actorflow.runtime.steering import Steering
 from actorflow.runtime.subscriptions import Start as StartAt
 from actorflow.runtime.subscriptions import Subscriber, Subscription, Subscriptions
 from actorflow.runtime.watchdog import Watchdog
-from actorflow.runtime.worker import Worker, tag_set
+from actorflow.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
 
 
-OnConflict = Literal["use_existing", "fail", "restart"]
-
-
 Durability = Literal["full", "process"]
 _DURABILITY = ("full", "process")
-_ON_CONFLICT = ("use_existing", "fail", "restart")
 LEASE = 10.0
 LARGE = 256 * 1024
 SMALLEST_CLAIM = 256
 """Bytes; what is shorter is hardly longer than a reference."""
 
-MAX_PRIORITY = 1_000_000
 E = TypeVar("E", bound=EventSourcedActor)
 
 
-class Runtime(Steering):
+class Runtime(Launching):
     """Hosts executions on one log; use it as a context manager.
 
     Opening it resumes what other processes left unfinished, as far as its definitions
@@ -293,269 +271,6 @@ class Runtime(Steering):
         store = blobs or self.codec.blobs or MemoryBlobs(clock=self.clock.time)
         self.codec.keep_large(store, over=LARGE if over is None else over)
 
-    # -- executions --------------------------------------------------------------------
-
-    def start(
-        self,
-        definition: Any,
-        /,
-        *args: Any,
-        execution_id: str | None = None,
-        on_conflict: OnConflict = "use_existing",
-        attributes: Mapping[str, Any] | None = None,
-        timeout: float | str | timedelta | None = None,
-        on_complete: Any = (),
-        **inputs: Any,
-    ) -> ExecutionHandle:
-        """Start an execution; return when it is durable.
-
-        Idempotent: many callers, threads and processes that start the same id get the
-        same execution.
-
-        Args:
-            definition: a workflow, a flow, an activity, or the name of one of the
-                runtime's definitions.
-            args: inputs by position.
-            execution_id: who it is; made up if not given.
-            on_conflict: if the id is taken: ``use_existing``, ``fail``, or ``restart``
-                (what runs under the id is ended, and it begins anew).
-            attributes: searched by `list`.
-            timeout: until it has to have ended, pauses not counted; else it fails with
-                a ``timeout``. By default the definition's. (An input of that name is
-                given by position.)
-            on_complete: what is started after its end, besides what its definition
-                says: a `FollowUp`, a node, or several. Its parameters can be no
-                callable, and whoever runs the end has to know it.
-            inputs: inputs by name.
-
-        Raises:
-            InputError: the inputs do not fit.
-            DefinitionMismatch: the id belongs to another definition.
-            ExecutionExistsError: the id is taken, and *on_conflict* is ``fail``.
-        """
-        choice = (on_conflict, on_conflict in _ON_CONFLICT, " or ".join(_ON_CONFLICT))
-        within = optional_seconds(timeout)
-        positive = (timeout, within is None or within > 0, "positive")
-        check_settings({"on_conflict": choice, "timeout": positive})
-        workflow = self._workflow(definition)
-        hooks = self._hooks(workflow, on_complete)
-        variables = self.codec.to_data(dict(workflow.state), path="state")
-        data = registry.input_data(workflow, args, inputs, self.codec)
-        wanted = self.codec.to_data(dict(attributes or {}), path="attributes")
-        execution_id = execution_id or self._new_id(workflow.name)
-        self._ask(
-            lambda reply: Start(
-                workflow,
-                execution_id,
-                data,
-                variables,
-                wanted,
-                on_conflict,
-                reply,
-                timeout=within,
-                on_complete=hooks,
-            )
-        )
-        return ExecutionHandle(self, execution_id)
-
-    def submit(
-        self,
-        definition: Any,
-        /,
-        *args: Any,
-        execution_id: str | None = None,
-        on_conflict: Literal["use_existing", "fail"] = "use_existing",
-        attributes: Mapping[str, Any] | None = None,
-        priority: int = 0,
-        tags: Iterable[str] = (),
-        **inputs: Any,
-    ) -> ExecutionHandle:
-        """Put an execution into the queue of the log; return when it is durable.
-
-        A worker that has the definition starts it: this runtime if it is one, or any
-        other process that has the log open. Idempotent, as `start` is.
-
-        Args:
-            definition: as for `start`; or the name of one that this runtime does not
-                have. Then the inputs are given by name, and the worker checks them.
-            args: inputs by position.
-            execution_id: who it is; made up if not given.
-            on_conflict: if the id is taken: ``use_existing`` or ``fail``.
-            attributes: searched by `list`.
-            priority: the higher, the sooner. One level is worth five minutes of
-                waiting, so nobody waits for ever.
-            tags: it runs only in workers that have all of them.
-            inputs: inputs by name.
-
-        Raises:
-            InputError: the inputs do not fit.
-            DefinitionMismatch: the id belongs to another definition.
-            ExecutionExistsError: the id is taken, and *on_conflict* is ``fail``.
-        """
-        name, given = self._queueable(definition, args, inputs)
-        return self.enqueue(
-            name,
-            given,
-            execution_id=execution_id,
-            on_conflict=on_conflict,
-            attributes=attributes,
-            priority=priority,
-            tags=tags,
-        )
-
-    def enqueue(
-        self,
-        name: str,
-        inputs: Mapping[str, Any],
-        *,
-        execution_id: str | None = None,
-        on_conflict: Literal["use_existing", "fail"] = "use_existing",
-        attributes: Mapping[str, Any] | None = None,
-        priority: int = 0,
-        tags: Iterable[str] = (),
-    ) -> ExecutionHandle:
-        """Do as `submit`, by the name of the definition, and check no inputs."""
-        known = on_conflict in ("use_existing", "fail")
-        fine = type(priority) is int and abs(priority) <= MAX_PRIORITY
-        check_settings(
-            {
-                "on_conflict": (on_conflict, known, "use_existing or fail"),
-                "priority": (priority, fine, f"a number up to {MAX_PRIORITY}"),
-            }
-        )
-        queued = ev.ExecutionQueued(
-            name,
-            {
-                input_: self.codec.to_record(value, path=f"inputs.{input_}")
-                for input_, value in inputs.items()
-            },
-            self.codec.to_data(dict(attributes or {}), path="attributes"),
-            priority,
-            sorted(tag_set(tags)),
-        )
-        execution_id = execution_id or self._new_id(name)
-        self._ask(lambda reply: Submit(execution_id, queued, on_conflict, reply))
-        return ExecutionHandle(self, execution_id)
-
-    def _queueable(
-        self, definition: Any, args: tuple[Any, ...], inputs: dict[str, Any]
-    ) -> tuple[str, dict[str, Any]]:
-        """Return the name of a definition, and inputs by name, checked if possible."""
-        if isinstance(definition, str) and definition not in self.definitions:
-            if args:
-                problem = f"{definition!r} is not known here: give its inputs by name"
-                raise InputError(definition, [problem])
-            return definition, inputs
-        workflow = self._workflow(definition)
-        registry.input_data(workflow, args, inputs, self.codec)
-        names = [item.name for item in workflow.inputs]
-        return workflow.name, {**dict(zip(names, args, strict=False)), **inputs}
-
-    def _workflow(self, definition: Any) -> Workflow:
-        if isinstance(definition, str):
-            return self._definitions.named(definition)
-        return self._definitions.add(definition)
-
-    def _hooks(self, workflow: Workflow, given: Any) -> list[Data]:
-        """Return follow-ups as they are recorded, and make their definitions known."""
-        hooks = follow_ups(given)
-        both = [*workflow.on_complete, *hooks]
-        problems = list(follow_up_problems(both)) if hooks else []
-        if problems:
-            raise DefinitionError(workflow.name, problems)
-        return [
-            self.codec.to_data(
-                {
-                    "start": self._workflow(hook.start).name,
-                    "on": list(hook.on),
-                    "name": hook.label,
-                    **_given_parameters(hook),
-                },
-                path="on_complete",
-            )
-            for hook in hooks
-        ]
-
-    def _learn(self, definition: Any) -> Workflow:
-        """Return the graph of what a running node starts; it may be new here."""
-        known = len(self.definitions)
-        workflow = self._workflow(definition)
-        if len(self.definitions) > known:
-            self._directory.put(Learn())
-        return workflow
-
-    def get(self, execution_id: str) -> ExecutionHandle:
-        """Return the handle of an execution.
-
-        Raises:
-            ExecutionNotFoundError: there is none.
-        """
-        self.row(execution_id)
-        return ExecutionHandle(self, execution_id)
-
-    # -- steering ----------------------------------------------------------------------
-
-    def signal_with_start(
-        self,
-        definition: Any,
-        topic: str,
-        payload: Any = None,
-        /,
-        *,
-        execution_id: str,
-        key: str | None = None,
-        attributes: Mapping[str, Any] | None = None,
-        **inputs: Any,
-    ) -> ExecutionHandle:
-        """Send a signal to an execution, which is started if it is not there.
-
-        Returns when neither can be lost any more. With a *key*, all of it may be done
-        again: there is one execution, and the signal comes once.
-
-        Raises:
-            ExecutionEndedError: it was there, and has ended.
-            InputError: the inputs do not fit.
-            DefinitionMismatch: the id belongs to another definition.
-        """
-        run = self.start(
-            definition, execution_id=execution_id, attributes=attributes, **inputs
-        )
-        self.signal(execution_id, topic, payload, key=key)
-        return run
-
-    def ask(
-        self,
-        execution_id: str,
-        name: str,
-        value: Any = None,
-        *,
-        key: str | None = None,
-        timeout: float | None = PATIENCE,
-    ) -> Any:
-        """Have a dynamic node do an update; return what its handler returned.
-
-        The execution is woken if it rests, and the answer is durable when this returns.
-        An execution that is paused takes no updates; this waits.
-
-        Args:
-            execution_id: whose node it is.
-            name: of the update, as given to `Context.on_update`.
-            value: what the handler is given.
-            key: makes it safe to ask again: for the life of the execution, an update
-                with the same name and key is done once, and has one answer.
-            timeout: seconds to wait; None waits as long as it takes.
-
-        Raises:
-            UpdateRejected: the node refused it; nothing has changed.
-            UpdateFailed: its handler failed; `.cause` says why.
-            HandlerNotFoundError: no node takes such updates now.
-            ExecutionEndedError: the execution has ended.
-            TimeoutError: no answer within *timeout* seconds. The update may still be
-                done; ask again with the same key.
-        """
-        data = self.codec.to_record(value, path="value")
-        return asked.ask(self, execution_id, name, data, key, timeout)
-
     # -- actors of your own ------------------------------------------------------------
 
     def actor(self, actor_class: type[E], key: str) -> EntityRef[E]:
@@ -597,10 +312,6 @@ class Runtime(Steering):
         return call
 
     # -- for handles -------------------------------------------------------------------
-
-    def wait(self, future: PooledFuture[None], timeout: float | None) -> None:
-        """Wait until *future* is done; in virtual time, make it pass."""
-        self._system.wait(future, timeout)
 
     def ring_when_durable(self, bell: Bell) -> None:
         """Ring once for what was on its way before the bell was hung."""
@@ -717,10 +428,6 @@ class _Notifier:
                     self._call(entry[0], recorded)
                 except Exception:
                     logger.exception("on_event failed for %s", entry[0])
-
-
-def _given_parameters(hook: FollowUp) -> dict[str, Any]:
-    return {} if hook.parameters is BY_NAME else {"parameters": hook.parameters}
 
 
 def _is_large(size: object) -> bool:

@@ -16,8 +16,10 @@ from actorflow.log.port import EXECUTION, Filters
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.log.sweeping import live_keys
 from actorflow.model.state import ENDED
+from actorflow.runtime import asked
+from actorflow.runtime.bells import Bells
 from actorflow.runtime.errands import Delete, Fork, Route
-from actorflow.runtime.handle import ExecutionHandle
+from actorflow.runtime.handle import PATIENCE, ExecutionHandle
 from actorflow.runtime.messages import Command
 from actorflow.runtime.reader import Reader, check_event
 from actorflow.runtime.services import Services
@@ -33,6 +35,7 @@ class Steering(Reader):
     _directory: PooledRef[Any]
     _system: ActorSystem
     _services: Services
+    bells: Bells
 
     def signal(
         self,
@@ -49,6 +52,39 @@ class Steering(Reader):
         """
         data = self.codec.to_record(payload, path="payload")
         self._command(execution_id, "signal", topic=topic, payload=data, key=key)
+
+    def ask(
+        self,
+        execution_id: str,
+        name: str,
+        value: Any = None,
+        *,
+        key: str | None = None,
+        timeout: float | None = PATIENCE,
+    ) -> Any:
+        """Have a dynamic node do an update; return what its handler returned.
+
+        The execution is woken if it rests, and the answer is durable when this returns.
+        An execution that is paused takes no updates; this waits.
+
+        Args:
+            execution_id: whose node it is.
+            name: of the update, as given to `Context.on_update`.
+            value: what the handler is given.
+            key: makes it safe to ask again: for the life of the execution, an update
+                with the same name and key is done once, and has one answer.
+            timeout: seconds to wait; None waits as long as it takes.
+
+        Raises:
+            UpdateRejected: the node refused it; nothing has changed.
+            UpdateFailed: its handler failed; `.cause` says why.
+            HandlerNotFoundError: no node takes such updates now.
+            ExecutionEndedError: the execution has ended.
+            TimeoutError: no answer within *timeout* seconds. The update may still be
+                done; ask again with the same key.
+        """
+        data = self.codec.to_record(value, path="value")
+        return asked.ask(self, execution_id, name, data, key, timeout)
 
     def query(
         self, execution_id: str, name: str, *args: Any, address: str | None = None
@@ -276,6 +312,10 @@ class Steering(Reader):
             if value is not None
         }
         self._ask(lambda reply: Route(execution_id, Command(name, given, None, reply)))
+
+    def wait(self, future: PooledFuture[None], timeout: float | None) -> None:
+        """Wait until *future* is done; in virtual time, make it pass."""
+        self._system.wait(future, timeout)
 
     def _ask(self, message: Callable[[PooledFuture[Any]], Any]) -> Any:
         """Send to the directory; wait for the reply, which comes when it is durable."""
