@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test nightly mutation coverage lint format bench soak fuzz docs dist clean
+.PHONY: help demo test nightly mutation coverage lint format bench soak overload fuzz docs dist clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -50,6 +50,9 @@ bench: $(VENV)/.ready-bench  ## Measure, peers too (ONLY=actors for bench_actors
 
 soak: $(VENV)/.ready-soak  ## Kill hosts of a mixed load at random, and check every promise (MINUTES=5)
 	@nice $(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),5) --report build/soak $(ARGS)
+
+overload: $(VENV)/.ready-test  ## Start, queue and post more than there are hands for (COUNT=100000)
+	@$(BIN)/python -m tests.overload --count $(or $(COUNT),100000) $(ARGS)
 
 fuzz: $(VENV)/.ready-test  ## Look for data that does harm, for as long as you like (MINUTES=5)
 	@end=$$(( $$(date +%s) + 60 * $(or $(MINUTES),5) )); \

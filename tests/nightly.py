@@ -32,6 +32,7 @@ from tests.matrix.killing import kill_everywhere
 from tests.programs.checking import Tally, check
 from tests.programs.shapes import Shape
 from tests.programs.strategies import pauses, programs
+from tests.simulation.test_entities import COMMANDS, simulated
 
 
 def try_programs(wanted: int, leaves: int, seed: int) -> Tally:
@@ -110,9 +111,21 @@ def plague_shapes(runs: int) -> None:
     )
 
 
+def serve_banks(runs: int, seed: int) -> None:
+    """Let accounts, which are actors of a user, be paid into, taken over and killed."""
+    faults: Counter[str] = Counter()
+    for each in range(seed, seed + runs):
+        faults.update(name.rpartition(" ")[0] for name in simulated(each)[1].struck)
+    print(
+        f"runs of actors by key: {runs}, of {COMMANDS} commands each, with "
+        f"{sum(faults.values())} faults ({_listed(faults)})"
+    )
+
+
 def flip_bytes(wanted: int, seed: int) -> None:
     """Change bytes of every table and index of a log, one at a time."""
     ends: Counter[str] = Counter()
+    logging.getLogger("actorflow").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
         flipper = Flipper(Path(folder), seed)
         for number, tree in zip(range(wanted), cycle(flipper.all_trees), strict=False):
@@ -121,6 +134,7 @@ def flip_bytes(wanted: int, seed: int) -> None:
         f"bytes changed: {wanted} of {len(flipper.all_trees) - 1} tables and indexes "
         f"and of the whole file, none of them silently wrong ({_listed(ends)})"
     )
+    logging.getLogger("actorflow").setLevel(logging.NOTSET)
 
 
 def kill_processes() -> None:
@@ -147,6 +161,7 @@ def main() -> None:
     kill_processes()  # first: it forks, and has no threads yet
     flip_bytes(given_.flips, given_.seed)
     tell_programs(try_programs(given_.programs, given_.leaves, given_.seed))
+    serve_banks(given_.seeds * 200, given_.seed)
     plague_shapes(given_.seeds * 10)
     crash_examples(range(given_.seeds))
     print(f"{time.perf_counter() - began:.0f} s")

@@ -22,7 +22,7 @@ from actorflow.actors.home import Home
 from actorflow.actors.pooled import PooledActor
 from actorflow.actors.ref import RUNNING, Phase, PooledRef
 from actorflow.actors.supervision import Directive
-from actorflow.errors import LogCorruptError, UnreadableError
+from actorflow.errors import LogCorruptError, OwnedError, UnreadableError
 from actorflow.log.port import Snapshot, Stream, Summary, Write
 from actorflow.model.events import Recorded
 
@@ -41,7 +41,7 @@ class Leaving(NamedTuple):
     ref: PooledRef[Any]
 
 
-class _StreamLost(NamedTuple):
+class StreamLost(NamedTuple):
     """A write was refused: what the actor knows is not what the log knows."""
 
     stream: Stream
@@ -128,7 +128,7 @@ class EventSourcedActor(PooledActor):
     def _handle_receive(self, message: Any) -> Any:
         if isinstance(message, Passivate):
             return self._leave(self._actor_ref)
-        if isinstance(message, _StreamLost):
+        if isinstance(message, StreamLost):
             return self._recover_from_loss(self._actor_ref, message.stream)
         if isinstance(message, messages.ProxySetAttr):
             raise AttributeError("the state changes by events only")  # noqa: TRY004
@@ -216,7 +216,7 @@ class EventSourcedActor(PooledActor):
 
         def on_lost(stream: Stream | None, _: Exception) -> None:
             assert stream is not None
-            ref.put(_StreamLost(stream))
+            ref.put(StreamLost(stream))
 
         return on_lost
 
@@ -297,7 +297,8 @@ class EventSourcedActor(PooledActor):
 
     def _refuse_service(self, ref: PooledRef[Any], error: Exception) -> None:
         """Stop; whoever sent a message gets *error*."""
-        logger.error("%s cannot be activated:", self, exc_info=error)
+        level = logging.INFO if isinstance(error, OwnedError) else logging.ERROR
+        logger.log(level, "%s cannot be activated:", self, exc_info=error)
         ref.epitaph = error
         ref.leave()
 

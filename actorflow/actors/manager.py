@@ -12,13 +12,20 @@ from typing import Any, ClassVar, NamedTuple
 from attrs import define, field
 from pykka._envelope import Envelope
 
-from actorflow.actors.eventsourced import EventSourcedActor, Leaving, Passivate
+from actorflow.actors.eventsourced import (
+    EventSourcedActor,
+    Leaving,
+    Passivate,
+    StreamLost,
+)
 from actorflow.actors.future import PooledFuture
-from actorflow.actors.home import EventSourcedLog, home_of
+from actorflow.actors.home import EventSourcedLog, Home, home_of
 from actorflow.actors.pooled import PooledActor
 from actorflow.actors.ref import PooledRef
 from actorflow.actors.supervision import Directive, Supervision
 from actorflow.actors.writer import LogWriter
+from actorflow.errors import FencedError
+from actorflow.log.port import ACTOR
 
 Address = tuple[type[EventSourcedActor], str]
 
@@ -39,6 +46,10 @@ class Leave(NamedTuple):
 
     address: Address
     reply_to: PooledFuture[Any]
+
+
+class Recheck(NamedTuple):
+    """The lease had run out: others may have taken actors that are in memory."""
 
 
 class _Sweep(NamedTuple):
@@ -98,6 +109,8 @@ class EntityManager(PooledActor):
             return self._on_leave(message)
         if isinstance(message, Leaving):
             return self._passivate(self._addresses.get(message.ref))
+        if isinstance(message, Recheck):
+            return self._on_recheck()
         if isinstance(message, _Sweep):
             return self._on_sweep(message.seconds)
         return super()._handle_receive(message)
@@ -160,6 +173,18 @@ class EntityManager(PooledActor):
         first = next(iter(idle.values()))
         delay = first.used + seconds - self.system.clock.monotonic()
         self.system.timers.after(delay, self._actor_ref.put, _Sweep(seconds))
+
+    def _on_recheck(self) -> None:
+        """Tell those that have been taken: until they write they would not notice."""
+        for active in self._active.values():
+            home: Home | None = active.ref.context
+            stream = None if home is None else home.stream
+            if stream is None or stream.id is None or stream.lost is not None:
+                continue
+            row = self._log.find(ACTOR, stream.name)
+            if row is not None and row.epoch != stream.epoch:
+                stream.lost = FencedError(stream.name, stream.epoch)
+                active.ref.put(StreamLost(stream))
 
     def _on_sweep(self, seconds: float) -> None:
         self._sweeping.discard(seconds)

@@ -268,7 +268,10 @@ class Directory(Children):
 
         Runs between two commits.
         """
-        return [s for s in held if self._is_taken(s)] if self._log.renew() else []
+        if not self._log.renew():
+            return []
+        self._services.late()
+        return [stream for stream in held if self._is_taken(stream)]
 
     def _is_taken(self, stream: Stream) -> bool:
         row = self._log.find(EXECUTION, stream.name) if stream.id is not None else None

@@ -16,6 +16,7 @@ from actorflow.actors.clock import Clock
 from actorflow.actors.dispatcher import ThreadDispatcher
 from actorflow.actors.entities import Entities, EntityRef
 from actorflow.actors.eventsourced import EventSourcedActor
+from actorflow.actors.manager import Recheck
 from actorflow.actors.manual import ManualDispatcher
 from actorflow.actors.system import ActorSystem
 from actorflow.actors.writer import LogWriter, WriterThread
@@ -259,6 +260,7 @@ class Runtime(Launching):
             users = ActorSystem(name="actorflow-entities", clock=clock)
         self._entity_system = users
         self._entities = Entities(users, self.log, self._writer)
+        self._services.late = lambda: self._entities.manager.put(Recheck())
         self._subscriptions = Subscriptions(users, self.log, self._writer, self.bells)
 
     def _keep_large(

@@ -114,6 +114,7 @@ class Services:
         max_interruptions: how often a process may die while an activity runs until
             that is given up.
         nudge: lets the schedules look whether what they wait for has happened.
+        late: lets users' actors look whether others have taken them.
         holding: no attempt begins any more; what runs may end.
         directory: tells the directory of executions something.
         posted: called when commands for other executions are durable.
@@ -141,6 +142,7 @@ class Services:
     bells: Bells = field(factory=Bells)
     max_interruptions: int = 5
     nudge: Callable[[], object] = lambda: None
+    late: Callable[[], object] = lambda: None
     holding: bool = False
     closing: bool = False
     fetching: bool = False

@@ -66,14 +66,14 @@ class Ledger:
     ) -> None:
         """Take note of a write, and check what it has left in the log."""
         for write, owner in zip(batch, owners, strict=True):
-            if write.error is not None or write.stream.kind != EXECUTION:
+            if write.error is not None or not write.events:
                 continue
-            if write.events:
-                if owner is not None and owner != log.owner.id:
-                    raise SimulationError(
-                        f"{log.owner.label} wrote to {write.stream.name!r}, which "
-                        f"owner {owner} holds"
-                    )
+            if owner is not None and owner != log.owner.id:
+                raise SimulationError(
+                    f"{log.owner.label} wrote to {write.stream.name!r}, which "
+                    f"owner {owner} holds"
+                )
+            if write.stream.kind == EXECUTION:
                 self._follow(log, write)
         for stream in {each.stream.id for each in batch if each.events}:
             if stream in self.accounts:

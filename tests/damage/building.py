@@ -124,7 +124,9 @@ def build(path: Path, clock: VirtualClock) -> None:
     """Make a log at *path*; its last process is killed, with everything in flight."""
     with runtime(
         *FLOWS,
-        log=SQLiteLog(path, clock=clock.time, owner_label="first"),
+        log=SQLiteLog(
+            path, clock=clock.time, owner_label="first", durability="process"
+        ),
         clock=clock,
         claim_check_over=LARGE,
     ) as rt:
@@ -233,7 +235,7 @@ def go_on(path: Path, now: float) -> dict[str, Any]:
     ends: dict[str, Any] = {}
     clock = VirtualClock(now)
     try:
-        log = SQLiteLog(path, clock=clock.time)
+        log = SQLiteLog(path, clock=clock.time, durability="process")
         with runtime(
             *FLOWS, log=log, clock=clock, worker=af.Worker(tags={"gpu"})
         ) as rt:

@@ -16,6 +16,7 @@ from actorflow.log.port import InboxRow, Write
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.model.events import SignalReceived
 from actorflow.runtime.inbox import PAGE
+from tests.overload import LOADS, carried
 
 FLOOD = 8 * PAGE
 CROWD = 200
@@ -143,3 +144,11 @@ def test_what_rests_leaves_memory(path: Path) -> None:
 
         assert len(resting) == CROWD
         assert len(in_memory) <= 11
+
+
+@pytest.mark.parametrize("load", LOADS)
+def test_a_load_takes_little_memory(load: str) -> None:
+    """What waits is in the log, not in memory; `make overload` carries 100,000."""
+    took = carried(load, 100)
+
+    assert took["peak_mb"] < took["before_mb"] + 20
