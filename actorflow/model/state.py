@@ -379,9 +379,8 @@ class ExecutionState(Part):
             self._count(part.parent, change)
 
     def weigh_children(self, parent: Activation, begun: int) -> None:
-        """Count so many new children of *parent*, which owe, and weigh it once."""
+        """Count so many new children of *parent*, which owe."""
         self._count(parent, begun)
-        self.weigh(parent)
 
     def item_ended(self, parent: Activation, fan: Fan) -> None:
         """Count one busy item less; with others at work, nothing else changes by it."""

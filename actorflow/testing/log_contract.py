@@ -334,11 +334,13 @@ class WritingContract(_Fixtures):
         assert log.find("execution", "one") is None
 
     def test_append_to_nothing_is_refused(self, log: EventLog) -> None:
-        """A stream that nobody created takes no events."""
-        refused = write(hold("ghost"), done())
-        log.write([refused])
+        """A stream that nobody created takes no events, whoever else writes."""
+        refused, good = write(hold("ghost"), done()), write(created(log), done())
+        log.write([refused, good])
 
         assert isinstance(refused.error, errors.StreamNotFoundError)
+        assert good.error is None
+        assert seqs(log, good.stream) == [1, 2]
 
     def test_unrecordable_event_is_its_writers_trouble(self, log: EventLog) -> None:
         """A write whose event cannot be encoded is refused; the others are stored."""
@@ -394,6 +396,14 @@ class WritingContract(_Fixtures):
         log.write([create(hold(name)) for name in strange])
 
         assert {row.name for row in log.rows("execution")} == set(strange)
+
+    def test_a_name_that_is_no_text(self, log: EventLog) -> None:
+        """What UTF-8 cannot tell is its writer's trouble; the others are stored."""
+        bad, good = create(hold("\ud800")), create(hold("good"))
+        log.write([bad, good])
+
+        assert isinstance(bad.error, UnicodeEncodeError)
+        assert names(log.rows("execution")) == ["good"]
 
     def test_unknown_events_are_read(self, open_log: OpenLog, clock: Ticker) -> None:
         """A reader that does not know an event's class still sees that it is there."""

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from actorflow.errors import BlobCorruptError
 from actorflow.log.blobs import BlobStore, FileBlobs, MemoryBlobs
+from actorflow.log.codec import Codec, PayloadCodec
 from actorflow.testing import BlobStoreContract
 
 Clock = Callable[[], float]
@@ -66,3 +68,32 @@ def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
     FileBlobs(tmp_path).sweep(set(), before=note.stat().st_mtime + 1)
 
     assert note.read_text() == "mine"
+
+
+class Reversed:
+    """A payload codec."""
+
+    name = "reversed"
+
+    def encode(self, payload: bytes) -> bytes:
+        """Turn it round."""
+        return payload[::-1]
+
+    decode = encode
+
+
+@pytest.mark.parametrize("payload", [None, Reversed()], ids=["plain", "encrypted"])
+def test_a_blob_is_what_its_name_says(payload: PayloadCodec | None) -> None:
+    """Another content is refused; what only another codec can read is believed."""
+    codec, blobs = Codec(payload=payload), MemoryBlobs()
+    codec.keep_large(blobs, over=10)
+    reference = codec.to_record("x" * 20)
+    assert isinstance(reference, dict)
+    key = reference["sha256"]
+    content = blobs.get(key)
+
+    codec.check_blob(key, content)
+    if payload is not None:
+        Codec().check_blob("0" * 64, content)
+    with pytest.raises(BlobCorruptError):
+        codec.check_blob("0" * 64, content)

@@ -330,6 +330,22 @@ class TestUsers:
 
         assert codec.decode("Deposited", '{"cents":7}') == Deposited(7)
 
+    def test_older_version_after_another_registration(self, codec: Codec) -> None:
+        """What was said about older versions holds, though it is not said again."""
+        codec.register_event(Deposited, upcast=lambda data: {"amount": data["cents"]})
+        codec.register_event(Deposited)
+
+        assert codec.decode("Deposited", '{"cents":7}') == Deposited(7)
+
+    def test_a_tag_is_for_one_class(self, codec: Codec) -> None:
+        """Be it that the other has the same name, in another module."""
+        codec.register_event(Deposited)
+        twin = attrs.make_class("Deposited", ["amount"])
+        twin.__module__ = "elsewhere"
+
+        with pytest.raises(ValueError, match=r"give .* another"):
+            codec.register_event(twin)
+
 
 class Zipped:
     """A payload codec."""
@@ -373,6 +389,15 @@ class TestPayloadCodec:
         assert stored["$enc"] == "zip"
         assert zlib.decompress(base64.b64decode(stored["v"])) == b'{"result":"secret"}'
         assert codec.decode(tag, text) == model.ActivationCompleted("secret")
+
+    def test_of_another_name(self) -> None:
+        """It is not given what it has not written; the error has both names."""
+        text = Codec(payload=Zipped()).dumps(5)
+        other = Zipped()
+        other.name = "squeeze"
+
+        with pytest.raises(UnreadableError, match=r"'zip'.*'squeeze'"):
+            Codec(payload=other).loads(text)
 
     def test_plain_rows_stay_readable(self) -> None:
         """A log that was written plainly is read by a codec that encrypts."""

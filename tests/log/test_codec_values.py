@@ -35,6 +35,7 @@ from hypothesis import strategies as st
 from actorflow.errors import UnreadableError, UnrecordableError
 from actorflow.log.classes import resolve_hints
 from actorflow.log.codec import Codec
+from actorflow.log.encoders import MAX_DEPTH
 from tests.log import strategies as some
 from tests.log.strategies import (
     Cents,
@@ -232,6 +233,19 @@ class TestRefusals:
 
         assert caught.value.path == "value.a[0].value.back"
 
+    def test_depth_to_the_last(self, codec: Codec) -> None:
+        """There is one deepest value that is written."""
+
+        def nested(depth: int) -> list[Any]:
+            value: list[Any] = []
+            for _ in range(depth - 1):
+                value = [value]
+            return value
+
+        assert codec.to_data(nested(MAX_DEPTH)) == nested(MAX_DEPTH)
+        with pytest.raises(UnrecordableError, match=f"deeper than {MAX_DEPTH}"):
+            codec.to_data(nested(MAX_DEPTH + 1))
+
     def test_depth(self, codec: Codec) -> None:
         """What is nested deeper than JSON can be read is refused when it is written."""
         value: list[Any] = []
@@ -270,6 +284,13 @@ class TestClasses:
     """A name in a log finds only classes that this process vouches for."""
 
     DATA = Codec().to_data(Item("a"))
+
+    def test_a_hint_for_writing_is_enough_for_reading(self) -> None:
+        """What is annotated where a value comes from can be read by this process."""
+        codec = Codec()
+        data = codec.to_data(Point(1, 2), Point)
+
+        assert codec.from_data(data) == Point(1, 2)
 
     def test_unknown_class(self, codec: Codec) -> None:
         """A class that nobody vouched for is not looked for."""

@@ -86,6 +86,33 @@ def test_cannot_be_a_key() -> None:
         {af.Secret(WORD): 1}
 
 
+class Salted(Xor):
+    """One that never writes the same twice, as good encryption."""
+
+    def __init__(self) -> None:
+        self.salt = 0
+
+    def encode(self, payload: bytes) -> bytes:
+        """Put something new in front."""
+        self.salt += 1
+        return super().encode(b"%d|%s" % (self.salt, payload))
+
+    def decode(self, stored: bytes) -> bytes:
+        """Take it away."""
+        return super().encode(stored).partition(b"|")[2]
+
+
+def test_is_sealed_once() -> None:
+    """So two records of a secret can be compared, and of what was read too."""
+    codec = af.Codec(payload=Salted())
+    secret = af.Secret(WORD)
+    first = codec.to_data(secret)
+
+    assert codec.to_data([secret]) == [first]
+    assert codec.to_data(codec.from_data(first)) == first
+    assert codec.to_data(af.Secret(WORD)) != first
+
+
 def test_is_nowhere_in_clear(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,7 +21,7 @@ from actorflow.errors import (
     NotALogError,
 )
 from actorflow.log import connection
-from actorflow.log.batch import checksum
+from actorflow.log.batch import checksum, inbox_checksum
 from actorflow.log.port import Reach, Snapshot, Stream, Summary, Write
 from actorflow.log.schema import APPLICATION_ID
 from actorflow.log.sqlite import SQLiteLog
@@ -682,3 +682,12 @@ class TestCare:
             assert row.owner is None
             assert seqs(copy, stream) == list(range(1, 11))
             assert list(copy.diagnose()) == []
+
+
+@pytest.mark.parametrize(
+    "other", [("x", "{}", "k"), ("c", "[]", "k"), ("c", "{}", "l")]
+)
+def test_every_part_of_a_command_is_guarded(other: tuple[str, str, str]) -> None:
+    """A command, its arguments or its key that decays is noticed."""
+    assert inbox_checksum(*other) != inbox_checksum("c", "{}", "k")
+    assert inbox_checksum("c", "{}", None) != inbox_checksum("c", "{}", "k")

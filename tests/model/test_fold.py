@@ -412,8 +412,12 @@ def test_the_answer_to_an_update_is_kept_for_its_key(*, keyed: bool) -> None:
         ("main/s/c#1", update),
     )
     assert state.updates == {("set", "k"): Update("main/s", keyed)}
+    fold(state, call(2), ("main/s/c#2", ev.ActivationCompleted(2)))
+    node = state.activations["main/s"]
+    assert (node.seen, node.owes) == (0, True)
 
     fold(state, ("main/s", ev.UpdateAnswered("set", "k", 9)))
+    assert (node.seen, node.owes) == (1, False)
     answered = Update("main/s", keyed, answered=True, result=9)
     assert state.updates == ({("set", "k"): answered} if keyed else {})
 

@@ -157,7 +157,7 @@ def _changes(site: Any) -> Iterator[tuple[str, Change]]:
         case ast.Constant(value=int() as number):
             more = number + 1
             yield f"{more} for {number}", lambda n: _set(n, value=more)
-        case ast.Return(value=ast.expr() as given) if not _is_none(given):
+        case ast.Return(value=ast.expr() as given) if not _is_nothing(given):
             yield "return None", lambda n: _set(n, value=ast.Constant(None))
         case ast.If() | ast.IfExp():
             yield "if True", lambda n: _set(n, test=ast.Constant(True))
@@ -174,8 +174,8 @@ def _named(op: Any) -> str:
     return f"{_OTHER[type(op)].__name__} for {type(op).__name__}"
 
 
-def _is_none(value: ast.expr) -> bool:
-    return isinstance(value, ast.Constant) and value.value is None
+def _is_nothing(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value in {None, False}
 
 
 def _set(node: Any, **values: Any) -> Any:

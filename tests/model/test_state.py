@@ -1,0 +1,220 @@
+"""What a state says of itself: its status, when it wakes, and what is in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from actorflow.model import events as ev
+from actorflow.model.events import Failure
+from actorflow.model.rules import Fact
+from actorflow.model.state import ExecutionState, rests_alone
+from tests.model.folded import fold, folded
+
+BROKE = Failure("activity_failed", "it broke")
+START: list[Fact] = [
+    ("", ev.ExecutionStarted("w", "f")),
+    ("main", ev.BranchStarted("s")),
+]
+NODE: list[Fact] = [*START, ("main/s", ev.ActivationStarted("dynamic", "node", "s"))]
+
+
+def waiting(
+    address: str, kind: str = "signal", until: float | None = None
+) -> list[Fact]:
+    """Return how something begins to wait."""
+    step = {"time": "sleep", "signal": "wait_signal", "pause": "pause"}[kind]
+    topic = "go" if kind == "signal" else None
+    return [
+        (address, ev.ActivationStarted(step, "s", "s")),
+        (address, ev.WaitStarted(0, kind, topic, deadline=until)),
+    ]
+
+
+MAP = {
+    "items": [1, 2],
+    "bodies": [["activity", "work", None]],
+    "limit": None,
+    "on_error": "fail_fast",
+}
+# --- status --------------------------------------------------------------------------
+
+QUEUED: Fact = ("", ev.ExecutionQueued("w"))
+PAUSED: Fact = ("", ev.ExecutionPaused())
+
+
+@pytest.mark.parametrize(
+    ("facts", "status", "reason"),
+    [
+        ([QUEUED], "queued", None),
+        ([QUEUED, PAUSED], "paused", "paused"),
+        (START, "running", None),
+        ([*START, PAUSED], "paused", "paused"),
+        ([*START, ("main", ev.BranchCompleted())], "running", None),
+        ([*START, ("main", ev.BranchFailed(BROKE))], "running", None),
+        ([*START, *waiting("main/s")], "suspended", "waiting"),
+        ([*START, *waiting("main/s", "time", 9.0)], "suspended", "sleeping"),
+        ([*START, *waiting("main/s", "pause")], "paused", "paused"),
+        ([*START, *waiting("main/s"), ("", ev.ExecutionPaused("main"))],)
+        + ("paused",) * 2,
+        ([*START, ("", ev.ExecutionPaused("b"))], "running", None),
+        ([*START, PAUSED, ("", ev.ExecutionCompleted())], "completed", None),
+    ],
+)
+def test_the_status_is_the_first_that_applies(
+    facts: list[Fact], status: str, reason: str | None
+) -> None:
+    """How it ended, queued, running, paused, suspended; and only rest has a reason."""
+    state = folded(*facts)
+
+    assert (state.status, state.suspension_reason) == (status, reason)
+
+
+# --- clocks --------------------------------------------------------------------------
+
+
+def lost(*inner: Fact) -> list[Fact]:
+    """Return how a flow in a node fails while something waits in it."""
+    flow = "main/s/c#1"
+    return [
+        *NODE,
+        (flow, ev.ActivationStarted("flow", "c")),
+        (flow, ev.FlowStarted()),
+        (f"{flow}/main", ev.BranchStarted("t")),
+        *inner,
+        (flow, ev.ActivationFailed(BROKE)),
+    ]
+
+
+def test_a_clock_in_what_has_failed_does_not_ring() -> None:
+    """The next one that does is told, and so is the end of the execution's time."""
+    sleep = waiting("main/s/c#1/main/t", "time", 50.0)
+    state = folded(*lost(*sleep))
+    assert (state.wake_at, list(state.pending)) == (None, [])
+
+    others = [("b", ev.BranchStarted("s", "main")), *waiting("b/s", "time", 70.0)]
+    others += [("c", ev.BranchStarted("s", "main")), *waiting("c/s", "time", 60.0)]
+    fold(state, *others)
+    assert state.wake_at == 60
+    fold(state, ("", ev.ExecutionPaused("c")))
+    assert state.wake_at == 70
+    fold(state, ("", ev.DeadlineSet(40.0)))
+    assert state.wake_at == 40
+
+
+def test_what_lies_in_what_has_failed_is_lost() -> None:
+    """Be it there already, or about to begin there; nothing else is."""
+    wait = waiting("main/s/c#1/main/t")
+    flow, failing = folded(*lost(*wait)), folded(*lost(*wait)[:-1])
+    fold(failing, ("main/s/c#1/main", ev.BranchFailed(BROKE)))
+    for state in (flow, failing):
+        inner = ("main/s/c#1", "main/s/c#1/main", "main/s/c#1/main/t", "main/s/c#1/b")
+        assert [state.is_lost(each) for each in inner] == [True] * 4
+        assert [state.is_lost(each) for each in ("main/s", "ghost", "")] == [False] * 3
+
+    mapped = folded(
+        *NODE,
+        ("main/s/c#1", ev.ActivationStarted("map", "c", input=MAP)),
+        ("main/s/c#1", ev.ItemsStarted(0, 2)),
+        ("main/s/c#1", ev.ActivationFailed(BROKE)),
+    )
+    assert mapped.is_lost("main/s/c#1[0]")
+
+
+def test_a_clock_that_was_stopped_does_not_ring() -> None:
+    """It is forgotten when it is met; the next is told."""
+    later = [("b", ev.BranchStarted("s", "main")), *waiting("b/s", "time", 70.0)]
+    state = folded(*START, *waiting("main/s", "time", 50.0), *later)
+    assert state.wake_at == 50
+
+    fold(state, ("main/s", ev.WaitEnded(0, timed_out=True)))
+    assert state.wake_at == 70
+    fold(state, ("b/s", ev.WaitEnded(0, timed_out=True)))
+    assert state.wake_at is None
+
+
+# --- what is in it -------------------------------------------------------------------
+
+MAPPING: list[Fact] = [
+    *START,
+    ("main/s", ev.ActivationStarted("map", "map", "s", MAP)),
+    ("main/s", ev.ItemsStarted(0, 1, bare=True)),
+]
+
+
+def test_an_item_of_which_nothing_is_known_is_found() -> None:
+    """While it is active; nothing else is where it would be."""
+    state = folded(*MAPPING)
+
+    item = state.find("main/s[0]")
+    assert item is not None
+    assert (item.kind, item.node, item.started_at) == ("activity", "work", 4)
+    assert [each.address for each in state.everything()] == ["main/s", "main/s[0]"]
+    for nothing in ("main/s[1]", "main/s[x]", "main/t[0]", "main/s", "[0]", "main/s@1"):
+        found = state.find(nothing)
+        assert (found is None) == (nothing != "main/s")
+    assert folded(*NODE).find("main/s[0]") is None
+
+
+def test_an_item_to_which_something_happens_is_kept() -> None:
+    """And counts once, as before; what is not there, nothing can happen to."""
+    state = folded(*MAPPING, ("main/s[0]", ev.AttemptStarted(1)))
+
+    assert set(state.activations) == {"main/s", "main/s[0]"}
+    fan = state.activations["main/s"].fan
+    assert fan is not None
+    assert (fan.bare, fan.live) == ({}, 1)
+    with pytest.raises(KeyError, match=r"main/s\[1\]"):
+        state.touch("main/s[1]")
+
+
+@pytest.mark.parametrize(
+    "event", [ev.HeartbeatReceived(1), ev.ProgressReported(1.0), ev.ValueEmitted(1)]
+)
+def test_what_is_told_too_late_changes_nothing(event: ev.Event) -> None:
+    """A worker may still tell something of an activity that has ended."""
+    state = folded(*START, ("main/s", event))
+
+    assert (state.activations, state.version) == ({}, 3)
+
+
+def test_what_a_node_waits_for_rests_alone() -> None:
+    """A signal, a time: no actor is needed for that; steps and items have theirs."""
+    signal = folded(*NODE, *waiting("main/s/c#1"))
+    sleep = folded(*NODE, *waiting("main/s/c#1", "time"))
+    pause = folded(*NODE, *waiting("main/s/c#1", "pause"))
+    step = folded(*START, *waiting("main/s"))
+
+    assert rests_alone(signal.activations["main/s/c#1"])
+    assert rests_alone(sleep.activations["main/s/c#1"])
+    assert not rests_alone(pause.activations["main/s/c#1"])
+    assert not rests_alone(step.activations["main/s"])
+
+
+def napping(*untils: float) -> ExecutionState:
+    """Return a node that sleeps several times at once."""
+    state = folded(*NODE)
+    for number, until in enumerate(untils, 1):
+        fold(state, *waiting(f"main/s/c#{number}", "time", until))
+    return state
+
+
+def test_those_whose_time_is_over_are_told_once() -> None:
+    """The earliest first, and no more than so many."""
+    state = napping(30.0, 10.0, 20.0, 40.0)
+    assert (state.next_nap, state.wake_at) == (10, 10)
+
+    assert state.take_naps(9.0, 5) == []
+    assert state.take_naps(30.0, 2) == ["main/s/c#2", "main/s/c#3"]
+    assert state.take_naps(30.0, 2) == ["main/s/c#1"]
+    assert state.take_naps(30.0, 2) == []
+    assert state.next_nap == 40
+
+
+def test_those_that_are_halted_sleep_on() -> None:
+    """Their time is told when they may go on."""
+    state = napping(10.0)
+    state.compensating = ev.CompensationStarted()
+    assert (state.take_naps(10.0, 1), state.next_nap) == ([], 10)
+
+    state.compensating = None
+    assert state.take_naps(10.0, 1) == ["main/s/c#1"]
