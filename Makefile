@@ -54,12 +54,8 @@ soak: $(VENV)/.ready-soak  ## Kill hosts of a mixed load at random, and check ev
 overload: $(VENV)/.ready-test  ## Start, queue and post more than there are hands for (COUNT=100000)
 	@$(BIN)/python -m tests.overload --count $(or $(COUNT),100000) $(ARGS)
 
-fuzz: $(VENV)/.ready-test  ## Look for data that does harm, for as long as you like (MINUTES=5)
-	@end=$$(( $$(date +%s) + 60 * $(or $(MINUTES),5) )); \
-	while [ $$(date +%s) -lt $$end ]; do \
-	  HYPOTHESIS_PROFILE=thorough nice $(BIN)/python -m pytest -q -x tests/log/test_hostile.py \
-	    tests/model/test_file_hostile.py tests/model/test_expressions.py $(ARGS) || exit 1; \
-	done
+fuzz: $(VENV)/.ready-fuzz  ## Look for data that does harm, for as long as you like (MINUTES=5)
+	@nice $(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),5) $(ARGS)
 
 docs: $(VENV)/.ready-docs  ## Build the documentation into build/docs
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs

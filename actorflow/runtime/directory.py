@@ -122,6 +122,9 @@ class Directory(Children):
             return
         try:
             getattr(self, f"_on_{type(message).__name__.lower()}")(message)
+        except LogDamagedError as error:
+            self._services.writer.give_up(error)
+            _tell_failure(message, error)
         except Exception as error:
             logger.exception("defect in the directory of executions")
             _tell_failure(message, error)

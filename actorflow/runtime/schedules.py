@@ -193,7 +193,7 @@ class ScheduleKeeper(PooledActor):
 
     def on_start(self) -> None:
         """Look what was missed."""
-        self._on_nudge()
+        self.on_receive(Nudge())
 
     def on_receive(self, message: Any) -> None:
         """Keep the schedules."""

@@ -1,0 +1,1 @@
+"""Data that nobody has thought of, for as long as you like."""
