@@ -49,13 +49,13 @@ def rank_of(queued: ev.ExecutionQueued, at: float) -> float:
 
 
 def rests_alone(activation: Activation) -> bool:
-    """Whether a dynamic node waits there for a signal, or for its time.
+    """Whether a dynamic node waits there for a signal, an answer, or its time.
 
-    Nothing has to be done about that until the one or the other comes.
+    Nothing has to be done about that until one of them comes.
     """
     parent = activation.parent
     return (
-        activation.kind in ("wait_signal", "sleep")
+        activation.kind in ("wait_signal", "ask", "sleep")
         and isinstance(parent, Activation)
         and parent.kind == "dynamic"
     )

@@ -203,7 +203,7 @@ class DynamicActor(RunActor):
 
     def _leave_memory(self) -> None:
         """Take the coroutine off the stack."""
-        self._calls.gone = True
+        self._calls.go()
         self.has_rested = False
         if self.run.serving is not None:
             self.run.serving.leave(self.address)

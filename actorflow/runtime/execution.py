@@ -75,7 +75,7 @@ class ExecutionActor(Family):
             self.run.record(("", ev.ExecutionRecovered(owner, epoch)))
         self.wake_branches()
         for activation in list(self.run.state.activations.values()):
-            if activation.is_told and rests_alone(activation):
+            if activation.is_told and activation.kind == "wait_signal":
                 self._finish_told(activation)
         super().on_start()
 
@@ -197,7 +197,8 @@ class ExecutionActor(Family):
     def _finish_told(self, wait: Activation) -> None:
         """What has come for a node that has failed is kept; others learn of it."""
         node = wait.parent
-        if isinstance(node, Activation) and node.phase == "failed":
+        failed = isinstance(node, Activation) and node.phase == "failed"
+        if failed and rests_alone(wait):
             self.run.begin(wait.address, wait.kind, SIGNAL)
 
     def _was_interrupted(self) -> bool:
@@ -243,10 +244,10 @@ class ExecutionActor(Family):
     def _answer_question(self, command: Command) -> None:
         """Hand an answer to its question, which replies."""
         state, question = self.run.state, command.data["question"]
-        address = state.questions.get(question)
-        lost = address is not None and state.is_lost(address)
-        known = address is not None and state.outcome is None and not lost
-        if known and address not in self.run.actors and self._patience > 0:
+        address = state.questions.get(question, "")
+        known = address and state.outcome is None and not state.is_lost(address)
+        has_actor = known and self.run.rouse(address)
+        if known and not has_actor and self._patience > 0:
             # Its node has not come that far in its replay; let it go on first.
             self._patience -= 1
             after = self.run.services.timers.after
@@ -255,7 +256,7 @@ class ExecutionActor(Family):
         self._patience = _PATIENCE
         self.run.inbound -= 1
         reply = _replying(command.reply)
-        if known and address in self.run.actors:
+        if has_actor:
             value, by = command.data["value"], command.data.get("by")
             answered = Answered(question, value, by, reply, command.inbox)
             self.run.tell(address, answered)

@@ -287,14 +287,14 @@ class Calls:
         """Give an actor to a call that waited without one, if it was met already."""
         met = self._pending.get(call_number(address))
         if met is not None and address not in self._run.actors:
-            self._begin(address, SIGNAL)
+            self._begin(address, self._run.asked.pop(address, SIGNAL))
 
     def finish_told(self) -> None:
         """What has come for a node that has failed meanwhile is kept for a retry."""
         run, calls = self._run, self._activation.calls or {}
         for called in calls.values():
             wait = run.state.activations.get(called.address)
-            told = wait is not None and wait.is_told and rests_alone(wait)
+            told = wait is not None and wait.is_told and wait.kind == "wait_signal"
             if told and called.address not in run.actors:
                 run.begin(called.address, called.kind, SIGNAL)
 
@@ -302,10 +302,10 @@ class Calls:
         activation = self._run.state.activations.get(address)
         if activation is None:
             return  # it has failed at once
-        if not (rests_alone(activation) and activation.phase == "waiting"):
+        if rests_alone(activation) and activation.phase == "waiting":
+            self._run.rest(activation, work)
+        else:
             self._run.begin(address, activation.kind, work)
-        elif activation.until is not None:
-            self._run.nap()
 
     def _meet(self, called: Called, pending: Pending, ask: Ask) -> None:
         if called.left is not None:
@@ -363,6 +363,7 @@ class Calls:
     def leave(self, pending: Pending) -> None:
         """What the call gives does not matter any more."""
         self._pending.drop(pending)
+        self._run.asked.pop(pending.address, None)
         if self.gone or pending.address not in self._run.state.activations:
             return
         called = (self._activation.calls or {}).get(pending.number)
@@ -371,6 +372,12 @@ class Calls:
             self._run.record_one(pending.address, ev.ActivationCancelled())
             alone = called.kind in SINGLE
             (self._run.settle if alone else self._run.settle_under)(pending.address)
+
+    def go(self) -> None:
+        """The node leaves memory: nothing of it calls anything any more."""
+        self.gone = True
+        for pending in self._pending:
+            self._run.asked.pop(pending.address, None)
 
     def leave_all(self, *, well: bool = False) -> None:
         """The node has ended, and with it all that it has not waited for.

@@ -23,7 +23,7 @@ from actorflow.model.children import child_id
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Event, Recorded, WaitEnded
 from actorflow.model.fold import apply
-from actorflow.model.parts import Wait
+from actorflow.model.parts import Activation, Wait
 from actorflow.model.rules import Fact
 from actorflow.model.state import ExecutionState, rests_alone
 from actorflow.runtime.aftermath import is_end, planned
@@ -53,6 +53,7 @@ class Run:
         shortened: much of what it was is forgotten; a snapshot may be worth it.
         away: the code of one of its nodes blocks; all but that node wait.
         naps: the clock of what rests without an actor; None while nothing does.
+        asked: questions that do, and what their actors would have to know.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Run:
         self._consider_at = self.state.stored + snapshots.EVERY
         self.away: Away | None = None
         self.naps: Naps | None = None
+        self.asked: dict[str, Work] = {}
         self._time = services.clock.time  # asked for every event
         self._facts: list[Recorded] = []
         self._consumed: list[int] = []
@@ -336,11 +338,21 @@ class Run:
             address = activation.address  # one text for all who know it
         self.spawn(self.services.actors[kind], address, work)
 
-    def nap(self) -> None:
-        """Something rests without an actor, until its time is over."""
-        if self.naps is None:
-            self.naps = Naps(self)
-        self.naps.watch()
+    def rest(self, activation: Activation, work: Work) -> None:
+        """Do without an actor, until the activation is told or its time is over."""
+        if activation.kind == "ask":
+            self.asked[activation.address] = work
+        if activation.until is not None:
+            if self.naps is None:
+                self.naps = Naps(self)
+            self.naps.watch()
+
+    def rouse(self, question: str) -> bool:
+        """Return whether the question at that address has an actor; it may get one."""
+        work = self.asked.pop(question, None)
+        if work is not None:
+            self.begin(question, "ask", work)
+        return question in self.actors
 
     def tell(self, address: str, message: Any) -> None:
         """Send to the actor of *address*, if it lives."""

@@ -365,8 +365,8 @@ class ReplayedRun(Run):
         if state.scope.failing and not state.busy_children and not state.outcome:
             self.settle("")
 
-    def nap(self) -> None:
-        """When its time is over, the history says."""
+    def rest(self, activation: Activation, work: Any) -> None:
+        """What comes, and when, the history says."""
 
     def flush(self) -> None:
         """Write nothing."""

@@ -18,7 +18,8 @@ from actorflow.testing import VirtualClock, runtime
 
 MANY, FEWER = 300, 100
 MOST = 4_000
-"""Bytes of a node that waits; 3,610 for a signal and 3,920 for a time, at first."""
+"""Bytes of a node that waits; at first 3,610 for a signal, 3,840 for an answer, and
+3,920 for a time."""
 
 
 @af.dynamic
@@ -45,13 +46,28 @@ async def asleep(ctx: af.Context, count: int) -> Any:
     return await ctx.map(sleeping, range(count))
 
 
+@af.dynamic
+async def asking(ctx: af.Context, _: int) -> Any:
+    """Wait for an answer."""
+    return await ctx.ask("Really?", schema=bool)
+
+
+@af.dynamic
+async def asked(ctx: af.Context, count: int) -> Any:
+    """Have many nodes that ask."""
+    return await ctx.map(asking, range(count))
+
+
+NODES = (together, asleep, asked)
+
+
 @contextmanager
 def _process(path: Path) -> Iterator[af.Runtime]:
     clock = VirtualClock()
     log = SQLiteLog(path, clock=clock.time)  # in a file, which is no memory of nodes
-    with runtime(together, asleep, log=log, clock=clock, passivate_after=10) as rt:
-        rt.start(together, count=10).wait()
-        rt.start(asleep, count=10).wait()
+    with runtime(*NODES, log=log, clock=clock, passivate_after=10) as rt:
+        for node in NODES:
+            rt.start(node, count=10).wait()
         rt.clock.advance(60)
         gc.collect()
         yield rt
@@ -65,7 +81,7 @@ def _kinds() -> Counter[str]:
     return Counter(name for name in names if name.startswith(ours))
 
 
-@pytest.mark.parametrize("node", [together, asleep], ids=lambda node: node.name)
+@pytest.mark.parametrize("node", NODES, ids=lambda node: node.name)
 def test_a_waiting_node_takes_less_than_four_kilobytes(
     node: Any, tmp_path: Path
 ) -> None:

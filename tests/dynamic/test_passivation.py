@@ -7,6 +7,8 @@ import gc
 from contextlib import suppress
 from typing import Any
 
+import pytest
+
 import actorflow as af
 from actorflow.actors.ref import PooledRef
 from actorflow.runtime.dynamic import DynamicActor
@@ -140,6 +142,25 @@ def test_more_may_wake_at_once_than_in_one_turn() -> None:
 
     with runtime(node) as rt:
         assert rt.start(node).result() == PORTION + 10
+
+
+def test_a_question_gets_an_actor_when_an_answer_is_to_be_checked() -> None:
+    """A bad answer leaves it open; a default needs no actor before its time."""
+
+    @af.dynamic
+    async def node(ctx: af.Context) -> list[Any]:
+        asked = ctx.ask("How many?", schema=int, id="many")
+        other = ctx.ask("Sure?", schema=bool, id="sure", timeout=60, default=False)
+        return list(await asyncio.gather(asked, other))
+
+    with runtime(node) as rt:
+        run = rt.start(node)
+        run.wait()
+        assert "QuestionActor" not in _actors()
+        with pytest.raises(af.AnswerError):
+            run.answer("many", "three")
+        run.answer("many", 3)
+        assert run.result() == [3, False]
 
 
 def test_no_clock_is_left_of_a_sleep_that_was_not_waited_for() -> None:
