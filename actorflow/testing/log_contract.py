@@ -545,12 +545,17 @@ class SnapshotContract(_Fixtures):
 
     def test_unwritable_snapshot_is_left_out(self, log: EventLog) -> None:
         """A snapshot only saves time, so it never costs its events."""
-        stream = created(log)
-        batch = [write(stream, done(), snapshot=Snapshot(2, "v", object()))]
+        stream, other = created(log), created(log, "two")
+        bad, good = Snapshot(2, "v", object()), Snapshot(2, "v", {"good": 1})
+        batch = [
+            write(stream, done(), snapshot=bad),
+            write(other, done(), snapshot=good),
+        ]
         log.write(batch)
 
-        assert batch[0].error is None
+        assert [each.error for each in batch] == [None, None]
         assert seqs(log, stream) == [1, 2]
+        assert [log.snapshot(each.id or 0) for each in (stream, other)] == [None, good]
 
 
 class OwnershipContract(_Fixtures):

@@ -92,6 +92,7 @@ def test_one_branch_goes_on_while_another_is_paused() -> None:
     assert state.paused_branches == {"b": Pause("why", 20)}
     assert (state.activations["a/s"].until, state.wake_at) == (70, 70)
     assert state.activations["main/s"].frozen is None
+    assert fold(state, RESUMED).paused_branches == {}
 
 
 def test_times_are_told_to_the_microsecond() -> None:
@@ -280,6 +281,16 @@ def test_only_branches_that_nobody_named_are_counted() -> None:
     forked = [(name, ev.BranchStarted("t", "main")) for name in ("main-x", "house7")]
     assert folded(*START, *forked).forks == 0
     assert folded(*START, ("main-3", ev.BranchStarted("t", "main"))).forks == 3
+
+
+def test_a_branch_that_moves_enters_that_step_next() -> None:
+    """Also if its process dies in between: the next one knows where to."""
+    state = folded(*WORKING, ("main/s", ev.ActivationCompleted()))
+    branch = state.branches["main"]
+    assert (branch.target, branch.current, branch.owes) == (None, None, True)
+
+    fold(state, ("main", ev.BranchMoved("t")))
+    assert (branch.target, branch.step) == ("t", "s")
 
 
 @pytest.mark.parametrize("entered", [False, True])

@@ -135,10 +135,10 @@ class Hunt:
         said[:] = b"survived".ljust(len(said), b"\0")
 
     def _in_order(self, mutant: Mutant, filename: str) -> list[str]:
-        """Begin with tests that noticed others; then let each be unlike the last.
+        """Begin with tests that noticed others, and with those of the same package.
 
-        Then come, by turns, those that reach most of everything, and the quickest that
-        reach each line of the function.
+        Among them, and after them, each is unlike the last: by turns, those that reach
+        most of everything, and the quickest that reach each line of the function.
         """
         reached = self._reach.of(filename, mutant.lines)
         ranks = dict(
@@ -148,9 +148,13 @@ class Hunt:
             there = reached.intersection(self._reach.of(filename, [line]))
             for rank, test in enumerate(sorted(there, key=self._seconds)):
                 ranks[test] = min(rank, ranks[test])
-        killed = {t: self._killers[mutant.function, t] for t in reached}
-        order = sorted(reached, key=lambda t: (-killed[t], ranks[t], self._seconds(t)))
-        return list(self._affordable(order))
+        folder = f"tests/{mutant.module.split('.')[1]}/"
+
+        def place(test: str) -> tuple[int, bool, int, float]:
+            killed = self._killers[mutant.function, test]
+            return -killed, folder not in test, ranks[test], self._seconds(test)
+
+        return list(self._affordable(sorted(reached, key=place)))
 
     def _seconds(self, test: str) -> float:
         return self._reach.seconds[test]
