@@ -270,7 +270,7 @@ def test_a_wait_takes_one_signal_and_its_clock_stops() -> None:
     assert [*state.signals["go"]] == [(6, 8)]
 
     fold(state, wait, ("main/s", ev.WaitEnded(1, signal=6)))
-    assert state.signals == {}
+    assert (state.signals, set(work.answers)) == ({}, {0, 1})
 
 
 # --- branches ------------------------------------------------------------------------
@@ -405,10 +405,12 @@ def test_a_node_that_acts_has_taken_in_its_results(acted: Fact) -> None:
 
 def test_a_node_that_begins_anew_has_called_nothing() -> None:
     """So it can go on at once, whatever it waited for."""
-    state = folded(*NODE, call(1), ("main/s", ev.NodeContinued(2)))
+    recorded = "main/s", ev.ValueRecorded("k", 1)
+    state = folded(*NODE, recorded, call(1), ("main/s", ev.NodeContinued(2)))
 
     node = state.activations["main/s"]
     assert (node.owes, node.generation, node.input) == (True, 2, 2)
+    assert node.records is None
     assert list(state.activations) == ["main/s"]
 
 
@@ -663,6 +665,21 @@ def test_a_retry_asks_again_after_children_it_had_left() -> None:
     assert (left.phase, left.owes, state.waits) == ("running", True, {})
 
 
+def test_a_retry_takes_an_end_that_is_there() -> None:
+    """A child that has ended is not looked for again."""
+    end = "main/s", ev.ChildEnded("x", 3, "completed")
+    other: list[Fact] = [
+        ("a", ev.BranchStarted("s", "main")),
+        ("a/s", ev.ActivationStarted("activity", "work", "s")),
+        ("a/s", ev.ActivationFailed(BROKE)),
+        ("a", ev.BranchFailed(BROKE)),
+    ]
+    state = folded(*CHILD, ("main/s", ev.ChildStarted("x")), end, *other, FAILED[-1])
+    fold(state, RETRIED)
+
+    assert state.activations["main/s"].phase == "ended"
+
+
 def test_a_retry_goes_back_to_before_the_failure() -> None:
     """What a node left, called and yielded because of it has not happened."""
     state = folded(
@@ -693,6 +710,9 @@ def test_a_retry_goes_back_to_before_the_failure() -> None:
     assert ended == [("1", 0), ("2", 1), ("5", 2)]
     assert node.past.undone == {"3", "4"}
     assert (node.seen, node.emitted, node.open) == (3, 1, 0)
+
+    fold(state, ("main/s", ev.AttemptFailed(1, BROKE, retry_at=99.0)))
+    assert (node.calls, node.past.undone, node.emitted) == (None, set(), 0)
 
 
 def test_a_retry_repeats_only_the_part_that_failed() -> None:
