@@ -367,6 +367,13 @@ class TestClasses:
         assert codec.from_data(data) == Item("a")
         assert codec.from_data(self.DATA) == Item("a")
 
+    def test_a_name_given_late(self, codec: Codec) -> None:
+        """What is written from then on has it."""
+        assert codec.to_data(Item("a"))["type"] != "item"
+        codec.register(Item, name="item")
+
+        assert codec.to_data(Item("a"))["type"] == "item"
+
     def test_old_name(self, codec: Codec) -> None:
         """What was written under an old name is read as the class it is now."""
         codec.register(Item, name="old.module:Thing")
