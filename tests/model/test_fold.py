@@ -403,6 +403,24 @@ def test_a_node_that_acts_has_taken_in_its_results(acted: Fact) -> None:
     assert (node.seen, node.owes) == (1, False)
 
 
+def test_a_node_that_leaves_a_call_has_taken_in_its_results() -> None:
+    """It left it because of them; and what it still waits for is its own affair."""
+    state = folded(*NODE, *(call(n) for n in (1, 2, 3)))
+    fold(state, ("main/s/c#1", ev.ActivationCompleted(5)))
+    fold(state, ("main/s/c#2", ev.ActivationCancelled()))
+
+    node = state.activations["main/s"]
+    assert (node.seen, node.open, node.owes) == (1, 1, False)
+
+
+def test_a_try_of_which_nothing_is_left_leaves_nothing() -> None:
+    """There may be very many nodes that are tried again."""
+    failed = "main/s", ev.AttemptFailed(1, BROKE, retry_at=9.0)
+    state = folded(*NODE, call(1), failed)
+
+    assert state.activations["main/s"].past is None
+
+
 def test_a_node_that_begins_anew_has_called_nothing() -> None:
     """So it can go on at once, whatever it waited for."""
     recorded = "main/s", ev.ValueRecorded("k", 1)
@@ -515,6 +533,8 @@ def test_a_child_is_waited_for_until_it_ends() -> None:
 
     fold(state, ("main/s", ev.ChildStarted("y", "abandon")))
     assert activation.link == ChildLink("y", attached=False)
+    fold(state, ("main/s", evolve(bad, execution="y")))
+    assert activation.link == ChildLink("y", False, evolve(bad, execution="y"))
 
 
 def test_an_end_may_come_without_a_beginning() -> None:

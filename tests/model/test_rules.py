@@ -41,6 +41,14 @@ class Plain:
         return list(over)
 
 
+class Judging(Plain):
+    """One that asks the functions that are conditions."""
+
+    def condition(self, when: Any, view: rules.View) -> bool:
+        """Return what it says."""
+        return bool(when(view))
+
+
 def entered(
     step: af.Step, branch: str = "main", *more: rules.Fact, now: float = 10.0
 ) -> list[ev.Event]:
@@ -151,6 +159,21 @@ def test_a_signal_does_not_overtake_an_older_one() -> None:
     fold(state, ("", ev.ExecutionResumed()))
 
     assert rules.signal(state, SECOND) == [("", SECOND)]
+
+
+# --- edges ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("edges", "taken"), [("all", "acd"), ("first", "a")])
+def test_edges_whose_conditions_hold_are_taken(edges: Any, taken: str) -> None:
+    """All of them, or the first; one without a condition always holds."""
+    whens = {"a": lambda s: True, "b": lambda s: False, "c": None, "d": lambda s: 1}
+    nexts = [af.Edge("t", when=when, branch=n) for n, when in whens.items()]
+    step = af.Step("s", decide=True, next=nexts, edges=edges)
+    state = folded(*START)
+    found = rules.follow(step, state, state.branches["main"], Judging())
+
+    assert "".join(str(edge.branch) for edge in found) == taken
 
 
 # --- joins ---------------------------------------------------------------------------
@@ -303,3 +326,38 @@ def test_a_graph_fails_when_what_runs_in_it_has_ended() -> None:
 
     fold(state, ("a/s", ev.ActivationCompleted()))
     assert rules.finish(GRAPH, state, "") == BROKE
+
+
+# --- maps ----------------------------------------------------------------------------
+
+
+def mapped(on_error: str, *failing: int) -> ev.Failure | None:
+    """Return how a map failed whose items failed in this order."""
+    given = {
+        "items": [1, 2, 3],
+        "bodies": [["activity", "work", None]],
+        "limit": None,
+        "on_error": on_error,
+    }
+    state = folded(
+        *START,
+        ("main/s", ev.ActivationStarted("map", "map", "s", given)),
+        ("main/s", ev.ItemsStarted(0, 3)),
+    )
+    for index in failing:
+        failure = ev.Failure("activity_failed", f"{index} broke")
+        fold(state, (f"main/s[{index}]", ev.ActivationFailed(failure)))
+    return rules.map_failure(state.activations["main/s"])
+
+
+def test_the_first_item_that_failed_tells_how_a_map_failed() -> None:
+    """The first by its place, not by time; with how many others, and all as causes."""
+    failure, one = mapped("finish", 2, 1), mapped("finish", 2)
+    assert failure is not None
+    assert one is not None
+
+    assert failure.message == "1 broke (and 1 more)"
+    assert [cause.message for cause in failure.causes] == ["1 broke", "2 broke"]
+    assert one.message == "2 broke"
+    assert mapped("finish") is None
+    assert mapped("continue", 1) is None

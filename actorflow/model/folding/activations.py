@@ -324,7 +324,6 @@ def _activation_cancelled(state: ExecutionState, recorded: Recorded) -> None:
 def _child_started(state: ExecutionState, recorded: Recorded) -> None:
     event: ev.ChildStarted = recorded.event
     activation = state.activations[recorded.address]
-    state.stop_waiting(activation)
     link = activation.link
     if link is None or link.execution not in (None, event.execution):
         link = activation.link = ChildLink()  # a fork has children of its own
