@@ -78,7 +78,9 @@ class Writing:
     def _judged(self, connection: sqlite3.Connection, drafts: Sequence[Draft]) -> Plan:
         ids = {d.write.stream.id for d in drafts if d.write.stream.id is not None}
         names = [
-            (d.write.stream.kind, d.write.stream.name) for d in drafts if d.write.create
+            (d.write.stream.kind, d.write.stream.name)
+            for d in drafts
+            if d.write.create and d.error is None  # else it may be no text
         ]
         tails = {row[0]: Tail(*row) for row in _tails(connection, ids)}
         if not names:

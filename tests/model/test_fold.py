@@ -732,7 +732,8 @@ def test_a_retry_goes_back_to_before_the_failure() -> None:
     assert (node.seen, node.emitted, node.open) == (3, 1, 0)
 
     fold(state, ("main/s", ev.AttemptFailed(1, BROKE, retry_at=99.0)))
-    assert (node.calls, node.past.undone, node.emitted) == (None, set(), 0)
+    assert not node.past.undone
+    assert node.emitted == 0
 
 
 def test_a_retry_repeats_only_the_part_that_failed() -> None:
