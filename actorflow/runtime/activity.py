@@ -295,8 +295,8 @@ class ActivityActor(RunActor):
     # -- what a running activity asks for ----------------------------------------------
 
     def _requested(self, message: Requested) -> None:
-        if not self._is_current(message.job):
-            message.returned()
+        if not self._is_current(message.job) or self._activation is None:
+            message.returned()  # what it is part of may have been cancelled just now
             return
         self._pulse.beat()
         request = message.request

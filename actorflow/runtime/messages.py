@@ -5,12 +5,14 @@ Those that somebody waits for say what happens if nobody handles them: `returned
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from attrs import define
 
 from actorflow.errors import ActorflowError, StaleAttemptError
 
+_ROUTES = 3
 _GONE = "the execution has just been given up here; try again"
 
 
@@ -91,7 +93,8 @@ class Command:
     """Somebody outside wants the execution to do something.
 
     *inbox* is the id of the inbox row it came by; *reply* a future, or None; who has
-    *withdrawn* does not wait for the reply any more.
+    *withdrawn* does not wait for the reply any more; *again* takes it if the execution
+    leaves memory before it has come to it, having been *routed* so often.
     """
 
     name: str
@@ -99,10 +102,16 @@ class Command:
     inbox: int | None = None
     reply: Any = None
     withdrawn: bool = False
+    again: Callable[[Command], object] | None = None
+    routed: int = 0
 
     def returned(self) -> None:
-        """Tell the caller: the execution left memory before it came to this."""
-        if self.reply is not None:
+        """Go elsewhere: the execution left memory before it came to this."""
+        if self.reply is None:
+            return  # it is in the inbox, or will be owed again
+        if self.again is not None and self.routed < _ROUTES:
+            self.again(self)
+        else:
             self.reply.set_exception(ActorflowError(_GONE))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -100,11 +101,18 @@ class Residents(PooledActor):
         known = self._runs.get(execution_id)
         if known is not None:
             known[0].inbound += 1
+            if command.reply is not None:
+                command.again = partial(self._route_again, execution_id)
+                command.routed += 1
             known[1].put(command)
         elif execution_id in self._loading:
             self._loading[execution_id].append(command)
         else:
             self._load(execution_id, [command])
+
+    def _route_again(self, execution_id: str, command: Command) -> None:
+        """Bring a command, which was on its way, to where the execution is by now."""
+        self.actor_ref.put(Route(execution_id, command))
 
     def _could_not(self, execution_id: str, command: Command, error: Exception) -> None:
         """Leave the command to whoever can run the execution, or refuse it."""

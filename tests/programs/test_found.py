@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 import actorflow as af
@@ -207,5 +209,27 @@ def test_an_item_of_a_map_that_was_cancelled_with_its_map_ends_unheard() -> None
         await ctx.map(inner, [0, 1], on_error="fail_fast")
 
     ends = {Simulation(outer, seed=seed).run().status for seed in range(100)}
+
+    assert ends == {"failed"}
+
+
+def test_an_activity_whose_group_has_failed_is_told_so() -> None:
+    """It asks for something after the failure, and before it is let go."""
+
+    @af.activity
+    def asking(ctx: af.ActivityContext) -> None:
+        for key in "abc":
+            ctx.record(key, lambda: 1)
+        ctx.wait_signal("never")
+
+    deep = af.Flow("deep").then(asking).build()
+
+    @af.dynamic
+    async def group(ctx: af.Context) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(ctx.run(fail))
+            tasks.create_task(ctx.run(deep))
+
+    ends = {Simulation(group, seed=seed).run().status for seed in range(60)}
 
     assert ends == {"failed"}

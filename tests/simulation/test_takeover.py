@@ -10,10 +10,12 @@ import pytest
 
 import actorflow as af
 from actorflow.actors.clock import VirtualClock
+from actorflow.actors.future import PooledFuture
 from actorflow.log.memory import MemoryLog
 from actorflow.log.memory_store import MemoryStore
 from actorflow.runtime.context import CREDIT
-from actorflow.runtime.errands import Renew
+from actorflow.runtime.errands import Lost, Renew, Route
+from actorflow.runtime.messages import Command, Settle
 from actorflow.testing import runtime
 
 
@@ -109,3 +111,20 @@ def test_an_activity_of_a_lost_execution_is_not_kept_waiting() -> None:
         clock.advance(1)
 
         assert told
+
+
+def test_a_command_behind_other_mail_finds_where_the_execution_is_now() -> None:
+    """Its caller need not know that it was taken over while the command was waiting."""
+    with robbed(RESTING) as (rt, run):
+        directory = rt._directory.actor
+        assert directory is not None
+        known, ref = directory._runs[run.id]
+        ref.put(Settle())  # the actor has left when it comes to the command
+        known.actors.clear()
+        reply: PooledFuture[None] = PooledFuture()
+        rt._directory.put(Route(run.id, Command("pause", {}, None, reply)))
+        rt._directory.put(Lost(known.stream, af.FencedError(run.id, 1)))
+        rt.clock.advance(1)
+
+        assert reply.get() is None
+        assert run.status == "paused"
