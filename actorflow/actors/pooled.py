@@ -127,7 +127,7 @@ class PooledActor(Lifecycle):
                 self._receive_failed(ref, reply_to, error)
             except BaseException as error:  # noqa: BLE001 - this as well
                 self._crash(ref, error)
-        return self._end_turn(ref)
+        return Turn.DONE if ref.phase is RUNNING else self._end_turn(ref)
 
     def _end_turn(self, ref: PooledRef[Self]) -> Turn:
         if ref.phase is RUNNING:
