@@ -19,7 +19,7 @@ demo: $(VENV)/.ready  ## Watch a fan-out be killed half-way and finish all the s
 	@$(BIN)/actorflow demo
 
 test: $(VENV)/.ready-test  ## Run the tests, the README and the docs (ARGS="-k retry" for some)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 nightly: $(VENV)/.ready-test  ## Hunt for hours: random programs, crash points, kills (PROGRAMS=1000 for less)
 	@$(BIN)/python -m tests.nightly --programs $(or $(PROGRAMS),10000) $(ARGS)

@@ -21,6 +21,11 @@ pytestmark = pytest.mark.acceptance
 ACTORFLOW = (sys.executable, "-m", "actorflow")
 
 
+def _heed_the_keyboard() -> None:
+    """Let Ctrl-C do what it does, though these tests may run in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture(name="live")
 def _live(db: Path) -> Iterator[subprocess.Popen[str]]:
     """Have a process that stays with execution ``a``, which waits for a signal."""
@@ -30,6 +35,7 @@ def _live(db: Path) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_heed_the_keyboard,  # noqa: PLW1509 - it takes no lock
     ) as process:
         assert process.stderr is not None
         for line in process.stderr:

@@ -230,7 +230,11 @@ class TestModel:
             Failure("x", "a\\ud800é", (), "\\udfff")
         )
 
-    @pytest.mark.parametrize("value", [object(), {1: 2}, "\ud800", (1, {2})], ids=repr)
+    @pytest.mark.parametrize(
+        "value",
+        [object(), {1: 2}, "\ud800", (1, {2})],
+        ids=["object", "number as key", "half a character", "set"],
+    )
     def test_what_is_no_data_is_refused(self, codec: Codec, value: Any) -> None:
         """A value that did not go through `to_data` is a mistake, and told as one."""
         with pytest.raises(UnrecordableError):
