@@ -46,7 +46,7 @@ format: $(VENV)/.ready-lint  ## Format the code, and mend what can be mended
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.ready-bench  ## Measure, peers too (ONLY=actors for bench_actors alone)
-	@$(BIN)/python -m benchmarks $(ONLY) $(ARGS)
+	@$(BIN)/python -m benchmarks --out build/bench $(ONLY) $(ARGS)
 
 soak: $(VENV)/.ready-soak  ## Kill hosts of a mixed load at random, and check every promise (MINUTES=5)
 	@nice $(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),5) --report build/soak $(ARGS)

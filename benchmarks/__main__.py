@@ -1,8 +1,9 @@
-"""Runs every benchmark, each in a process of its own.
+"""Runs every benchmark, each in a process of its own, and keeps what they say.
 
-python -m benchmarks [chain map ...] [--quick] [--json FILE]
+    python -m benchmarks [chain map ...] [--quick] [--out DIR]
 
-With ``--json`` figures are kept, and nothing is printed; see `benchmarks.picture`.
+In DIR are then ``figures.json`` (every round of every figure), ``figures.md`` (a table
+of all), and, where matplotlib is installed, ``figures.svg`` and ``figures.png``.
 """
 
 from __future__ import annotations
@@ -11,8 +12,12 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from benchmarks import page
 
 HERE = Path(__file__).parent
 SCRIPTS = sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
@@ -23,34 +28,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Run the benchmarks.")
     parser.add_argument("names", nargs="*", help=f"of {', '.join(SCRIPTS)}; all")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, less work")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--out", type=Path, help="keep figures and pictures here")
     options = parser.parse_args()
     unknown = sorted(set(options.names) - set(SCRIPTS))
     if unknown:
         parser.error(f"no benchmark is called {', '.join(unknown)}")
-    figures, failed = {}, False
+    figures = {}
     for name in options.names or SCRIPTS:
         print(f"== {name}", flush=True)
-        code, said = _run(name, quick=options.quick, as_json=options.json is not None)
-        failed = failed or code != 0
-        if said:
-            figures[name] = json.loads(said)
-    if options.json is not None:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
-    sys.exit(failed)
+        figures[name] = _run(name, quick=options.quick)
+        if options.out is not None and figures[name]:
+            _keep({name: said for name, said in figures.items() if said}, options.out)
+    sys.exit(None in figures.values())
 
 
-def _run(name: str, *, quick: bool, as_json: bool) -> tuple[int, Any]:
-    command = [sys.executable, "-m", f"benchmarks.bench_{name}"]
-    command += ["--quick"] * quick + ["--json"] * as_json
-    done = subprocess.run(  # noqa: S603 - our own
-        command,
-        cwd=HERE.parent,
-        stdout=subprocess.PIPE if as_json else None,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout
+def _run(name: str, *, quick: bool) -> Any:
+    """Return what a benchmark has measured; None if it failed."""
+    with tempfile.TemporaryDirectory() as directory:
+        kept = Path(directory, "figures.json")
+        command = [sys.executable, "-m", f"benchmarks.bench_{name}"]
+        command += ["--json", str(kept), *["--quick"] * quick]
+        done = subprocess.run(command, cwd=HERE.parent, check=False)  # noqa: S603 - our own
+        return json.loads(kept.read_text()) if done.returncode == 0 else None
+
+
+def _keep(figures: dict[str, Any], out: Path) -> None:
+    """Write down what there is so far: the whole takes a while."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
+    (out / "figures.md").write_text("\n".join(page.table(figures)) + "\n")
+    if "peers" in figures and find_spec("matplotlib"):
+        from benchmarks import picture
+
+        picture.draw(figures["peers"]["figures"], out / "figures")
+    print(f"kept in {out}", flush=True)
 
 
 if __name__ == "__main__":

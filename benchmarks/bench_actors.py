@@ -1,23 +1,18 @@
 """What does an actor cost, against one that owns a thread?
 
-    python benchmarks/bench_actors.py [--json] [--quick]
+    python -m benchmarks.bench_actors [--quick] [--json FILE]
 
-Every figure is the median of several runs, interleaved with those of Pykka's
-ThreadingActor in the same process, so that the ratios mean something on a shared
-machine. The garbage collector is on, as users have it.
+The floor is Pykka's ThreadingActor, in the same process, in turn with ours. The garbage
+collector is on, as users have it.
 """
 
 from __future__ import annotations
 
-import argparse
 import gc
-import json
-import platform
 import threading
 import time
 import tracemalloc
 from collections.abc import Callable
-from statistics import median
 from typing import Any
 
 import pykka
@@ -25,12 +20,13 @@ import pykka
 from actorflow.actors.future import PooledFuture
 from actorflow.actors.pooled import PooledActor
 from actorflow.actors.system import ActorSystem
+from benchmarks.common import Figure, Options, report
 
 STARTED = 1_000
 TOLD = 20_000
 PINGS = 5_000
 CHILDREN = 20_000
-ALIVE = 100_000
+ALIVE, FEWER_ALIVE = 100_000, 10_000
 
 
 def on_receive(self: Any, message: Any) -> Any:
@@ -173,51 +169,35 @@ def bytes_each(alive: int) -> float:
         return (after - before) / alive
 
 
-COMPARED: dict[str, Callable[[Any], float]] = {
-    "start/s": start,
-    "tell/s": tell,
-    "ping-pong msg/s": ping_pong,
-    "ask/s from outside": ask,
+COMPARED: dict[str, tuple[Callable[[Any], float], float | None]] = {
+    "starts": (start, 20.0),
+    "tells": (tell, None),
+    "ping-pong messages": (ping_pong, 5.0),
+    "asks from outside": (ask, None),
 }
-ALONE: dict[str, Callable[[], float]] = {
-    "spawn/s": spawn,
-    "a whole life, us": lives,
-    "stop/s": stopping,
+"""What is measured of both kinds of actors, and the goal for the ratio."""
+ALONE: dict[str, tuple[str, Callable[[], float]]] = {
+    "spawns": ("1/s", spawn),
+    "a whole life": ("us", lives),
+    "stops": ("1/s", stopping),
 }
 
 
-def measure(rounds: int, alive: int) -> dict[str, Any]:
+def measure(options: Options) -> list[Figure]:
     """Return every figure."""
-    figures: dict[str, Any] = {}
-    for name, question in COMPARED.items():
-        pairs = [(question(Pooled), question(Threading)) for _ in range(rounds)]
-        pooled, threads = (median(column) for column in zip(*pairs, strict=True))
-        figures[name] = {
-            "pooled": round(pooled),
-            "threading": round(threads),
-            "ratio": round(pooled / threads, 1),
-        }
-    for name, alone in ALONE.items():
-        figures[name] = {"pooled": round(median(alone() for _ in range(rounds)), 1)}
-    figures[f"bytes each, {alive} alive"] = {"pooled": round(bytes_each(alive))}
-    return figures
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument("--quick", action="store_true", help="one round, fewer actors")
-    options = parser.parse_args()
-    figures = measure(*((1, 10_000) if options.quick else (5, ALIVE)))
-    if options.json:
-        print(json.dumps({"python": platform.python_version(), **figures}))
-        return
-    print(f"{'':28}{'pooled':>12}{'threading':>12}{'ratio':>8}")
-    for name, row in figures.items():
-        cells = (row.get(key, "") for key in ("pooled", "threading", "ratio"))
-        print("{:28}{:>12}{:>12}{:>8}".format(name, *cells))
+    rounds, figures = 1 if options.quick else min(5, options.rounds), []
+    for name, (question, goal) in COMPARED.items():
+        compared = Figure(name, "1/s", more_is_better=True, goal=goal)
+        for _ in range(rounds):
+            compared.add(question(Pooled), question(Threading))
+        figures.append(compared)
+    for name, (unit, alone) in ALONE.items():
+        figures.append(Figure(name, unit, ours=[alone() for _ in range(rounds)]))
+    alive = FEWER_ALIVE if options.quick else ALIVE
+    size = Figure(f"bytes each, {alive:,} alive", "", goal=1_500.0)
+    size.add(bytes_each(alive))
+    return [*figures, size]
 
 
 if __name__ == "__main__":
-    main()
+    report(__doc__, measure)

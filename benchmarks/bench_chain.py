@@ -1,6 +1,6 @@
 """How fast is a chain of 100 steps, each durable before the next begins?
 
-    python -m benchmarks.bench_chain [--quick] [--json] [--durability process]
+    python -m benchmarks.bench_chain [--quick] [--json FILE] [--durability process]
 
 The floor commits one row at a time. A step takes two events (it completed, the next
 began) but one commit, which is counted, not estimated.

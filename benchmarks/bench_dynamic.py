@@ -1,6 +1,6 @@
 """What does a dynamic node cost: a call, a yield, its memory, and its coming back?
 
-    python -m benchmarks.bench_dynamic [--quick] [--json] [--durability process]
+    python -m benchmarks.bench_dynamic [--quick] [--json FILE] [--durability process]
 
 A call is measured against a graph's step (its "floor"): 100 of either, one after the
 other, each durable before the next begins. Memory is what Python has allocated for

@@ -1,6 +1,6 @@
 """What do lists, iterators and pages cost a map, and how soon does a parallel end?
 
-    python -m benchmarks.bench_flows [--quick] [--json]
+    python -m benchmarks.bench_flows [--quick] [--json FILE]
 
 Each source gives 100,000 items (the iterator; pages of 100) or 10,000, in a process of
 its own. An item of the larger may take 1.3 times as long as one of the smaller. Memory

@@ -1,6 +1,6 @@
 """What does a graph of 1,000 steps cost: to check, and a step of it to run?
 
-    python -m benchmarks.bench_graph [--quick] [--json]
+    python -m benchmarks.bench_graph [--quick] [--json FILE]
 
 Checking is everything between the definition and its first execution: structure,
 joins, expressions, names, activities. The floor of a run is the same kind of graph with

@@ -1,6 +1,6 @@
 """How does a fan-out grow, from 1,000 items to 1,000,000?
 
-    python -m benchmarks.bench_growth [--quick] [--json]
+    python -m benchmarks.bench_growth [--quick] [--json FILE]
 
 Each size is a process of its own. An item of the largest may take 1.3 times as long as
 one of 10,000; the memory beyond the results (their list, as the caller gets it) must

@@ -1,6 +1,6 @@
 """How long does `import actorflow` take?
 
-    python -m benchmarks.bench_import [--quick] [--json]
+    python -m benchmarks.bench_import [--quick] [--json FILE]
 
 Beyond an interpreter that imports nothing. A name is imported when it is used, so what
 comes with defining things and with running them is measured as well. Then the packages

@@ -1,6 +1,6 @@
 """How long does a map over 10,000 trivial items take?
 
-    python -m benchmarks.bench_map [--quick] [--json] [--durability process]
+    python -m benchmarks.bench_map [--quick] [--json FILE] [--durability process]
 
 The floor writes the very same rows by `executemany`, 1,000 to a transaction: once into
 a table like ours, with its checks, and once into one without.

@@ -1,6 +1,6 @@
 """How does the same work compare with peers and with plain SQLite?
 
-    python -m benchmarks.bench_peers [--quick] [--json]
+    python -m benchmarks.bench_peers [--quick] [--json FILE]
 
 Every contestant does every work in a process of its own, in turn, several rounds;
 compared are rates (see benchmarks/peers). Where a peer is so slow that it would take

@@ -1,6 +1,6 @@
 """How fast are a million recorded events folded into a state again?
 
-    python -m benchmarks.bench_replay [--quick] [--json]
+    python -m benchmarks.bench_replay [--quick] [--json FILE]
 
 The floor reads the very same rows in order and decodes their JSON, and does nothing
 with them. We verify checksums and numbers, make events of them and apply each.

@@ -1,6 +1,6 @@
 """How long until an execution of 10,000 completed steps goes on in a new process?
 
-    python -m benchmarks.bench_resume [--quick] [--json]
+    python -m benchmarks.bench_resume [--quick] [--json FILE]
 
 A process is killed in the step after them. New ones open its log: timed is from opening
 to the end of the execution, that last step and its commits included, less what opening

@@ -1,6 +1,6 @@
 """How long from a signal to the next step's record, if the execution sleeps on disk?
 
-    python -m benchmarks.bench_signal [--quick] [--json] [--durability process]
+    python -m benchmarks.bench_signal [--quick] [--json FILE] [--durability process]
 
 The execution waits for a signal and has left memory: it is claimed, replayed, told, and
 runs a step. The same for one that has stayed in memory, and for one on disk that is

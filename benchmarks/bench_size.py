@@ -1,6 +1,6 @@
 """How large is the log?
 
-    python -m benchmarks.bench_size [--quick] [--json]
+    python -m benchmarks.bench_size [--quick] [--json FILE]
 
 What the file grows by, over the events that were recorded, less their payloads (the
 JSON in the ``data`` column). It must not depend on how long a history is.

@@ -1,6 +1,6 @@
 """How fast do 1,000 executions of 3 steps begin and end, started by 16 threads at once?
 
-    python -m benchmarks.bench_start [--quick] [--json] [--durability process]
+    python -m benchmarks.bench_start [--quick] [--json FILE] [--durability process]
 
 The floor writes the very same rows by `executemany`, 1,000 to a transaction; starting
 returns when the start is durable, so the threads wait for commits that they share.

@@ -1,6 +1,6 @@
 """What do a million suspended executions in one log cost a runtime that opens it?
 
-    python -m benchmarks.bench_suspended [--quick] [--json]
+    python -m benchmarks.bench_suspended [--quick] [--json FILE]
 
 One execution waits for a signal; its rows are copied by SQL under other names. Then a
 process of its own opens the log, and wakes one of them by a signal.

@@ -226,16 +226,16 @@ def report(question: str | None, measure: Callable[[Options], list[Figure]]) -> 
         commit = _commit_cost(options)
         figures = measure(options)
     where = {**machine(), "durability": options.durability, "commit_us": commit}
-    if arguments.json:
+    print("\n".join([title, *table(figures), _footnote(where), ""]))
+    if arguments.json is not None:
         rows = {figure.name: figure.as_json() for figure in figures}
-        print(json.dumps({"question": title, "on": where, "figures": rows}))
-    else:
-        print("\n".join([title, *table(figures), _footnote(where), ""]))
+        kept = {"question": title, "on": where, "figures": rows}
+        arguments.json.write_text(json.dumps(kept))
 
 
 def _arguments(title: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=title)
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--json", type=Path, help="keep every round in this file")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, less work")
     parser.add_argument("--rounds", type=int, help=f"instead of {ROUNDS}")
     parser.add_argument("--durability", choices=[*SYNCHRONOUS], default="full")
