@@ -18,12 +18,13 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import actorflow as af
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.testing import VirtualClock, runtime
 from benchmarks.bench_chain import STEPS, chain, increment
-from benchmarks.common import Figure, Options, report
+from benchmarks.common import Figure, Options, report, usage
 
 CALLS, QUICK_CALLS = 10_000, 2_000
 NODES, QUICK_NODES = 10_000, 2_000
@@ -69,6 +70,30 @@ async def waits(ctx: af.Context, _: int) -> None:
 async def together(ctx: af.Context, count: int) -> None:
     """Have many nodes that wait."""
     await ctx.map(waits, range(count))
+
+
+@af.dynamic
+async def sleeps(ctx: af.Context, _: int) -> None:
+    """Sleep, as one of many."""
+    await ctx.sleep(100 * LONG)
+
+
+@af.dynamic
+async def asleep(ctx: af.Context, count: int) -> None:
+    """Have many nodes that sleep."""
+    await ctx.map(sleeps, range(count))
+
+
+@af.dynamic
+async def asks(ctx: af.Context, _: int) -> None:
+    """Ask, as one of many."""
+    await ctx.ask("Really?")
+
+
+@af.dynamic
+async def asked(ctx: af.Context, count: int) -> None:
+    """Have many nodes that ask."""
+    await ctx.map(asks, range(count))
 
 
 @af.dynamic
@@ -157,24 +182,34 @@ def _memory(options: Options) -> Figure:
 
 
 def _memory_at_once(options: Options) -> list[Figure]:
+    return [
+        figure
+        for what, node in (("wait", together), ("sleep", asleep), ("ask", asked))
+        for figure in _memory_before_and_after(options, what, node)
+    ]
+
+
+def _memory_before_and_after(
+    options: Options, what: str, node: Any
+) -> tuple[Figure, Figure]:
     count = QUICK_AT_ONCE if options.quick else AT_ONCE
-    before = Figure(f"memory of {count} nodes that wait, each", "bytes", goal=4_000)
-    after = Figure("and when they have left memory, each", "bytes", goal=100)
+    before = Figure(f"memory of {count} nodes that {what}, each", "bytes", goal=4_000)
+    after = Figure(f"what is left of those that {what}, each", "bytes", goal=100)
     clock = VirtualClock()  # an hour passes at once
-    log = SQLiteLog(options.directory / "memory.db", clock=clock.time)
-    with runtime(together, log=log, clock=clock, passivate_after=LONG) as rt:
-        rt.start(together, count=100).wait()
+    log = SQLiteLog(options.directory / f"{what}.db", clock=clock.time)
+    with runtime(node, log=log, clock=clock, passivate_after=LONG) as rt:
+        rt.start(node, count=100).wait()
         with _traced() as kept:
-            rt.start(together, count=count).wait()
+            rt.start(node, count=count).wait()
             before.add(kept() / count)
             clock.advance(2 * LONG)
             after.add(kept() / count)
-    return [before, after]
+    return before, after
 
 
 def _time_at_once(options: Options) -> Figure:
     count = QUICK_AT_ONCE if options.quick else AT_ONCE
-    figure = Figure(f"{count} begin to wait, or a tenth, each", "us", goal=2.0)
+    figure = Figure(f"CPU of one of {count}, or of a tenth", "us", goal=2.0)
     with af.Runtime(
         options.directory / "together.db",
         [together],
@@ -182,15 +217,15 @@ def _time_at_once(options: Options) -> Figure:
         passivate_after=LONG,
     ) as rt:
         rt.start(together, count=100).wait()
-        few, many = (_seconds(rt, n) / n * 1e6 for n in (count // 10, count))
+        few, many = (_cpu(rt, n) / n * 1e6 for n in (count // 10, count))
         figure.add(many, few)
     return figure
 
 
-def _seconds(rt: af.Runtime, count: int) -> float:
-    began = time.perf_counter()
-    rt.start(together, count=count).wait()
-    return time.perf_counter() - began
+def _cpu(rt: af.Runtime, count: int) -> float:
+    with usage() as used:
+        rt.start(together, count=count).wait()
+    return used.cpu
 
 
 def _yielding(options: Options) -> Figure:
