@@ -22,7 +22,7 @@ from actorflow.model.parts import Activation, Called
 from actorflow.model.rules import Fact
 from actorflow.model.state import rests_alone
 from actorflow.runtime.nodeloop import Gone, NodeLoop, NodeTimer
-from actorflow.runtime.pending import AllPending, Pending
+from actorflow.runtime.pending import AllPending, Open, Pending
 from actorflow.runtime.run import Run
 from actorflow.runtime.work import SIGNAL, Work
 
@@ -187,7 +187,7 @@ class Calls:
 
         With `AS_RECORDED` that is the data itself.
         """
-        pending = self._pending.get(number)
+        pending = self._pending.awaited(number)
         if pending is None:
             pending = self._begun(number, ask)
         ask = None  # a node may wait for weeks, and there may be many
@@ -221,17 +221,15 @@ class Calls:
 
     def start(self, number: str, ask: Ask) -> Pending:
         """Make a call that goes on, even if nobody waits for what it gives."""
-        pending = self._pending.get(number)
+        pending = self._pending.awaited(number)
         if pending is None:
             pending = self._begun(number, ask)
-            assert pending.future is not None
             pending.future.add_done_callback(_seen)
         pending.detached = True
         return pending
 
     async def end_of(self, pending: Pending, hint: Any) -> Any:
         """Return what a call gives; whoever is cancelled here leaves it running."""
-        assert pending.future is not None
         data = await asyncio.shield(pending.future)
         return self._run.services.codec.from_data(data, hint, path=pending.address)
 
@@ -248,15 +246,15 @@ class Calls:
     def start_timer(self, handle: NodeTimer, ask: Ask) -> None:
         """Let *handle* run when the call has ended."""
         number = handle.number = self.number()
-        self._make(Pending(number, self.address(ask, number), None, handle), ask)
+        handle.address = self.address(ask, number)
+        self._make(handle, ask)
 
     def cancel_timer(self, handle: NodeTimer) -> None:
         """Leave the call whose end would run *handle*."""
-        pending = self._pending.get(handle.number)
-        if pending is not None and pending.timer is handle:
-            self.leave(pending)
+        if self._pending.get(handle.number) is handle:
+            self.leave(handle)
 
-    def _make(self, pending: Pending, ask: Ask) -> None:
+    def _make(self, pending: Open, ask: Ask) -> None:
         """Record the call, or meet the recorded one."""
         number = pending.number
         self.made += 1
@@ -273,7 +271,7 @@ class Calls:
             self.unmet.pop(number, None)
             self._meet(called, pending, ask)
 
-    def _record(self, pending: Pending, ask: Ask) -> None:
+    def _record(self, pending: Open, ask: Ask) -> None:
         if self.unmet and pending.number not in self._undone:
             expected = next(iter(self.unmet.values()))
             self._diverge(expected, _shown(ask.started.node, ask.started.input))
@@ -307,7 +305,7 @@ class Calls:
         else:
             self._run.begin(address, activation.kind, work)
 
-    def _meet(self, called: Called, pending: Pending, ask: Ask) -> None:
+    def _meet(self, called: Called, pending: Open, ask: Ask) -> None:
         if called.left is not None:
             return
         if called.index is None:
@@ -347,20 +345,18 @@ class Calls:
             self._end(pending, called)
         return True
 
-    def _end(self, pending: Pending, called: Called) -> None:
+    def _end(self, pending: Open, called: Called) -> None:
         self._pending.drop(pending)
-        future = pending.future
-        if future is None:
-            assert pending.timer is not None
-            self._loop.run_timer(pending.timer)
-        elif future.done():
+        if isinstance(pending, NodeTimer):
+            self._loop.run_timer(pending)
+        elif pending.future.done():
             return
         elif called.error is not None:
-            future.set_exception(_error(called, called.error))
+            pending.future.set_exception(_error(called, called.error))
         else:
-            future.set_result(called.value)
+            pending.future.set_result(called.value)
 
-    def leave(self, pending: Pending) -> None:
+    def leave(self, pending: Open) -> None:
         """What the call gives does not matter any more."""
         self._pending.drop(pending)
         self._run.asked.pop(pending.address, None)

@@ -15,7 +15,7 @@ from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextlib import suppress
-from typing import Any, NoReturn, Protocol
+from typing import Any, ClassVar, NoReturn, Protocol
 
 from actorflow.errors import NotDurableError, ReadOnlyError
 from actorflow.runtime.nodeplace import awaiting, calling
@@ -81,10 +81,12 @@ class NodeTask(asyncio.Task[Any]):
 
 
 class NodeTimer(asyncio.TimerHandle):
-    """A timer that knows which call of the node it is."""
+    """A timer, which is a call of the node that has not ended: see `Pending`."""
 
-    __slots__ = ("number",)
-    number: str | None
+    __slots__ = ("address", "number")
+    number: str
+    address: str
+    detached: ClassVar[bool] = False
 
 
 class Timers(Protocol):
@@ -282,7 +284,7 @@ class NodeLoop(Path, asyncio.AbstractEventLoop):
     ) -> asyncio.TimerHandle:
         """Run *callback* when the log's time has come to *when*; durable."""
         handle = NodeTimer(when, callback, args, self, context)
-        handle.number = None
+        handle.number = ""
         self._timers.start_timer(handle)
         return handle
 
