@@ -18,8 +18,8 @@ from actorflow.testing import VirtualClock, runtime
 
 MANY, FEWER = 300, 100
 MOST = 4_000
-"""Bytes of a node that waits; at first 3,610 for a signal, 3,840 for an answer, and
-3,920 for a time."""
+"""Bytes of a node that waits; at first 3,600 for a signal, 3,830 for an answer, and
+3,850 for a time."""
 
 
 @af.dynamic
