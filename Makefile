@@ -21,7 +21,7 @@ demo: $(VENV)/.ready  ## Watch a fan-out be killed half-way and finish all the s
 test: $(VENV)/.ready-test  ## Run the tests, the README and the docs (ARGS="-k retry" for some)
 	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
-nightly: $(VENV)/.ready-test  ## Hunt for hours: random programs, crash points, kills (PROGRAMS=1000 for less)
+nightly: $(VENV)/.ready-test  ## Hunt long: random programs, changed bytes, crash points, kills (PROGRAMS=1000)
 	@$(BIN)/python -m tests.nightly --programs $(or $(PROGRAMS),10000) $(ARGS)
 
 mutation: $(VENV)/.ready-test  ## Change lines of the model and the log, and see which no test notices (SHARE=0.1 for some)

@@ -220,8 +220,8 @@ class Intake:
             self._services.writer.call(
                 lambda: None, lambda *_: after(0.01, self._tell, Wake())
             )
-        elif found:
-            self.set_wake(now + BROKEN)
+        elif upcoming is not None:
+            self.set_wake(now + BROKEN)  # what is damaged is due, and cannot be woken
         return rows
 
     def cannot_wake(self, name: str) -> None:

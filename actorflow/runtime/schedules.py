@@ -227,6 +227,8 @@ class ScheduleKeeper(PooledActor):
         for name in {*(row.name for row in due), *self._book.held}:
             self._fire(name)
         if not self._busy:
+            if self._stands_still(changed=False):
+                self._relieve()
             self._set_timer()
 
     def _fire(self, name: str) -> None:
