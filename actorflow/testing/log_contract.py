@@ -636,6 +636,18 @@ class OwnershipContract(_Fixtures):
         assert isinstance(batch[0].error, errors.FencedError)
         assert batch[1].error is None
 
+    def test_a_claimed_stream_takes_one_write_after_another(
+        self, log: EventLog, other: EventLog
+    ) -> None:
+        """Whoever has claimed it owns it, not only once."""
+        log.write([write(created(log), release=True)])
+        stream = other.claim("execution", "one")
+        for _ in range(2):
+            mine = write(stream, done(), summary=Summary("busy"))
+            other.write([mine])
+            assert mine.error is None
+        assert (seqs(other, stream), stream.epoch) == ([1, 2, 3], 2)
+
     def test_killed_owner_is_replaced_when_its_lease_has_run_out(
         self, log: EventLog, open_log: OpenLog, clock: Ticker
     ) -> None:

@@ -328,6 +328,24 @@ def test_a_graph_fails_when_what_runs_in_it_has_ended() -> None:
     assert rules.finish(GRAPH, state, "") == BROKE
 
 
+def test_joins_that_wait_for_each_other_fail_their_graph() -> None:
+    """With the first of them as the place; but not while one of them is paused."""
+    state = folded(
+        *START,
+        ("a", ev.BranchStarted("j", "main")),
+        ("b", ev.BranchStarted("j", "main")),
+        ("main", ev.BranchCompleted()),
+        arriving("b"),
+        arriving("a"),
+    )
+    end = rules.finish(GRAPH, state, "")
+    assert isinstance(end, ev.Failure)
+    assert (end.type, end.address) == ("definition", "a/j")
+
+    fold(state, ("", ev.ExecutionPaused("b")))
+    assert rules.finish(GRAPH, state, "") is None
+
+
 # --- maps ----------------------------------------------------------------------------
 
 
