@@ -218,3 +218,21 @@ def test_those_that_are_halted_sleep_on() -> None:
 
     state.compensating = None
     assert state.take_naps(10.0, 1) == ["main/s/c#1"]
+
+
+def test_one_that_was_woken_by_a_signal_is_not_told() -> None:
+    """Its time does not matter any more."""
+    state = folded(*NODE, *waiting("main/s/c#1", until=10.0))
+    fold(state, ("", ev.SignalReceived("go")))
+    fold(state, ("main/s/c#1", ev.WaitEnded(0, signal=6)))
+
+    assert state.take_naps(10.0, 1) == []
+
+
+def test_one_that_was_set_twice_is_told_once() -> None:
+    """As by a pause that was over at once."""
+    state = napping(30.0)
+    fold(state, PAUSED, at=8)
+    fold(state, ("", ev.ExecutionResumed()), at=8)
+
+    assert state.take_naps(30.0, 5) == ["main/s/c#1"]
