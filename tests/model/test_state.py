@@ -109,6 +109,7 @@ def test_what_lies_in_what_has_failed_is_lost() -> None:
     for state in (flow, failing):
         inner = ("main/s/c#1", "main/s/c#1/main", "main/s/c#1/main/t", "main/s/c#1/b")
         assert [state.is_lost(each) for each in inner] == [True] * 4
+        assert all(state.is_halted(each) for each in inner)
         assert [state.is_lost(each) for each in ("main/s", "ghost", "")] == [False] * 3
 
     mapped = folded(
