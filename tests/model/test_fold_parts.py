@@ -402,3 +402,22 @@ def test_a_retry_repeats_only_the_part_that_failed() -> None:
     phases = {address: each.phase for address, each in state.activations.items()}
     assert set(phases.values()) == {"running"}
     assert set(phases) == {"main/s", flow, f"{flow}/main/t"}
+
+
+def test_a_map_starts_another_item_when_one_ends() -> None:
+    """As long as there are any, and no more at once than its limit."""
+    body = ["activity", "work", None]
+    started = "main/s", ev.ItemsStarted(0, 2, bare=True)
+    state = folded(*START, mapping(body, limit=2), started)
+    parent = state.activations["main/s"]
+    assert (parent.owes, parent.busy_children) == (False, 2)
+
+    fold(state, ("main/s[1]", ev.ActivationCompleted(7)))
+    assert (parent.owes, parent.busy_children) == (True, 1)
+    fold(state, ("main/s", ev.ItemsStarted(2, 1, bare=True)))
+    assert (parent.owes, parent.busy_children) == (False, 2)
+    fold(state, ("main/s[0]", ev.ActivationCompleted(5)))
+    fold(state, ("main/s[2]", ev.ActivationCompleted(9)))
+    assert (parent.owes, parent.busy_children) == (True, 0)
+    assert parent.fan is not None
+    assert parent.fan.results == [5, 7, 9]

@@ -237,3 +237,56 @@ def test_one_that_was_set_twice_is_told_once() -> None:
     fold(state, ("", ev.ExecutionResumed()), at=8)
 
     assert state.take_naps(30.0, 5) == ["main/s/c#1"]
+
+
+# --- who should look again -----------------------------------------------------------
+
+
+def calm(state: ExecutionState) -> list[str]:
+    """Return who should look again, once."""
+    return [*state.take_calm()]
+
+
+def test_a_map_is_told_of_room() -> None:
+    """When an item only waits, another may begin."""
+    given = {**MAP, "items": [1, 2, 3, 4], "limit": 2}
+    state = folded(
+        *START,
+        ("main/s", ev.ActivationStarted("map", "map", "s", given)),
+        ("main/s", ev.ItemsStarted(0, 2)),
+    )
+    assert calm(state) == []
+
+    fold(state, ("main/s[0]", ev.WaitStarted(0, "signal", "go")))
+    assert (calm(state), calm(state)) == (["main/s"], [])
+
+
+def test_a_flow_that_fails_is_told_when_it_is_at_rest() -> None:
+    """One that does not fail has nothing to look for."""
+    other: list[Fact] = [
+        ("main/s", ev.ActivationStarted("flow", "f", "s")),
+        ("main/s", ev.FlowStarted()),
+        ("main/s/a", ev.BranchStarted("t")),
+        ("main/s/b", ev.BranchStarted("t")),
+        *waiting("main/s/a/t"),
+        ("main/s/b/t", ev.ActivationStarted("activity", "work", "t")),
+        ("main/s/b/t", ev.AttemptStarted(1)),
+    ]
+    wait = "main/s/b/t", ev.WaitStarted(0, "signal", "go")
+    assert calm(folded(*START, *other, wait)) == []
+
+    state = folded(*START, *other, ("main/s/a", ev.BranchFailed(BROKE)))
+    assert calm(state) == []
+    assert calm(fold(state, wait)) == ["main/s"]
+
+
+def test_a_node_is_told_when_all_that_it_called_has_ended() -> None:
+    """And not before: what ends wakes it by itself."""
+    state = folded(
+        *NODE,
+        ("main/s/c#1", ev.ActivationStarted("activity", "c")),
+        ("main/s/c#2", ev.ActivationStarted("activity", "c")),
+        ("main/s/c#1", ev.ActivationCompleted()),
+    )
+    assert calm(state) == []
+    assert calm(fold(state, ("main/s/c#2", ev.ActivationCompleted()))) == ["main/s"]
