@@ -648,6 +648,19 @@ class OwnershipContract(_Fixtures):
             assert mine.error is None
         assert (seqs(other, stream), stream.epoch) == ([1, 2, 3], 2)
 
+    def test_a_stale_hold_is_fenced_when_it_writes_alone(self, log: EventLog) -> None:
+        """Be it one event of which nobody else knows; and wherever it thinks to be."""
+        before = created(log)
+        after = log.claim("execution", "one")
+        stale = write(before, done("old"))
+        log.write([stale])
+        late = Write(after, [Recorded(3, EPOCH, "", done("gap"))])
+        log.write([late])
+
+        assert isinstance(stale.error, errors.FencedError)
+        assert isinstance(late.error, errors.FencedError)
+        assert seqs(log, after) == [1]
+
     def test_killed_owner_is_replaced_when_its_lease_has_run_out(
         self, log: EventLog, open_log: OpenLog, clock: Ticker
     ) -> None:

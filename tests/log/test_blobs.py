@@ -92,6 +92,7 @@ def test_a_blob_is_what_its_name_says(payload: PayloadCodec | None) -> None:
     key = reference["sha256"]
     content = blobs.get(key)
 
+    assert codec.blobs is blobs
     codec.check_blob(key, content)
     if payload is not None:
         Codec().check_blob("0" * 64, content)
