@@ -357,3 +357,22 @@ def test_what_a_branch_would_have_given_is_nothing() -> None:
     )
 
     assert state.branches["main"].variables == {"x": None, "y": False}
+
+
+def test_waits_for_one_topic_end_one_by_one() -> None:
+    """First come, first served; what ends in a pause has no clock afterwards."""
+    waits: list[Fact] = [
+        (f"{name}/s", event)
+        for name in ("main", "b")
+        for event in (
+            ev.ActivationStarted("wait_signal", "s", "s"),
+            ev.WaitStarted(0, "signal", "go", deadline=50.0),
+        )
+    ]
+    state = folded(*START, ("b", ev.BranchStarted("s", "main")), *waits, PAUSED)
+    fold(state, ("main/s", ev.WaitEnded(0, timed_out=True)))
+    assert state.topics == {"go": {"b/s": None}}
+
+    fold(state, RESUMED, ("main/s", waits[1][1]))
+    assert state.topics == {"go": {"b/s": None, "main/s": None}}
+    assert (state.activations["main/s"].frozen, state.wake_at) == (None, 50)

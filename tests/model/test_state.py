@@ -232,11 +232,11 @@ def test_one_that_was_woken_by_a_signal_is_not_told() -> None:
 
 def test_one_that_was_set_twice_is_told_once() -> None:
     """As by a pause that was over at once."""
-    state = napping(30.0)
-    fold(state, PAUSED, at=8)
-    fold(state, ("", ev.ExecutionResumed()), at=8)
+    state = napping(20.0, 30.0)
+    fold(state, PAUSED, at=9)
+    fold(state, ("", ev.ExecutionResumed()), at=9)
 
-    assert state.take_naps(30.0, 5) == ["main/s/c#1"]
+    assert state.take_naps(30.0, 5) == ["main/s/c#1", "main/s/c#2"]
 
 
 # --- who should look again -----------------------------------------------------------
@@ -290,3 +290,29 @@ def test_a_node_is_told_when_all_that_it_called_has_ended() -> None:
     )
     assert calm(state) == []
     assert calm(fold(state, ("main/s/c#2", ev.ActivationCompleted()))) == ["main/s"]
+
+
+def test_all_who_should_look_again_are_told() -> None:
+    """Also if several things have happened since the last time."""
+    second: list[Fact] = [
+        ("b", ev.BranchStarted("s", "main")),
+        ("b/s", ev.ActivationStarted("dynamic", "node", "s")),
+    ]
+    calls = [
+        (f"{n}/c#1", ev.ActivationStarted("activity", "c")) for n in ("main/s", "b/s")
+    ]
+    state = folded(*NODE, *second, *calls)
+    calm(state)
+    fold(state, *((address, ev.ActivationCompleted()) for address, _ in calls))
+
+    assert sorted(calm(state)) == ["b/s", "main/s"]
+
+
+def test_a_clock_that_is_set_in_a_pause_starts_when_that_ends() -> None:
+    """With all its time; and that of a step is for its actor, not for a nap."""
+    begin, wait = waiting("main/s", "time", 50.0)
+    state = folded(*START, begin, PAUSED, wait)
+    assert (state.wake_at, state.activations["main/s"].frozen) == (None, 5)
+
+    fold(state, ("", ev.ExecutionResumed()), at=15)
+    assert (state.wake_at, state.next_nap) == (60, None)
