@@ -93,6 +93,29 @@ def is_worth_it(state: ExecutionState, *, shortened: bool) -> bool:
     return since >= share * _weight(state)
 
 
+def fits(data: Data, limit: int) -> bool:
+    """Return whether *data* is written in about *limit* bytes; look no further.
+
+    What has joined others has their variables in its own, and so on: such values share
+    parts in memory, but in text each part is written wherever it is. A hundred joins in
+    a row would be more than there are atoms.
+    """
+    left = [data]
+    while left and limit > 0:
+        each = left.pop()
+        if isinstance(each, dict | list):
+            limit -= len(each) * _PUNCTUATION
+            if limit > 0:
+                left.extend(each)
+                left.extend(each.values() if isinstance(each, dict) else ())
+        else:
+            limit -= len(each) if isinstance(each, str) else _NUMBER
+    return limit > 0
+
+
+_PUNCTUATION, _NUMBER = 3, 6
+
+
 def _weight(state: ExecutionState) -> int:
     parts = sum(
         1

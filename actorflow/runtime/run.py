@@ -293,7 +293,7 @@ class Run:
         if not snapshots.is_worth_it(state, shortened=shortened):
             return None
         data = snapshots.dump(state)
-        if len(self.services.codec.dumps(data)) > snapshots.BYTES * since:
+        if not snapshots.fits(data, snapshots.BYTES * since):
             return None
         state.stored = state.version
         self._consider_at = state.version + snapshots.EVERY

@@ -210,6 +210,37 @@ def test_what_a_state_carries_is_stored_seldom() -> None:
     assert stored["heavy"] is None
 
 
+def test_what_grows_twofold_with_every_join_is_not_written_down() -> None:
+    """In memory its parts are shared; in text there would be no end of them."""
+    count = 120
+    steps: list[af.Step] = []
+    for n in range(count):
+        onward = [af.Edge(f"split{n + 1}")] if n + 1 < count else []
+        apart = [
+            af.Edge(f"left{n}", branch=f"l{n}"),
+            af.Edge(f"right{n}", branch=f"r{n}"),
+        ]
+        steps += [
+            af.Step(f"split{n}", decide=True, next=apart),
+            af.Step(
+                f"left{n}",
+                activity=rounds,
+                parameters={"n": n},
+                next=[af.Edge(f"join{n}")],
+            ),
+            af.Step(f"right{n}", activity=rounds, parameters={"n": n}),
+            af.Step(f"join{n}", join=af.Join(branches=[f"r{n}"]), next=onward),
+        ]
+    joins = af.Workflow("joins", steps=steps)
+    with runtime(joins) as rt:
+        run = rt.start(joins)
+        run.wait()
+        row = rt.row(run.id)
+        assert row.status == "completed"
+        assert row.head > snapshots.EVERY
+        assert rt.log.snapshot(row.id) is None
+
+
 def test_an_execution_as_large_as_its_past_has_none() -> None:
     """To store it would take as long as to read what it came from."""
 
