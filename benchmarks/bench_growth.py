@@ -30,7 +30,8 @@ def measure(options: Options) -> list[Figure]:
     reference = min(each["seconds"] for each in done[REFERENCE]) / REFERENCE
     figures = []
     for size, runs in done.items():
-        item = Figure(f"an item of {size:,}", "us", goal=1.3)
+        goal = 1.3 if size > REFERENCE else None
+        item = Figure(f"an item of {size:,}", "us", goal=goal)
         for run in runs:
             item.add(run["seconds"] / size * 1e6, reference * 1e6)
         figures.append(item)

@@ -169,6 +169,13 @@ def test_public_names_are_where_type_checkers_are_told() -> None:
     assert sorted(told) == sorted(set(actorflow.__all__) - {"__version__"})
 
 
+def test_tests_of_ones_own_need_no_pytest() -> None:
+    """Only who tests a log or a store of their own runs suites that are made for it."""
+    code = "import sys; sys.modules['pytest'] = None; import actorflow.testing as t; "
+    code += "print(t.runtime, t.Simulation, t.Replayer)"
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
 def test_importing_imports_nothing_else() -> None:
     """Who defines activities does not wait for a database to be imported."""
     code = (
