@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from heapq import merge
 from itertools import islice, pairwise
 from typing import Any
@@ -35,13 +36,14 @@ def page(
 ) -> list[StreamRow]:
     """Return the next *limit* matching streams, newest first."""
     pages, place = [], _by_creation
-    for query in _queries(kind, filters):
-        place = _by_number if query.led else place
-        if before is not None and query.led:
-            query.add("led.stream < ?", before[1])
-        elif before is not None:
-            query.add("(created_at, id) < (?, ?)", micros(before[0]), before[1])
-        pages.append(query.rows(connection, limit))
+    with _at_one_moment(connection):
+        for query in _queries(kind, filters):
+            place = _by_number if query.led else place
+            if before is not None and query.led:
+                query.add("led.stream < ?", before[1])
+            elif before is not None:
+                query.add("(created_at, id) < (?, ?)", micros(before[0]), before[1])
+            pages.append(query.rows(connection, limit))
     found = list(islice(merge(*pages, key=place, reverse=True), limit))
     places = [place(row) for row in found]
     if before is not None:
@@ -50,6 +52,17 @@ def page(
     if any(next_one >= one for one, next_one in pairwise(places)):
         raise out_of_order("streams")
     return found
+
+
+@contextmanager
+def _at_one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let all queries see one state: a status that changes is in one list, not two."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:  # an error may have ended it
+            connection.execute("COMMIT")
 
 
 def _by_creation(row: StreamRow) -> tuple[float, int]:
@@ -62,7 +75,8 @@ def _by_number(row: StreamRow) -> tuple[float, int]:
 
 def count(connection: sqlite3.Connection, kind: str, filters: Filters) -> int:
     """Return how many streams match."""
-    return sum(query.count(connection) for query in _queries(kind, filters))
+    with _at_one_moment(connection):
+        return sum(query.count(connection) for query in _queries(kind, filters))
 
 
 @define

@@ -20,7 +20,7 @@ from actorflow.errors import (
     LogVersionError,
     NotALogError,
 )
-from actorflow.log import connection
+from actorflow.log import connection, listing
 from actorflow.log.batch import checksum, inbox_checksum
 from actorflow.log.port import Reach, Snapshot, Stream, Summary, Write
 from actorflow.log.schema import APPLICATION_ID
@@ -468,6 +468,29 @@ class TestTrouble:
         assert not caught.value.transient
         assert seqs(log, stream) == list(range(1, 11))
         log._for_writing().connection().execute("PRAGMA query_only = OFF")
+
+    def test_statuses_that_change_while_they_are_listed(
+        self, log: SQLiteLog, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each stream is in one of several lists: they are read at one moment."""
+        moving = created(log, "moving", summary=Summary("running"))
+        listed = listing._Query.rows
+
+        def move_then(query: Any, *args: Any) -> Any:
+            found = listed(query, *args)
+            log.write([write(moving, done(), summary=Summary("suspended"))])
+            return found
+
+        both = ("running", "suspended")
+        monkeypatch.setattr(listing._Query, "rows", move_then)
+        first = log.rows("execution", status=both)
+        monkeypatch.undo()
+
+        assert [row.status for row in first if row.name == "moving"] == ["running"]
+        (row,) = [
+            row for row in log.rows("execution", status=both) if row.name == "moving"
+        ]
+        assert row.status == "suspended"
 
     def test_interrupted_write(
         self, log: SQLiteLog, stream: Stream, monkeypatch: pytest.MonkeyPatch
