@@ -145,24 +145,32 @@ class Doctor:
 
     def _events(self) -> Iterator[Finding]:
         last = 0
-        while streams := self._query(
-            "SELECT id, name, head FROM stream WHERE id > ? ORDER BY id LIMIT ?",
-            last,
-            PAGE,
-        ):
+        while streams := self._listed(last):
+            after = last
             for id_, name, head in streams:
                 if id_ <= last:
                     raise out_of_order("streams")
                 last = id_
                 try:
-                    yield from self._stream(id_, name, head)
+                    yield from self._stream(id_, name, head, after)
                 except LogError as error:
                     yield Finding("error", str(error), name, advice=PARTIAL)
         for tag, count in sorted(self._unknown.items()):
             what = f"{count} events of type {tag!r}, which is not known here"
             yield Finding("warning", what, advice="their owner's classes are needed")
 
-    def _stream(self, stream: int, name: str, head: int) -> Iterator[Finding]:
+    def _listed(self, after: int) -> list[tuple[int, str, int]]:
+        """Return the next streams after that number, with how many events each has."""
+        return self._query(
+            "SELECT id, name, head FROM stream WHERE id > ? ORDER BY id LIMIT ?",
+            after,
+            PAGE,
+        )
+
+    def _stream(
+        self, stream: int, name: str, head: int, after: int
+    ) -> Iterator[Finding]:
+        """Examine the events of a stream that is in the list after that number."""
         expected = 1
         # A page at a time, and no further than the head was: writers go on.
         while page := self._query(
@@ -182,7 +190,9 @@ class Doctor:
                 yield from self._event(name, row)
         ((end,),) = self._query("SELECT max(head) FROM stream WHERE id = ?", stream)
         if end is None:
-            raise out_of_order("streams")
+            if any(listed == stream for listed, *_ in self._listed(after)):
+                raise out_of_order("streams")
+            return  # deleted meanwhile
         if not head <= expected - 1 <= end:
             ends = f"its row says {head} events, and there are {expected - 1}"
             advice = RESCUE if expected - 1 > end else PARTIAL

@@ -480,6 +480,25 @@ class TestGuards:
             assert message in found(reader)
 
 
+class TestDoctor:
+    """An examination takes its time, and others go on meanwhile."""
+
+    def test_deleted_meanwhile(self, path: Path, log: SQLiteLog) -> None:
+        """A stream that is deleted while the doctor reads is no damage."""
+        for name in ("one", "two", "three"):
+            created(log, name)
+        tamper(
+            path,
+            "DROP TRIGGER event_is_never_updated",
+            "UPDATE event SET time = time + 1 WHERE stream = 1",
+        )
+        findings = (each for each in log.diagnose() if each.stream is not None)
+
+        assert next(findings).stream == "one"
+        log.delete("execution", ["one", "two"], reason="test")
+        assert list(findings) == []
+
+
 class TestBackup:
     """A copy of a log that is in use."""
 
