@@ -137,10 +137,6 @@ class Directory(Children):
             self._services.collector.flush()
             self._reply(message.reply, None)
 
-    # -- starting ----------------------------------------------------------------------
-
-    # -- in memory ---------------------------------------------------------------------
-
     def _on_lost(self, message: Lost) -> None:
         stream, error = message.stream, message.error
         known = self._runs.get(stream.name)
@@ -170,10 +166,6 @@ class Directory(Children):
     def _on_retell(self, message: Retell) -> None:
         self._inbox.tell_again(message.id)
         self._look(posted=True)
-
-    # -- loading -----------------------------------------------------------------------
-
-    # -- recovery ----------------------------------------------------------------------
 
     def _on_recovered(self, message: Recovered) -> None:
         for row in message.rows or []:

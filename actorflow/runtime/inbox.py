@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from attrs import define, field
 
@@ -36,10 +36,19 @@ class Inbox:
         """Read from the start next: what others were to take may be ours by now."""
         self._after, self._there = 0, set()
 
-    def tell_again(self, execution_id: str) -> None:
-        """Tell what is still there for an execution: what was told was in vain."""
-        for row in [row for row, name in self._told.items() if name == execution_id]:
-            del self._told[row]
+    def tell_again(
+        self, execution_id: str, *, but: Collection[int | None] = ()
+    ) -> None:
+        """Tell what is still there for an execution: what was told was in vain.
+
+        Args:
+            execution_id: whose commands.
+            but: rows that are on their way to it all the same.
+        """
+        told = [row for row, name in self._told.items() if name == execution_id]
+        for row in told:
+            if row not in but:
+                del self._told[row]
         self.restart()
 
     def page(self) -> Iterator[tuple[str, Command]]:

@@ -29,6 +29,7 @@ from actorflow.runtime.commands import INTERNAL
 from actorflow.runtime.errands import (
     Changed,
     Crashed,
+    Fetch,
     Loaded,
     Lost,
     Route,
@@ -207,6 +208,10 @@ class Residents(PooledActor):
         self._check_parent(run)
         for command in commands:
             self._route(run.id, command)
+        if run.id in self._crashes:
+            # What waited behind the defect is in the inbox still.
+            self._inbox.tell_again(run.id, but=[each.inbox for each in commands])
+            self.actor_ref.put(Fetch())
         if state.queued is not None:
             self._later(Unload(run), BREATH)
 

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 import actorflow as af
+from actorflow.log.port import EXECUTION
 from actorflow.model import events as ev
 from actorflow.model.fold import apply as sound
 from actorflow.runtime import run as runs
+from actorflow.runtime.errands import Fetch
 from actorflow.runtime.fanout import FanActor
 from actorflow.testing import runtime
 
@@ -91,3 +93,30 @@ def test_a_defect_as_an_actor_begins_is_no_other(
         assert rt.start(FLOW).result() == [x * 2 for x in OVER]
     assert "execution flow-" in caplog.text
     assert "a defect as it begins" in caplog.text
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_was_posted_meanwhile_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """A command of another process that waited behind a defect is read again, once."""
+    flow = af.Flow("flow").wait_signal("begin").map("y", double, over=[1])
+    flow.wait_signal("go", into="a", name="a").wait_signal("go", into="b", name="b")
+    begin, left = FanActor.on_start, ["one", "two"]
+
+    def on_start(actor: FanActor) -> None:
+        if not left:
+            return begin(actor)
+        while left:
+            signal = {"topic": "go", "payload": left.pop(0)}
+            rt.log.post(EXECUTION, "it", "signal", signal)
+        rt._directory.put(Fetch())
+        raise ZeroDivisionError("a defect, and two signals behind it")
+
+    monkeypatch.setattr(FanActor, "on_start", on_start)
+    with runtime(built := flow.output("a", "b").build(), seed=seed) as rt:
+        execution = rt.start(built, execution_id="it")
+        execution.wait()
+        execution.signal("begin")
+        assert execution.result() == {"a": "one", "b": "two"}
+        assert not rt.log.inbox()
