@@ -59,8 +59,7 @@ def _copy(
         if len(rows) == CHUNK:
             sql.ADD_EVENTS.run(connection, rows)
             rows = []
-    if rows:
-        sql.ADD_EVENTS.run(connection, rows)
+    sql.ADD_EVENTS.run(connection, rows)
 
 
 def _same(log: SQLiteLog, stream: int, target: SQLiteLog, copy: int) -> bool:
@@ -70,7 +69,9 @@ def _same(log: SQLiteLog, stream: int, target: SQLiteLog, copy: int) -> bool:
 
 def _copy_blobs(log: SQLiteLog, target: SQLiteLog, text: str) -> None:
     store, other = log.codec.blobs, target.codec.blobs
-    if store is None or other is None or store is other:
+    assert store is not None
+    assert other is not None
+    if store is other:
         return
     try:
         keys = set(keys_in(log.codec.loads(text)))

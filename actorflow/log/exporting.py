@@ -69,11 +69,11 @@ def _records(log: SQLiteLog, row: StreamRow, *, partial: bool) -> Iterator[Recor
 def _blobs(log: SQLiteLog, text: str, sent: set[str]) -> Iterator[Blob]:
     """Yield the blobs that a payload refers to, unless they went before."""
     store = log.codec.blobs
+    assert store is not None
     try:
-        keys = set(keys_in(log.codec.loads(text))) if store is not None else set()
+        keys = set(keys_in(log.codec.loads(text)))
     except UnreadableError:
         return  # encrypted, and the key is not here
     for key in keys - sent:
-        assert store is not None
         yield Blob(key, store.get(key))
         sent.add(key)

@@ -80,6 +80,7 @@ class _Checked:
     events: int
     there: bool
     parent: str | None
+    crc: int
 
 
 class Importer:
@@ -123,9 +124,10 @@ class Importer:
             )
         self._file.seek(start)
         self._reader = LineReader(self._file)
-        for header, each in zip(self._headers(), checked, strict=True):
-            if each.header != header:
-                raise self._reader.refusal("it has changed while it was read")
+        headers = self._headers()
+        for each in checked:
+            if next(headers, None) != each.header:
+                raise self._changed()
             self._store(each)
         return [
             Imported(
@@ -136,6 +138,9 @@ class Importer:
             )
             for each in checked
         ]
+
+    def _changed(self) -> TransferError:
+        return self._reader.refusal("it has changed while it was read")
 
     def _headers(self) -> Iterator[Header]:
         self._records = self._reader.records()
@@ -173,8 +178,8 @@ class Importer:
         if there is not None and not same:
             raise StreamExistsError(header.kind, header.name)
         parent = None if fold is None else fold.parent
-        row = self._row(header, fold)
-        return _Checked(header, row, events, there is not None, parent)
+        row, crc = self._row(header, fold), self._reader.crc
+        return _Checked(header, row, events, there is not None, parent, crc)
 
     def _check_blob(self, blob: Blob) -> None:
         try:
@@ -220,22 +225,24 @@ class Importer:
             if taken is not None:
                 raise StreamExistsError(header.kind, header.name)
             stream = _add_stream(connection, checked)
-            rows: list[EventRow] = []
+            rows: list[tuple[object, ...]] = []
             for record in self._stream():
                 if isinstance(record, tuple):
-                    rows.append(record)
-                if len(rows) == CHUNK or isinstance(record, End):
-                    _add_events(connection, stream, rows)
+                    rows.append((stream, *record))
+                if len(rows) == CHUNK:
+                    sql.ADD_EVENTS.run(connection, rows)
                     rows = []
                 self._store_other(connection, stream, record)
+            sql.ADD_EVENTS.run(connection, rows)
+            if self._reader.crc != checked.crc:
+                raise self._changed()
 
     def _store_other(
         self, connection: sqlite3.Connection, stream: int, record: Record
     ) -> None:
         match record:
             case Blob(key, content):
-                if self._log.codec.blobs is None:
-                    raise self._reader.refusal("this log has no place for large values")
+                assert self._log.codec.blobs is not None
                 self._log.codec.blobs.put(key, content)
             case Posted(command, data, key, posted_at):
                 crc = inbox_checksum(command, data, key, stream)
@@ -259,10 +266,3 @@ def _add_stream(connection: sqlite3.Connection, checked: _Checked) -> int:
     }
     (id_,) = connection.execute(sql.IMPORT_STREAM, values).fetchone()
     return int(id_)
-
-
-def _add_events(
-    connection: sqlite3.Connection, stream: int, rows: list[EventRow]
-) -> None:
-    if rows:
-        sql.ADD_EVENTS.run(connection, [(stream, *row) for row in rows])

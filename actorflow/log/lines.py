@@ -122,12 +122,16 @@ class LineReader:
 
     Args:
         file: read from where it stands, a line at a time.
+
+    Attributes:
+        number: of the line at hand, from 1.
+        crc: of the lines of the stream at hand, as far as they were read.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         self.number = 0
+        self.crc = 0
         self._file = file
-        self._crc = 0
         self._seq = 0
         self._inside = False
 
@@ -141,7 +145,7 @@ class LineReader:
             self.number += 1
             if text := line.rstrip(b"\r\n"):
                 record = self._record(self._parsed(text))
-                self._crc = zlib.crc32(text, self._crc)
+                self.crc = zlib.crc32(text, self.crc)
                 yield record
         if self._inside:
             raise self.refusal("the file ends in the middle of a stream")
@@ -181,7 +185,7 @@ class LineReader:
         return self._posted(document) if "posted" in document else self._event(document)
 
     def _header(self, document: dict[str, Any]) -> Header:
-        self._crc = self._seq = 0
+        self.crc = self._seq = 0
         if document.get("format") != FORMAT:
             found = document.get("format")
             raise self.refusal(f"its format is {found!r:.40}, known here is {FORMAT}")
@@ -239,7 +243,7 @@ class LineReader:
 
     def _end(self, document: dict[str, Any]) -> End:
         self._only(document, "actorflow", "events", "complete", "checksum")
-        self._verify(document, self._crc)
+        self._verify(document, self.crc)
         end = End(
             self._number(document, "events"), self._typed(document, "complete", bool)
         )
