@@ -6,7 +6,12 @@ import sqlite3
 from collections.abc import Iterable
 from itertools import zip_longest
 
-from actorflow.errors import LogUnavailableError, StreamExistsError, UnreadableError
+from actorflow.errors import (
+    LogCorruptError,
+    LogUnavailableError,
+    StreamExistsError,
+    UnreadableError,
+)
 from actorflow.log import statements as sql
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.log.statements import CHUNK
@@ -20,6 +25,7 @@ def archive(log: SQLiteLog, streams: Iterable[int], target: SQLiteLog) -> None:
 
     Raises:
         LogUnavailableError: both are the same log.
+        LogCorruptError: an event is damaged or missing; of that stream nothing is kept.
     """
     if target.path.resolve() == log.path.resolve():
         raise LogUnavailableError(f"{log.path} cannot be its own archive")
@@ -37,7 +43,11 @@ def _archive(log: SQLiteLog, stream: int, target: SQLiteLog) -> None:
         for name in (row[1], f"{row[1]}@{row[-1]}"):
             known = connection.execute(sql.FIND, (row[0], name)).fetchone()
             if known is None:
-                _copy(log, stream, target, connection, (row[0], name, *row[2:]))
+                copied = _copy(
+                    log, stream, target, connection, (row[0], name, *row[2:])
+                )
+                if copied < row[3]:
+                    raise LogCorruptError(row[1], copied + 1, "it is missing")
                 return
             if _same(log, stream, target, known[0]):
                 return
@@ -50,16 +60,20 @@ def _copy(
     target: SQLiteLog,
     connection: sqlite3.Connection,
     row: tuple[object, ...],
-) -> None:
+) -> int:
+    """Return how many events there are."""
+    last = 0
     (copy,) = connection.execute(sql.ARCHIVE_STREAM, row).fetchone()
     rows: list[tuple[object, ...]] = []
     for event in log.raw_events(stream):
         _copy_blobs(log, target, event[4])
         rows.append((copy, *event))
+        last = event[0]
         if len(rows) == CHUNK:
             sql.ADD_EVENTS.run(connection, rows)
             rows = []
     sql.ADD_EVENTS.run(connection, rows)
+    return last
 
 
 def _same(log: SQLiteLog, stream: int, target: SQLiteLog, copy: int) -> bool:

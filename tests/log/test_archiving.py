@@ -6,26 +6,35 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import pytest
 
-from actorflow.errors import LogUnavailableError
+from actorflow.errors import (
+    BlobMissingError,
+    LogCorruptError,
+    LogUnavailableError,
+    StreamExistsError,
+)
+from actorflow.log import retention
 from actorflow.log.archiving import archive
+from actorflow.log.blobs import MemoryBlobs
+from actorflow.log.codec import Codec
 from actorflow.log.port import Stream, Summary
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.testing.log_contract import created, done, write
 
 
 @pytest.fixture(name="log")
-def _log(tmp_path: Path) -> Iterator[SQLiteLog]:
-    with SQLiteLog(tmp_path / "log.db") as log:
+def _log(new_log: Path, tmp_path: Path) -> Iterator[SQLiteLog]:
+    with SQLiteLog(copyfile(new_log, tmp_path / "log.db")) as log:
         yield log
 
 
 @pytest.fixture(name="target")
-def _target(tmp_path: Path) -> Iterator[SQLiteLog]:
-    with SQLiteLog(tmp_path / "archive.db") as target:
+def _target(new_log: Path, tmp_path: Path) -> Iterator[SQLiteLog]:
+    with SQLiteLog(copyfile(new_log, tmp_path / "archive.db")) as target:
         yield target
 
 
@@ -77,12 +86,151 @@ def test_twice_is_once(log: SQLiteLog, target: SQLiteLog) -> None:
 
 
 def test_an_id_that_was_used_again(log: SQLiteLog, target: SQLiteLog) -> None:
-    """Two executions that had one id, one after the other, are both kept."""
+    """Two executions that had one id, one after the other, are both kept, and once."""
+    began = []
     for n in range(2):
-        keep(log, ended(log, "one", done(n)), target)
+        stream = ended(log, "one", done(n))
+        keep(log, stream, target)
+        keep(log, stream, target)
+        began += [row.created_at for row in log.rows("execution")]
         log.delete("execution", ["one"], reason="test")
 
-    assert [name.partition("@")[0] for name in names(target)] == ["one", "one"]
+    assert names(target) == ["one", f"one@{began[1] * 1e6:.0f}"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [([1], [1, 2]), ([1, 2], [1]), ([1, 2], [3, 2])]
+)
+def test_what_is_not_the_same(
+    log: SQLiteLog, target: SQLiteLog, first: list[int], second: list[int]
+) -> None:
+    """An execution that has more, less or other events than one of its id is kept."""
+    ended(target, "one", *map(done, first))
+    keep(log, ended(log, "one", *map(done, second)), target)
+
+    assert len(names(target)) == 2
+
+
+def test_no_name_is_left(log: SQLiteLog, target: SQLiteLog) -> None:
+    """An execution that can have neither name is not kept, and so never deleted."""
+    stream = ended(log, "one", done(1))
+    row = log.find("execution", "one")
+    assert row is not None
+    for name in ("one", f"one@{row.created_at * 1e6:.0f}"):
+        ended(target, name, done(2))
+
+    with pytest.raises(StreamExistsError) as refused:
+        keep(log, stream, target)
+    assert refused.value.name.startswith("one@")
+    assert len(names(target)) == 2
+
+
+def test_what_is_gone_already(log: SQLiteLog, target: SQLiteLog) -> None:
+    """What somebody else has deleted meanwhile does not hold up the others."""
+    gone, there = ended(log, "gone"), ended(log, "there")
+    log.delete("execution", ["gone"], reason="test")
+    assert gone.id is not None
+    assert there.id is not None
+    archive(log, [gone.id, there.id], target)
+
+    assert names(target) == ["there"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 510, 511, 512, 1023])
+def test_of_any_length(log: SQLiteLog, target: SQLiteLog, count: int) -> None:
+    """However many rows are copied at a time, all of them are."""
+    keep(log, ended(log, "one", *map(done, range(count))), target)
+    (row,) = target.rows("execution")
+
+    assert [event.seq for event in target.read(row.id)] == list(range(1, count + 2))
+
+
+@pytest.mark.parametrize("seq", [2, 4])
+def test_a_damaged_stream_is_not_kept(
+    log: SQLiteLog, target: SQLiteLog, seq: int
+) -> None:
+    """What cannot be kept whole is told, and nothing half of it is in the archive."""
+    stream = ended(log, "one", *map(done, range(3)))
+    with closing(sqlite3.connect(log.path, isolation_level=None)) as raw:
+        raw.execute("DROP TRIGGER event_is_deleted_only_by_retention")
+        raw.execute("DELETE FROM event WHERE seq = ?", (seq,))
+
+    with pytest.raises(LogCorruptError) as refused:
+        keep(log, stream, target)
+    assert (refused.value.seq, names(target)) == (seq, [])
+
+
+def large(log: SQLiteLog, name: str) -> tuple[Stream, str]:
+    """Have a stream that refers to a large value; return it, and the value's key."""
+    assert log.codec.blobs is not None
+    log.codec.keep_large(log.codec.blobs, over=100)
+    value: Any = log.codec.to_record("x" * 300)
+    return ended(log, name, done(value), done(1)), value["sha256"]
+
+
+def test_large_values_are_kept(log: SQLiteLog, target: SQLiteLog) -> None:
+    """They lie beside the archive then."""
+    stream, key = large(log, "one")
+    keep(log, stream, target)
+
+    assert target.codec.blobs is not None
+    assert b"xxx" in target.codec.blobs.get(key)
+
+
+def test_a_large_value_that_is_lost(log: SQLiteLog, target: SQLiteLog) -> None:
+    """What refers to it cannot be kept whole, and stays where it is."""
+    stream, _ = large(log, "one")
+    assert log.codec.blobs is not None
+    log.codec.blobs.sweep(set(), before=1e12)
+
+    with pytest.raises(BlobMissingError):
+        keep(log, stream, target)
+    assert names(target) == []
+
+
+def test_large_values_in_one_place(new_log: Path, tmp_path: Path) -> None:
+    """Where the archive finds them too, none of them is read."""
+    blobs = MemoryBlobs()
+    codecs = [Codec(), Codec()]
+    for codec in codecs:
+        codec.keep_large(blobs, over=100)
+    paths = [copyfile(new_log, tmp_path / name) for name in ("log.db", "archive.db")]
+    with (
+        SQLiteLog(paths[0], codec=codecs[0]) as log,
+        SQLiteLog(paths[1], codec=codecs[1]) as target,
+    ):
+        stream, _ = large(log, "one")
+        blobs.sweep(set(), before=1e12)
+        keep(log, stream, target)
+
+        assert names(target) == ["one"]
+
+
+class Reversed:
+    """A payload codec."""
+
+    name = "reversed"
+
+    def encode(self, payload: bytes) -> bytes:
+        """Turn it round."""
+        return payload[::-1]
+
+    decode = encode
+
+
+def test_what_is_encrypted_stays_so(
+    new_log: Path, tmp_path: Path, target: SQLiteLog
+) -> None:
+    """It is kept also by who cannot read it."""
+    path = copyfile(new_log, tmp_path / "encrypted.db")
+    with SQLiteLog(path, codec=Codec(payload=Reversed())) as log:
+        stream = ended(log, "one", done(1))
+    with SQLiteLog(path) as log:
+        keep(log, stream, target)
+        (row,) = target.rows("execution")
+        assert stream.id is not None
+
+        assert [*target.raw_events(row.id)] == [*log.raw_events(stream.id)]
 
 
 def test_no_log_is_its_own_archive(log: SQLiteLog) -> None:
@@ -105,6 +253,49 @@ def test_pages_are_given_back(log: SQLiteLog) -> None:
     assert freed > 1_000_000
     assert log.path.stat().st_size <= before - freed
     assert list(log.diagnose()) == []
+
+
+def test_pages_are_given_back_in_parts(
+    log: SQLiteLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many transactions let others write between them, and give back just as much."""
+    monkeypatch.setattr(retention, "PAGES_AT_ONCE", 7)
+    ended(log, "large", *(done("x" * 3000) for _ in range(100)))
+    checkpoint(log.path)
+    before = log.path.stat().st_size
+    log.delete("execution", ["large"], reason="test")
+    freed = log.shrink()
+    checkpoint(log.path)
+
+    assert freed > 300_000
+    assert log.path.stat().st_size == before - freed
+    assert log.shrink() == 0
+
+
+def test_an_older_file_gives_nothing_back(tmp_path: Path) -> None:
+    """Its free pages are used again, and nobody waits for ever."""
+    path = tmp_path / "older.db"
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("PRAGMA auto_vacuum = NONE")
+        raw.executescript("CREATE TABLE t (x); DROP TABLE t")
+    with SQLiteLog(path) as log:
+        ended(log, "large", *(done("x" * 3000) for _ in range(100)))
+        log.delete("execution", ["large"], reason="test")
+        with log.reader() as connection:
+            (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+
+        assert (log.shrink(), free > 50) == (0, True)
+
+
+def test_to_delete_nothing(log: SQLiteLog) -> None:
+    """Nothing happens, also while others are being deleted."""
+    with log.transaction() as connection:
+        connection.execute("INSERT INTO retention VALUES (1, 'another')")
+        retention.delete(connection, [], "test")
+        kept = connection.execute("SELECT reason FROM retention").fetchall()
+        connection.execute("DELETE FROM retention")
+
+    assert kept == [("another",)]
 
 
 def checkpoint(path: Path) -> None:

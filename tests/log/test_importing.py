@@ -12,6 +12,7 @@ import pytest
 
 from actorflow.errors import StreamExistsError, TransferError
 from actorflow.log.batch import checksum
+from actorflow.log.blobs import MemoryBlobs
 from actorflow.log.codec import Codec
 from actorflow.log.exporting import export_stream
 from actorflow.log.importing import Imported
@@ -294,9 +295,10 @@ class Changing(io.BytesIO):
 )
 def test_a_file_that_changes_while_it_is_read(log: SQLiteLog, second: bytes) -> None:
     """What was not verified is not stored."""
-    with pytest.raises(TransferError, match="changed while it was read"):
+    with pytest.raises(TransferError, match="changed while it was read") as refused:
         import_file(log, Changing(stream("a"), lambda: second))
 
+    assert refused.value.line <= len(second.splitlines())
     assert everything(log) == []
 
 
@@ -321,10 +323,25 @@ def test_somebody_else_takes_the_name(log: SQLiteLog) -> None:
     assert known(log, "a").head == 3
 
 
-def test_what_was_exported_is_the_same(log: SQLiteLog, tmp_path: Path) -> None:
+def test_what_was_exported_is_the_same(log: SQLiteLog) -> None:
     """An import, exported again, is the file it came from, line by line."""
     value = CODEC.dumps("x" * 300)
     content = stream("a", STORY, Posted("signal", value, None, 4), rank=-3)
     imported(log, content)
 
     assert b"".join(export_stream(log, known(log, "a"))) == content
+
+
+def test_large_values_come_along(log: SQLiteLog) -> None:
+    """They lie beside the log before it refers to them; once more is no harm."""
+    codec, blobs = Codec(), MemoryBlobs()
+    codec.keep_large(blobs, over=100)
+    value: Any = codec.to_record("x" * 300)
+    blob = Blob(value["sha256"], blobs.get(value["sha256"]))
+    content = stream("a", STORY, blob, Posted("signal", codec.dumps(value), None, 4))
+    imported(log, content)
+
+    assert imported(log, content)[0].outcome == "there"
+    assert log.codec.blobs is not None
+    assert log.codec.blobs.get(blob.key) == blob.content
+    assert list(log.diagnose()) == []
