@@ -85,9 +85,10 @@ def resolve_hints(obj: Any) -> dict[str, Any]:
 
 def _resolve_one_by_one(obj: Any) -> Iterator[tuple[str, Any]]:
     for owner in reversed(getattr(obj, "__mro__", (obj,))):
+        # Those of typing may have been imported for the type checker alone.
+        names = {**vars(typing), **getattr(owner, "__globals__", {})}
         module = sys.modules.get(getattr(owner, "__module__", ""))
-        names = {**vars(module)} if module else {}
-        names |= {**vars(typing), **getattr(owner, "__globals__", {})}
+        names |= getattr(module, "__dict__", {})
         for name, hint in getattr(owner, "__annotations__", {}).items():
             yield name, _evaluated(hint, names)
 

@@ -98,7 +98,7 @@ class Encoders(dict[type, Encoder]):
                 if type(key) is not str or key == TAG:
                     break
                 kind = type(item)
-                out[key if key.isascii() else _str(key, 0)] = (
+                out[key if key.isascii() else _str(key, depth)] = (
                     item if kind in _PLAIN else self[kind](item, depth + 1)
                 )
             else:
@@ -155,7 +155,7 @@ class Encoders(dict[type, Encoder]):
         return lambda value, depth: {
             TAG: "object",
             "type": name,
-            "v": inner(bare(value), depth + 1),
+            "v": inner(bare(value), depth),
         }
 
     def _record(self, cls: type[Any]) -> Encoder:

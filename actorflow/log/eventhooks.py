@@ -39,10 +39,8 @@ def _mentions_failure(hint: Any) -> bool:
     return hint is Failure or any(map(_mentions_failure, typing.get_args(hint)))
 
 
-def _text(text: str | None) -> str | None:
+def _text(text: str) -> str:
     # What an exception says may not be valid Unicode; a failure must be recordable.
-    if text is None or text.isascii():
-        return text
     return text.encode("utf-8", "backslashreplace").decode()
 
 

@@ -107,9 +107,7 @@ def parsed(value: Any, hint: Any) -> Any:
 
 
 def enum(value: Any, cls: Any) -> Any:
-    """The value of a member fits, and else its name."""
-    if isinstance(value, cls):
-        return value
+    """A member fits, its value, and else its name."""
     if isinstance(value, Foreign):
         value.taken = True
         return cls[value.content] if type(value.content) is str else cls(value.content)
@@ -165,7 +163,7 @@ def _reason(error: BaseException) -> str:
 def _told(hint: Any) -> str:
     if typing.get_origin(hint) is Literal:
         return "one of " + ", ".join(map(repr, typing.get_args(hint)))
-    if isinstance(hint, type) and not typing.get_args(hint):
+    if isinstance(hint, type):
         return hint.__qualname__
     return str(hint).replace("typing.", "")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections import OrderedDict, abc, defaultdict, deque
+from collections import Counter, OrderedDict, abc, defaultdict, deque
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Annotated, Any, ForwardRef, Literal, TypeVar, Union
@@ -40,6 +40,7 @@ _SEQUENCES: dict[Any, Callable[[list[Any]], Any]] = {
 }
 _ANY_SEQUENCE = (abc.Sequence, abc.Collection, abc.Iterable)
 _MAPPINGS = (dict, abc.Mapping, abc.MutableMapping, OrderedDict, defaultdict)
+_MADE_OF_A_DICT = (OrderedDict, Counter)
 _SEQUENCE_VALUES = (list, tuple, set, frozenset, deque)
 
 
@@ -97,7 +98,10 @@ class Shaper:
             make = _SEQUENCES.get(cls, type(value))
             if fit_item is as_is and type(value) is make:
                 return value
-            return make(each(enumerate(value), fit_item, hint))
+            fitted = each(enumerate(value), fit_item, hint)
+            if isinstance(value, deque) and make is deque:
+                return deque(fitted, value.maxlen)
+            return make(fitted)
 
         return fit
 
@@ -110,12 +114,12 @@ class Shaper:
             if fit_key is fit_item is as_is:
                 return value
             keys = each(((k, k) for k in value), fit_key, hint)
-            fitted = zip(keys, each(value.items(), fit_item, hint), strict=True)
+            items = each(value.items(), fit_item, hint)
+            fitted = dict(zip(keys, items, strict=True))
             if isinstance(value, defaultdict):
                 return defaultdict(value.default_factory, fitted)
-            return (
-                OrderedDict(fitted) if isinstance(value, OrderedDict) else dict(fitted)
-            )
+            make: Any = type(value) if type(value) in _MADE_OF_A_DICT else dict
+            return make(fitted)
 
         return fit
 

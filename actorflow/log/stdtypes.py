@@ -67,13 +67,17 @@ def plain(
     )
 
 
+def _write_zone(zone: zoneinfo.ZoneInfo) -> str:
+    if zone.key is None:
+        raise Refused("the time zone has no name; use ZoneInfo(key)")
+    return zone.key
+
+
 def _zone(value: dt.datetime | dt.time) -> dict[str, Any]:
     # isoformat() tells neither which zone an offset came from, nor the fold.
     extra: dict[str, Any] = {}
     if isinstance(value.tzinfo, zoneinfo.ZoneInfo):
-        if value.tzinfo.key is None:
-            raise Refused("its time zone has no name; use ZoneInfo(key)")
-        extra["z"] = value.tzinfo.key
+        extra["z"] = _write_zone(value.tzinfo)
     if value.fold:
         extra["fold"] = 1
     return extra
@@ -134,7 +138,7 @@ KINDS = (
     ),
     plain("date", dt.date, dt.date.isoformat, dt.date.fromisoformat),
     plain("timedelta", dt.timedelta, _write_delta, lambda v: dt.timedelta(*v)),
-    plain("zone", zoneinfo.ZoneInfo, lambda value: value.key, zoneinfo.ZoneInfo),
+    plain("zone", zoneinfo.ZoneInfo, _write_zone, zoneinfo.ZoneInfo),
     plain("decimal", Decimal, str, Decimal),
     plain("fraction", Fraction, str, _read_fraction),
     plain("complex", complex, repr, complex),

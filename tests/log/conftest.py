@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from actorflow.log.codec import Codec
 from actorflow.log.sqlite import SQLiteLog
+
+
+@pytest.fixture
+def codec() -> Codec:
+    """A codec that knows nothing yet."""
+    return Codec()
 
 
 @pytest.fixture(name="new_log", scope="session")

@@ -74,6 +74,16 @@ class Item:
     derived: Any = attrs.field(init=False, default=7)
 
 
+@attrs.define
+class Order:
+    """A class with fields that annotations decide about."""
+
+    id: int
+    items: list[Item] = attrs.field(factory=list)
+    placed: dt.datetime | None = None
+    region: Region = Region.EU
+
+
 @attrs.frozen(kw_only=True)
 class Frozen:
     """A frozen one."""
@@ -222,7 +232,7 @@ def _exact(value: Any) -> Any:
     """Return *value* as something that shows what `==` passes over."""
     kind = type(value)
     if isinstance(value, (list, tuple, deque)):
-        return kind, [*map(_exact, value)]
+        return kind, getattr(value, "maxlen", None), [*map(_exact, value)]
     if isinstance(value, dict):
         return kind, [(_exact(k), _exact(v)) for k, v in value.items()]
     if isinstance(value, (set, frozenset)):

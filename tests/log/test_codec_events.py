@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from actorflow.errors import LogUnavailableError, UnreadableError, UnrecordableError
 from actorflow.log.codec import UPCAST, Codec, UnknownEvent
+from actorflow.log.eventhooks import model_hooks
 from actorflow.model import events as model
 from actorflow.model import schedules
 from actorflow.model.events import TAGS, Failure
@@ -158,12 +160,6 @@ def golden() -> list[tuple[str, str]]:
     return [(tag, text) for tag, text in map(json.loads, lines)]
 
 
-@pytest.fixture
-def codec() -> Codec:
-    """A codec as it comes."""
-    return Codec()
-
-
 @attrs.frozen
 class Deposited:
     """A user's event."""
@@ -197,6 +193,26 @@ class TestModel:
 
         assert fields <= shown
         assert {tag for tag, _ in golden()} == set(TAGS)
+
+    @pytest.mark.parametrize(
+        "fields",
+        [{}, {"cause": Failure("x", "")}, {"details": [1]}],
+        ids=["defaults", "failure", "data"],
+    )
+    def test_new_class(self, fields: dict[str, Any]) -> None:
+        """A class to come needs no code: defaults are left out, failures written."""
+
+        @attrs.frozen
+        class Novel:
+            error: Failure
+            cause: Failure | None = None
+            details: Any = None
+
+        hooks, event = model_hooks(Novel), Novel(FAILURE, **fields)
+        written = hooks.unstructure(event)
+
+        assert written.keys() == {"error", *fields}
+        assert hooks.structure(orjson.loads(orjson.dumps(written))) == event
 
     def test_fields_of_a_newer_version_are_passed_over(self, codec: Codec) -> None:
         """A field that an event did not have is no trouble to an older reader."""
