@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import WRAPPER_ASSIGNMENTS
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
 from attrs import evolve, field, fields, frozen
 
@@ -14,6 +14,7 @@ from actorflow.model.policy import ConcurrencyLimit, RateLimit, Retry, optional_
 
 P = ParamSpec("P")
 R = TypeVar("R")
+N = TypeVar("N")
 ExecutorName = Literal["thread", "process", "async", "inline"]
 EXECUTORS = ("thread", "process", "async", "inline")
 
@@ -62,11 +63,7 @@ class Activity(Generic[P, R]):
     as_output: bool = False
 
     def __attrs_post_init__(self) -> None:
-        # As functools.update_wrapper does, which cannot write to a frozen instance.
-        for name in WRAPPER_ASSIGNMENTS:
-            if hasattr(self.fn, name):
-                self.__dict__[name] = getattr(self.fn, name)
-        self.__dict__["__wrapped__"] = self.fn
+        _wrap(self)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function directly."""
@@ -78,17 +75,7 @@ class Activity(Generic[P, R]):
         Raises:
             DefinitionError: a setting does not exist or has no meaning.
         """
-        known = {f.name for f in fields(Activity)} - {"fn"}
-        unknown = sorted(set(changes) - known)
-        if unknown:
-            raise DefinitionError(
-                self.name,
-                [
-                    f"no option {o!r}; there are {', '.join(sorted(known))}"
-                    for o in unknown
-                ],
-            )
-        return checked(evolve(self, **changes))
+        return with_options(self, changes, activity_problems)
 
     @property
     def is_limited(self) -> bool:
@@ -106,12 +93,40 @@ class Activity(Generic[P, R]):
         return "async" if self.is_async else self.executor
 
 
-def checked(activity: Activity[P, R]) -> Activity[P, R]:
-    """Return *activity*, or raise one `DefinitionError` with all its problems."""
-    problems = list(activity_problems(activity))
+def _wrap(node: Any) -> None:
+    # As functools.update_wrapper does, which cannot write to a frozen instance.
+    for name in WRAPPER_ASSIGNMENTS:
+        if hasattr(node.fn, name):
+            node.__dict__[name] = getattr(node.fn, name)
+    node.__dict__["__wrapped__"] = node.fn
+
+
+def with_options(
+    node: N, changes: Mapping[str, Any], problems_of: Callable[[N], Iterable[str]]
+) -> N:
+    """Return a copy of a node, an attrs object whose first field is what it runs.
+
+    Raises:
+        DefinitionError: with all problems: settings that do not exist, or else what
+            *problems_of* says of the copy.
+    """
+    original = cast("Any", node)
+    known = sorted(f.name for f in fields(type(original))[1:])
+    unknown = sorted(set(changes) - set(known))
+    if unknown:
+        there = ", ".join(known)
+        problems = [f"no option {name!r}; there are {there}" for name in unknown]
+        raise DefinitionError(node_name(node), problems)
+    copy: N = evolve(original, **changes)
+    return checked(copy, problems_of)
+
+
+def checked(node: N, problems_of: Callable[[N], Iterable[str]]) -> N:
+    """Return *node*, or raise one `DefinitionError` with all its problems."""
+    problems = list(problems_of(node))
     if problems:
-        raise DefinitionError(str(activity.name), problems)
-    return activity
+        raise DefinitionError(node_name(node), problems)
+    return node
 
 
 def activity_problems(activity: Activity[..., Any]) -> Iterable[str]:
@@ -125,16 +140,21 @@ def activity_problems(activity: Activity[..., Any]) -> Iterable[str]:
         yield f"executor {activity.executor!r} is none of {', '.join(EXECUTORS)}"
     if activity.executor == "async" and not activity.is_async:
         yield "executor 'async' needs an `async def`"
-    if activity.timeout is not None and activity.timeout <= 0:
-        yield f"timeout must be positive, not {activity.timeout:g} s"
     beat = activity.heartbeat_timeout
     if beat is not None and beat <= 0:
         yield f"heartbeat_timeout must be positive, not {beat:g} s"
     if beat is not None and activity.executor == "process":
         yield "heartbeat_timeout is not for executor 'process', which cannot tell"
-    for number, retry in enumerate(activity.retry):
-        yield from retry_problems(retry, f"retry[{number}]")
+    yield from attempt_problems(activity)
     yield from _limit_problems(activity.rate_limit, activity.concurrency_limit)
+
+
+def attempt_problems(node: Any) -> Iterable[str]:
+    """Yield what is wrong with the policy under which any node is tried."""
+    if node.timeout is not None and node.timeout <= 0:
+        yield f"timeout must be positive, not {node.timeout:g} s"
+    for number, retry in enumerate(node.retry):
+        yield from retry_problems(retry, f"retry[{number}]")
 
 
 def _limit_problems(rate: Any, slots: Any) -> Iterable[str]:
@@ -197,7 +217,8 @@ def activity(fn: Callable[P, R] | None = None, /, **settings: Any) -> Any:
 
     def wrap(fn: Callable[P, R]) -> Activity[P, R]:
         given = {key: value for key, value in settings.items() if value is not None}
-        return checked(Activity(fn, **{"name": _name_of(fn), **given}))
+        made = Activity(fn, **{"name": _name_of(fn), **given})
+        return checked(made, activity_problems)
 
     return wrap if fn is None else wrap(fn)
 
@@ -228,10 +249,7 @@ class Dynamic(Generic[P, R]):
     as_output: bool = False
 
     def __attrs_post_init__(self) -> None:
-        for name in WRAPPER_ASSIGNMENTS:
-            if hasattr(self.fn, name):
-                self.__dict__[name] = getattr(self.fn, name)
-        self.__dict__["__wrapped__"] = self.fn
+        _wrap(self)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function directly."""
@@ -241,23 +259,9 @@ class Dynamic(Generic[P, R]):
         """Return a copy with other settings; the original is untouched.
 
         Raises:
-            DefinitionError: a setting does not exist.
+            DefinitionError: a setting does not exist or has no meaning.
         """
-        known = sorted({f.name for f in fields(Dynamic)} - {"fn"})
-        problems = [
-            f"no option {name!r}; there are {', '.join(known)}"
-            for name in sorted(set(changes) - set(known))
-        ]
-        if problems:
-            raise DefinitionError(self.name, problems)
-        changed = evolve(self, **changes)
-        if changed.timeout is not None and changed.timeout <= 0:
-            problems.append(f"timeout must be positive, not {changed.timeout:g} s")
-        for number, retry in enumerate(changed.retry):
-            problems += retry_problems(retry, f"retry[{number}]")
-        if problems:
-            raise DefinitionError(self.name, problems)
-        return changed
+        return with_options(self, changes, attempt_problems)
 
     @property
     def is_async(self) -> bool:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from attrs import evolve, field, fields, frozen
+from attrs import field, frozen
 
-from actorflow.errors import DefinitionError
-from actorflow.model.activities import node_name, retries, retry_problems
+from actorflow.model.activities import (
+    attempt_problems,
+    node_name,
+    retries,
+    with_options,
+)
 from actorflow.model.policy import Retry, optional_seconds
 
 ParentClose = Literal["cancel", "abandon"]
@@ -57,18 +61,7 @@ class Child:
         Raises:
             DefinitionError: a setting does not exist or has no meaning.
         """
-        known = sorted({f.name for f in fields(Child)} - {"workflow"})
-        unknown = [
-            f"no option {name!r}; there are {', '.join(known)}"
-            for name in sorted(set(changes) - set(known))
-        ]
-        if unknown:
-            raise DefinitionError(self.name, unknown)
-        changed = evolve(self, **changes)
-        problems = list(child_problems(changed))
-        if problems:
-            raise DefinitionError(self.name, problems)
-        return changed
+        return with_options(self, changes, child_problems)
 
 
 def as_child(node: Any) -> Child | None:
@@ -81,10 +74,7 @@ def child_problems(child: Child) -> Iterator[str]:
     if child.on_parent_close not in PARENT_CLOSE:
         there = " or ".join(PARENT_CLOSE)
         yield f"on_parent_close must be {there}, not {child.on_parent_close!r}"
-    if child.timeout is not None and child.timeout <= 0:
-        yield f"timeout must be positive, not {child.timeout:g} s"
-    for number, retry in enumerate(child.retry):
-        yield from retry_problems(retry, f"retry[{number}]")
+    yield from attempt_problems(child)
 
 
 def child_id(parent: str, starts: int, address: str, visit: int) -> str:
