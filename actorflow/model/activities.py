@@ -166,9 +166,10 @@ def _limit_problems(rate: Any, slots: Any) -> Iterable[str]:
             yield f"{name} must be a {kind.__name__}, not {limit!r}"
         elif limit is not None and type(limit.count) is not int:
             yield f"{name}.count must be a whole number, not {limit.count!r}"
-        elif limit is not None and (limit.count < 1 or getattr(limit, "per", 1) <= 0):
-            of = " per positive time" if kind is RateLimit else ""
-            yield f"{name} must allow at least 1{of}, not {limit}"
+        elif isinstance(limit, RateLimit) and (limit.count < 1 or limit.per <= 0):
+            yield f"{name} must allow at least 1 per positive time, not {limit}"
+        elif limit is not None and limit.count < 1:
+            yield f"{name} must allow at least 1, not {limit}"
 
 
 def retry_problems(retry: Retry, where: str) -> Iterable[str]:

@@ -73,23 +73,6 @@ class Several:
 
 
 @frozen
-class Nothing:
-    """What a file has no form for."""
-
-    def read(self, node: Node, where: Where) -> Any:
-        """Refuse it."""
-        return where.refuse("cannot be in a file", node.place)
-
-    def write(self, value: Any, where: Where) -> Any:
-        """Refuse it."""
-        return unwritable(value, where)
-
-    def schema(self) -> Schema:
-        """Return the schema."""
-        return {"not": {}}
-
-
-@frozen
 class Maybe:
     """A shape, or null."""
 

@@ -21,6 +21,7 @@ from actorflow.model.shapes import (
     Number,
     Schema,
     Text,
+    Truth,
 )
 from actorflow.model.steps import (
     KINDS,
@@ -210,7 +211,7 @@ ASK = Record(
         "prompt": (Maybe(TEXT), "The question; a template."),
         "id": (Maybe(TEXT), "Names the question for whoever answers."),
         "timeout": (Maybe(Duration()), "How long to wait at most."),
-        "default": (Maybe(Flag()), "The answer when time is over."),
+        "default": (Maybe(Truth()), "The answer when time is over."),
     },
 )
 

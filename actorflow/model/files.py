@@ -111,13 +111,15 @@ def _is_certain(problem: str, path: Path, unread: Set[Path]) -> bool:
     if problem.endswith("which is no step"):
         steps = [part[2:] for part in unread if part[:1] == ("steps",)]
         return all(part not in ((), ("name",)) for part in steps)
+    if not path:  # it may be about a name that was made up
+        return False
     if any(sentence in problem for sentence in _ABOUT_OTHERS):
         return all(part[:1] != ("steps",) for part in unread)
-    return bool(path) and all(part[:2] != path[:2] for part in unread)
+    return all(part[:2] != path[:2] for part in unread)
 
 
 def _sentences(name: str, faults: list[Fault]) -> list[str]:
-    faults = sorted(faults, key=lambda fault: fault.place or Place(0, 0))
+    faults = sorted(faults, key=lambda fault: fault.place or ())
     problems = [_sentence(name, f.text, f.place) for f in faults[:MAX_FAULTS]]
     if len(faults) > MAX_FAULTS:
         problems.append(f"{name}: and {len(faults) - MAX_FAULTS} more")
@@ -132,8 +134,8 @@ def _sentence(name: str, text: str, place: Place | None) -> str:
 def read(text: str, *, name: str = "") -> tuple[Node, list[Fault]]:
     """Return what *text* holds, with the faults that did not end the reading.
 
-    Text that begins with a brace is JSON, if it can be; what is named ``.json`` is
-    JSON and nothing else.
+    Text is JSON, if it can be, or else YAML; what is named ``.json`` is JSON and
+    nothing else.
 
     Raises:
         Unreadable: it is neither, or too much.
@@ -143,12 +145,10 @@ def read(text: str, *, name: str = "") -> tuple[Node, list[Fault]]:
     text = text.removeprefix("\ufeff")
     if name.endswith(".json"):
         return read_json(text)
-    if text.lstrip().startswith("{"):
-        try:
-            return read_json(text)
-        except NotJSON:
-            pass
-    return read_yaml(text)
+    try:
+        return read_json(text)
+    except NotJSON:
+        return read_yaml(text)
 
 
 def dump(workflow: Workflow) -> str:

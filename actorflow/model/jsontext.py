@@ -95,7 +95,8 @@ class _JSONReader:
 
     def _skip(self, at: int) -> int:
         match = _SPACE.match(self._text, at)
-        return match.end() if match else at
+        assert match is not None  # no space is enough
+        return match.end()
 
     def _place(self, at: int) -> Place:
         line = bisect_right(self._lines, at)

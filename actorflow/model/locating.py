@@ -42,6 +42,9 @@ class Locator:
             for number, step in enumerate(steps)
             for index, edge in enumerate(step.next)
         }
+        result = root.find(("result",)).value
+        if isinstance(result, str):
+            self._paths["output", repr(result)] = ("result",)
         for kind in ("input", "output"):
             entries = root.find((f"{kind}s",)).value
             for number, node in enumerate(entries if type(entries) is tuple else ()):

@@ -8,9 +8,8 @@ from typing import Any
 
 from attrs import NOTHING, Attribute, Factory, fields_dict, frozen
 
-from actorflow.model.containers import Nothing
 from actorflow.model.nodes import UNREAD, Node, short, spelled
-from actorflow.model.shapes import Schema, Shape, Where
+from actorflow.model.shapes import Schema, Shape, Where, unwritable
 
 MAX_FAULTS = 50
 Fields = Mapping[str, tuple[Shape, str]]
@@ -83,8 +82,11 @@ class Record:
         for key in dict.fromkeys([*self.keys, *attributes]):
             entry = getattr(value, key)
             if not _is_default(entry, attributes[key], value):
-                shape = self.keys[key][0] if key in self.keys else Nothing()
-                data[key] = shape.write(entry, where.at(key))
+                there = where.at(key)
+                if key in self.keys:
+                    data[key] = self.keys[key][0].write(entry, there)
+                else:
+                    unwritable(entry, there)
         return data[self.bare] if self.bare and list(data) == [self.bare] else data
 
     def schema(self) -> Schema:
@@ -114,8 +116,6 @@ def _required(attribute: Attribute[Any]) -> bool:
 
 def _is_default(value: Any, attribute: Attribute[Any], owner: Any) -> bool:
     default: Any = attribute.default
-    if default is NOTHING:
-        return False
     if isinstance(default, Factory):  # type: ignore[arg-type]
         default = default.factory(*([owner] if default.takes_self else []))
     return type(value) is type(default) and bool(value == default)

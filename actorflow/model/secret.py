@@ -46,7 +46,8 @@ class Secret:
             return NotImplemented
         one, two = self._value, other._value
         if isinstance(one, str) and isinstance(two, str):
-            return hmac.compare_digest(one.encode(), two.encode())
+            one, two = (text.encode("utf-8", "surrogatepass") for text in (one, two))
+            return hmac.compare_digest(one, two)
         return bool(one == two)
 
     __hash__ = None  # type: ignore[assignment]  # a key of a mapping is shown

@@ -202,6 +202,25 @@ class Flag:
 
 
 @frozen
+class Truth:
+    """``true`` or ``false``."""
+
+    def read(self, node: Node, where: Where) -> Any:
+        """Return which of them."""
+        if isinstance(node.value, bool) or node.value is UNREAD:
+            return node.value
+        return where.refuse(f"must be true or false, not {node.kind}", node.place)
+
+    def write(self, value: Any, where: Where) -> Any:
+        """Return which of them."""
+        return value if isinstance(value, bool) else unwritable(value, where)
+
+    def schema(self) -> Schema:
+        """Return the schema."""
+        return {"type": "boolean"}
+
+
+@frozen
 class Data:
     """Anything JSON can say."""
 

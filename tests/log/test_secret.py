@@ -80,6 +80,20 @@ def test_comes_back_as_it_was() -> None:
     assert codec.from_data(data, af.Secret) == back
 
 
+@pytest.mark.parametrize("value", [WORD, "", "\ud800", b"x", None, ["x"]])
+def test_is_equal_to_the_same_secret_only(value: object) -> None:
+    """Whatever is in it, even half a character; what is not secret is another thing."""
+    assert af.Secret(value) == af.Secret(value)
+    assert af.Secret(value) != af.Secret("other")
+    assert af.Secret(value) != value
+
+
+def test_is_secret_once() -> None:
+    """What is secret already need not be hidden again, and is not, by mistake."""
+    with pytest.raises(TypeError, match="secret already"):
+        af.Secret(af.Secret(WORD))
+
+
 def test_cannot_be_a_key() -> None:
     """Keys of mappings are shown, so a secret is none."""
     with pytest.raises(TypeError, match="unhashable"):

@@ -9,7 +9,7 @@ import pytest
 
 import actorflow as af
 from actorflow.model.activities import as_activity, node_name
-from actorflow.model.children import child_id
+from actorflow.model.children import as_child, child_id
 
 
 def work(x: int = 1) -> int:
@@ -163,6 +163,18 @@ def test_options_of_another_node_give_a_copy(node: Any, name: str) -> None:
     assert (node.timeout, node.retry, node.key) == (None, (), None)
 
 
+@pytest.mark.parametrize(
+    "node", [af.activity(work), af.dynamic(orchestrate), af.Child("w")], ids=str
+)
+def test_policies_may_be_taken_away(node: Any) -> None:
+    """None is no policy, and one is a list of one."""
+    tried = node.options(retry=af.Retry(), timeout=5)
+    given_up = tried.options(retry=None, timeout=None)
+
+    assert (tried.retry, tried.timeout) == ((af.Retry(),), 5.0)
+    assert (given_up.retry, given_up.timeout) == ((), None)
+
+
 def test_dynamic_node_is_made_like_an_activity() -> None:
     """Bare, or with a policy and another name; it still looks like its function."""
     bare = af.dynamic(orchestrate)
@@ -193,6 +205,23 @@ def test_what_cannot_be_called_is_no_activity() -> None:
     """The error shows what was given instead of a function."""
     assert problems(lambda: af.activity(5)) == ["5 is not callable"]  # type: ignore[call-overload]
     assert problems(lambda: as_activity(None)) == ["None is not callable"]
+
+
+def test_node_of_a_graph_is_an_activity() -> None:
+    """A function becomes one with default settings; an activity keeps its own."""
+    made = af.activity(timeout=5)(work)
+
+    assert as_activity(made) is made
+    assert (as_activity(work).name, as_activity(work).timeout) == ("work", None)
+
+
+def test_child_of_a_step_keeps_its_settings() -> None:
+    """A definition is a child with default settings; a child stays what it is."""
+    made = af.Child("w", on_parent_close="abandon")
+
+    assert as_child(made) is made
+    assert as_child("w") is not None
+    assert as_child(None) is None
 
 
 def test_name_of_any_node() -> None:
