@@ -117,15 +117,17 @@ class FileBlobs:
     ) -> None:
         self.path = Path(path).absolute()
         self._clock = clock
+        self._synced: set[Path] = set()
 
     def put(self, key: str, content: bytes) -> None:
         """See `BlobStore.put`: written beside, synced, then given its name."""
         target, now = self._place(key), self._clock()
+        self._make_directory(target.parent)
         with suppress(FileNotFoundError):
             os.utime(target, (now, now))
             if target.stat().st_size == len(content):
+                _sync(target.parent)  # whoever has put it may not have come to that
                 return
-        self._make_directory(target.parent)
         descriptor, name = tempfile.mkstemp(suffix=".part", dir=target.parent)
         draft = Path(name)
         try:
@@ -180,10 +182,11 @@ class FileBlobs:
         return self.path / key[:2] / key
 
     def _make_directory(self, directory: Path) -> None:
-        if not directory.is_dir():
-            directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
+        if directory not in self._synced:  # by us: another may have made it just now
             _sync(self.path)
             _sync(self.path.parent)
+            self._synced.add(directory)
 
 
 def blobs_beside(log: Path, clock: Callable[[], float]) -> FileBlobs:

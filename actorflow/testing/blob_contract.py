@@ -129,6 +129,15 @@ class BlobStoreContract:
         assert blobs.sweep(set(), before=clock.time() - 50) == 1
         assert blobs.get(_key(b"b")) == b"b"
 
+    def test_what_was_put_at_that_time_is_not_swept(
+        self, blobs: BlobStore, clock: VirtualClock
+    ) -> None:
+        """Only what was put before it."""
+        blobs.put(_key(b"a"), b"a")
+
+        assert blobs.sweep(set(), before=clock.time()) == 0
+        assert blobs.get(_key(b"a")) == b"a"
+
     def test_what_was_swept_can_be_put_again(
         self, blobs: BlobStore, clock: VirtualClock
     ) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from actorflow.errors import BlobCorruptError
+from actorflow.errors import BlobCorruptError, BlobMissingError, UnreadableError
 from actorflow.log.blobs import BlobStore, FileBlobs, MemoryBlobs
 from actorflow.log.codec import Codec, PayloadCodec
 from actorflow.testing import BlobStoreContract
 
 Clock = Callable[[], float]
+KEY = "0" * 64
+OTHER = "0" * 63 + "1"
 
 
 class TestFileBlobs(BlobStoreContract):
@@ -51,13 +54,124 @@ def test_no_directory_is_made_before_it_is_needed(tmp_path: Path) -> None:
 def test_what_a_crash_left_half_written_is_swept(tmp_path: Path) -> None:
     """It was never a blob."""
     blobs = FileBlobs(tmp_path)
-    key = "0" * 64
-    blobs.put(key, b"whole")
+    blobs.put(KEY, b"whole")
     half = tmp_path / "00" / "half.part"
     half.write_bytes(b"ha")
 
-    assert blobs.sweep({key}, before=half.stat().st_mtime + 1) == 0
-    assert [file.name for file in (tmp_path / "00").iterdir()] == [key]
+    assert blobs.sweep({KEY}, before=half.stat().st_mtime + 1) == 0
+    assert [file.name for file in (tmp_path / "00").iterdir()] == [KEY]
+
+
+@pytest.fixture(name="synced")
+def _synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """What was made durable: a name, and how much of it was there by then."""
+    synced: list[tuple[str, int]] = []
+
+    def sync(descriptor: int) -> None:
+        file = os.fstat(descriptor).st_ino
+        paths = [tmp_path, *tmp_path.rglob("*")]
+        path = next(each for each in paths if each.stat().st_ino == file)
+        size = path.stat().st_size if path.is_file() else len([*path.iterdir()])
+        name = path.relative_to(tmp_path).as_posix()
+        synced.append((path.suffix if path.is_file() else name, size))
+
+    monkeypatch.setattr("os.fsync", sync)
+    return synced
+
+
+def test_nothing_is_left_open(tmp_path: Path) -> None:
+    """However many are put."""
+    blobs = FileBlobs(tmp_path)
+    before = len([*Path("/dev/fd").iterdir()])
+    blobs.put(KEY, b"whole")
+
+    assert len([*Path("/dev/fd").iterdir()]) == before
+
+
+def test_it_is_durable_before_it_has_its_name(
+    tmp_path: Path, synced: list[tuple[str, int]]
+) -> None:
+    """Power may fail at any time: a name never leads to half a value, or to none."""
+    FileBlobs(tmp_path / "blobs").put(KEY, b"whole")
+
+    assert sorted(synced[:2]) == [(".", 1), ("blobs", 1)]
+    assert synced[2:] == [(".part", 5), ("blobs/00", 1)]
+
+
+def test_what_another_has_put_is_made_durable_too(
+    tmp_path: Path, synced: list[tuple[str, int]]
+) -> None:
+    """It may have been killed before it came to that."""
+    FileBlobs(tmp_path / "blobs").put(KEY, b"whole")
+    synced.clear()
+    blobs = FileBlobs(tmp_path / "blobs")
+    blobs.put(KEY, b"whole")
+    assert {name for name, _ in synced} == {".", "blobs", "blobs/00"}
+    synced.clear()
+    blobs.put(OTHER, b"other")
+
+    assert synced == [(".part", 5), ("blobs/00", 2)]
+
+
+def test_what_fails_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full is not made fuller."""
+
+    def fail(_: int) -> None:
+        raise OSError("no space")
+
+    blobs = FileBlobs(tmp_path)
+    blobs.put(KEY, b"whole")
+    monkeypatch.setattr("os.fsync", fail)
+
+    with pytest.raises(OSError, match="no space"):
+        blobs.put(OTHER, b"other")
+    assert [file.name for file in (tmp_path / "00").iterdir()] == [KEY]
+
+
+def test_what_is_there_is_not_written_again_unless_it_is_damaged(
+    tmp_path: Path,
+) -> None:
+    """A second put costs nothing, and mends what was cut off."""
+    blobs, file = FileBlobs(tmp_path), tmp_path / "00" / KEY
+    blobs.put(KEY, b"whole")
+    first = file.stat().st_ino
+    blobs.put(KEY, b"whole")
+    assert file.stat().st_ino == first
+    file.write_bytes(b"who")
+    blobs.put(KEY, b"whole")
+
+    assert blobs.get(KEY) == b"whole"
+
+
+def test_copy(tmp_path: Path) -> None:
+    """Of whole blobs only: what is half written is none."""
+    one, two = FileBlobs(tmp_path / "one"), FileBlobs(tmp_path / "two")
+    one.put(KEY, b"whole")
+    (tmp_path / "one" / "00" / "half.part").write_bytes(b"ha")
+    one.copy_to(two)
+
+    assert two.get(KEY) == b"whole"
+    assert len([*(tmp_path / "two").rglob("*.*")]) == 0
+
+
+def test_a_value_comes_back_by_its_reference() -> None:
+    """Whoever has the store reads it, wherever in another value it is."""
+    codec, blobs = Codec(), MemoryBlobs()
+    codec.keep_large(blobs, over=10)
+    value = ["x" * 20, (1, 2)]
+    reference = codec.to_record(value)
+
+    assert codec.from_data(reference) == value
+    assert codec.from_data({"a": [reference]}) == {"a": [value]}
+    assert codec.redeemed(reference) == codec.to_data(value)
+    assert codec.redeemed([1]) == [1]
+    blobs.sweep(set(), before=float("inf"))
+    with pytest.raises(UnreadableError) as caught:
+        codec.from_data([reference])
+    assert caught.value.path == "value[0]"
+    assert caught.value.reason == str(BlobMissingError(reference["sha256"], "memory"))
 
 
 def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
