@@ -168,9 +168,7 @@ class Journal:
 
     def _ended(self, recorded: Recorded) -> Iterator[Happening]:
         event = recorded.event
-        if isinstance(event, ev.ExecutionRetried):
-            self._reopen()
-        elif isinstance(event, ev.ExecutionCompleted):
+        if isinstance(event, ev.ExecutionCompleted):
             yield from self._end(recorded, "completed", result=event.output)
         elif isinstance(event, ev.ActivationCompleted):
             given = self._given.pop(recorded.address, event.result)
@@ -192,22 +190,14 @@ class Journal:
         around = self._fans.get(parent_of(address)) if address else None
         if around is not None:
             around.page = how.get("result")
-        if status != "failed":  # what has failed may be retried
+        if status != "failed":  # what has failed may be retried: it is still open
             self._fans.pop(address, None)
             self._open.pop(address, None)
 
     def _tell(self, recorded: Recorded, what: str, **how: Any) -> Iterator[Happening]:
         known = self._open.get(recorded.address)
-        if known is None:
-            return
-        told = evolve(known, seq=recorded.seq, ended_at=recorded.time, **how)
-        if what == "ended":
-            self._open[recorded.address] = told
-        yield Happening(what, told)
-
-    def _reopen(self) -> None:
-        for address, known in self._open.items():
-            if known.status == "failed":
-                self._open[address] = evolve(
-                    known, status="running", error=None, ended_at=None
-                )
+        if known is not None:
+            ended_at = recorded.time
+            yield Happening(
+                what, evolve(known, seq=recorded.seq, ended_at=ended_at, **how)
+            )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import types
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from hashlib import sha256
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -54,7 +54,7 @@ def dump(state: ExecutionState) -> Data:
     table.place(state)
     rows = []
     for one in table:
-        converters = _fields(type(one))
+        converters = _fields(one.__class__)
         values = [write(getattr(one, name), table) for name, write, _ in converters]
         rows.append([type(one).__name__, *values])
     return rows
@@ -64,7 +64,7 @@ def restore(data: Data) -> ExecutionState:
     """Return the state that `dump` was given."""
     table: list[Any] = [object.__new__(_CLASSES[row[0]]) for row in data]
     for one, row in zip(table, data, strict=True):
-        for (name, _, read), value in zip(_fields(type(one)), row[1:], strict=True):
+        for (name, _, read), value in zip(_fields(one.__class__), row[1:], strict=True):
             setattr(one, name, read(value, table))
     state = table[0]
     assert isinstance(state, ExecutionState)
@@ -105,9 +105,8 @@ def fits(data: Data, limit: int) -> bool:
         each = left.pop()
         if isinstance(each, dict | list):
             limit -= len(each) * _PUNCTUATION
-            if limit > 0:
-                left.extend(each)
-                left.extend(each.values() if isinstance(each, dict) else ())
+            left.extend(each)
+            left.extend(each.values() if isinstance(each, dict) else ())
         else:
             limit -= len(each) if isinstance(each, str) else _NUMBER
     return limit > 0
@@ -162,21 +161,15 @@ class _Writing:
             index += 1
 
 
-_FIELDS: dict[type, list[tuple[str, Convert, Convert]]] = {}
-
-
+@cache
 def _fields(cls: Any) -> list[tuple[str, Convert, Convert]]:
     """Return the fields of a class, with what writes and what reads each."""
-    known = _FIELDS.get(cls)
-    if known is None:
-        hints = get_type_hints(cls)
-        known = [
-            (a.name, *_converters(hints[a.name]))
-            for a in attrs.fields(cls)
-            if a.name not in _FLEETING
-        ]
-        _FIELDS[cls] = known
-    return known
+    hints = get_type_hints(cls)
+    return [
+        (a.name, *_converters(hints[a.name]))
+        for a in attrs.fields(cls)
+        if a.name not in _FLEETING
+    ]
 
 
 def _as_it_is(value: Any, _: Any) -> Any:
@@ -202,10 +195,15 @@ def _converters(hint: Any) -> tuple[Convert, Convert]:
     return _AS_IT_IS
 
 
+def _alike(members: Iterable[Any]) -> tuple[Convert, Convert]:
+    (converters, *others) = {_converters(member) for member in members}
+    assert not others, "they would have to be told apart"
+    return converters
+
+
 def _union(members: list[Any]) -> tuple[Convert, Convert]:
     """None, or one thing; several only of what is written alike."""
-    (write, read), *others = {_converters(member) for member in members}
-    assert not others, members
+    write, read = _alike(members)
 
     def write_some(value: Any, table: Any) -> Any:
         return None if value is None else write(value, table)
@@ -232,9 +230,7 @@ def _mapping(key: Any, value: Any) -> tuple[Convert, Convert]:
 
 
 def _sequence(cls: Any, members: tuple[Any, ...]) -> tuple[Convert, Convert]:
-    if cls is tuple and members[-1] is not ...:
-        return _row([_converters(member) for member in members])
-    write, read = _converters(members[0])
+    write, read = _alike(member for member in members if member is not ...)
 
     def write_all(given: Any, table: Any) -> Any:
         # A set is in another order in every process.
@@ -243,18 +239,6 @@ def _sequence(cls: Any, members: tuple[Any, ...]) -> tuple[Convert, Convert]:
 
     def read_all(given: Any, table: Any) -> Any:
         return cls(read(each, table) for each in given)
-
-    return write_all, read_all
-
-
-def _row(members: list[tuple[Convert, Convert]]) -> tuple[Convert, Convert]:
-    def write_all(given: Any, table: Any) -> Any:
-        pairs = zip(members, given, strict=True)
-        return [write(each, table) for (write, _), each in pairs]
-
-    def read_all(given: Any, table: Any) -> Any:
-        pairs = zip(members, given, strict=True)
-        return tuple(read(each, table) for (_, read), each in pairs)
 
     return write_all, read_all
 
