@@ -8,7 +8,7 @@ import inspect
 import threading
 import typing
 import uuid
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import Counter, OrderedDict, UserDict, defaultdict, deque
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -181,6 +181,9 @@ class TestAnnotations:
             (deque([1], 2), Sequence[float], deque([1], 2)),
             (Counter(a=1), dict[str, int], Counter(a=1)),
             (Counter(a=1), dict, Counter(a=1)),
+            (deque([1]), list[float], [1]),
+            ([1], deque[float], deque([1])),
+            (UserDict(a=1), dict[str, float], {"a": 1}),
         ],
         ids=repr,
     )

@@ -49,9 +49,8 @@ def _codec() -> Codec:
     return codec
 
 
-def nested(wrap: Wrap, layers: int, lists: int) -> Any:
+def nested(wrap: Wrap, layers: int, lists: int, value: Any = 1) -> Any:
     """Return a value in so many layers, and those in so many lists."""
-    value: Any = 1
     for _ in range(layers):
         value = wrap(value)
     for _ in range(lists):
@@ -100,13 +99,15 @@ def test_the_place_of_what_is_too_deep(codec: Codec) -> None:
     assert other.value.path == "value.a" + "[0]" * 20
 
 
-def test_keys_may_be_as_deep_as_values(codec: Codec) -> None:
+@pytest.mark.parametrize("lists", [0, 1])
+def test_keys_may_be_as_deep_as_values(codec: Codec, lists: int) -> None:
     """A tuple in a tuple is a key too."""
 
     def deepest(mapping: Wrap) -> int:
         for layers in range(1, MAX_DEPTH):
+            key = nested(lambda value: (value,), layers, 0)
             try:
-                codec.to_data(mapping(nested(lambda value: (value,), layers, 0)))
+                codec.to_data(nested(mapping, 1, lists, key))
             except UnrecordableError:
                 return layers
         return MAX_DEPTH

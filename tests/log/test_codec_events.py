@@ -196,10 +196,10 @@ class TestModel:
 
     @pytest.mark.parametrize(
         "fields",
-        [{}, {"cause": Failure("x", "")}, {"details": [1]}],
-        ids=["defaults", "failure", "data"],
+        [{}, {"cause": Failure("x", "")}, {"details": [1]}, {"at": 5}],
+        ids=["defaults", "failure", "data", "a whole number"],
     )
-    def test_new_class(self, fields: dict[str, Any]) -> None:
+    def test_new_class(self, codec: Codec, fields: dict[str, Any]) -> None:
         """A class to come needs no code: defaults are left out, failures written."""
 
         @attrs.frozen
@@ -207,12 +207,17 @@ class TestModel:
             error: Failure
             cause: Failure | None = None
             details: Any = None
+            at: float | None = None
 
         hooks, event = model_hooks(Novel), Novel(FAILURE, **fields)
         written = hooks.unstructure(event)
+        error = json.loads(codec.encode(model.ExecutionFailed(FAILURE))[1])["error"]
 
         assert written.keys() == {"error", *fields}
-        assert hooks.structure(orjson.loads(orjson.dumps(written))) == event
+        assert orjson.loads(orjson.dumps(written["error"])) == error
+        assert some.same(hooks.structure(orjson.loads(orjson.dumps(written))), event)
+        with pytest.raises(KeyError, match="error"):
+            hooks.structure({})
 
     def test_fields_of_a_newer_version_are_passed_over(self, codec: Codec) -> None:
         """A field that an event did not have is no trouble to an older reader."""
