@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import WRAPPER_ASSIGNMENTS
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
@@ -10,7 +11,13 @@ from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 from attrs import evolve, field, fields, frozen
 
 from actorflow.errors import DefinitionError
-from actorflow.model.policy import ConcurrencyLimit, RateLimit, Retry, optional_seconds
+from actorflow.model.policy import (
+    ConcurrencyLimit,
+    RateLimit,
+    Retry,
+    count_problems,
+    optional_seconds,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -162,24 +169,23 @@ def _limit_problems(rate: Any, slots: Any) -> Iterable[str]:
         ("rate_limit", rate, RateLimit),
         ("concurrency_limit", slots, ConcurrencyLimit),
     ):
-        if limit is not None and not isinstance(limit, kind):
+        if isinstance(limit, kind):
+            yield from count_problems(f"{name}.count", limit.count)
+        elif limit is not None:
             yield f"{name} must be a {kind.__name__}, not {limit!r}"
-        elif limit is not None and type(limit.count) is not int:
-            yield f"{name}.count must be a whole number, not {limit.count!r}"
-        elif isinstance(limit, RateLimit) and (limit.count < 1 or limit.per <= 0):
-            yield f"{name} must allow at least 1 per positive time, not {limit}"
-        elif limit is not None and limit.count < 1:
-            yield f"{name} must allow at least 1, not {limit}"
+    if isinstance(rate, RateLimit) and rate.per <= 0:
+        yield f"rate_limit.per must be positive, not {rate.per:g} s"
 
 
 def retry_problems(retry: Retry, where: str) -> Iterable[str]:
     """Yield what is wrong with a retry policy."""
-    if retry.max_attempts < 1:
-        yield f"{where}: max_attempts must be at least 1, not {retry.max_attempts}"
+    yield from count_problems(f"{where}: max_attempts", retry.max_attempts)
     if retry.initial < 0:
         yield f"{where}: initial must not be negative, but is {retry.initial:g} s"
     if retry.factor < 0:
         yield f"{where}: factor must not be negative, but is {retry.factor:g}"
+    elif not math.isfinite(retry.factor):
+        yield f"{where}: factor must be finite, but is {retry.factor:g}"
     if not 0 <= retry.jitter <= 1:
         yield f"{where}: jitter must be between 0 and 1, not {retry.jitter:g}"
     if retry.max_delay is not None and retry.max_delay < 0:

@@ -72,7 +72,7 @@ def test_fewer_than_one_is_refused(make: Callable[[int], af.Flow], number: int) 
         ),
         (
             {"concurrency_limit": af.ConcurrencyLimit(-1)},
-            "concurrency_limit must allow at least 1",
+            "concurrency_limit.count must be at least 1",
         ),
     ],
     ids=["rate", "rate of text", "slots", "half a slot", "no slot"],

@@ -269,7 +269,7 @@ def test_one_name_means_one_limit() -> None:
 
 def test_a_limit_of_none_is_a_mistake() -> None:
     """Nothing could ever run."""
-    with pytest.raises(af.DefinitionError, match="concurrency_limit must allow"):
+    with pytest.raises(af.DefinitionError, match=r"concurrency_limit\.count must be"):
         limited(double, 0)
 
 

@@ -31,7 +31,6 @@ def problems(make: Any, /, **settings: Any) -> list[str]:
 RATE = af.RateLimit(1.5)  # type: ignore[arg-type]
 SLOTS = af.ConcurrencyLimit(True)
 OF_CHILD = "as_output, branch, key, on_parent_close, retry, timeout"
-NEVER = af.RateLimit(1, per=0)
 
 
 @pytest.mark.parametrize(
@@ -54,11 +53,23 @@ NEVER = af.RateLimit(1, per=0)
         ),
         (
             {"concurrency_limit": af.ConcurrencyLimit(0)},
-            f"concurrency_limit must allow at least 1, not {af.ConcurrencyLimit(0)}",
+            "concurrency_limit.count must be at least 1, not 0",
         ),
         (
-            {"rate_limit": NEVER},
-            f"rate_limit must allow at least 1 per positive time, not {NEVER}",
+            {"rate_limit": af.RateLimit(1, per=0)},
+            "rate_limit.per must be positive, not 0 s",
+        ),
+        (
+            {"retry": af.Retry(max_attempts="3")},  # type: ignore[arg-type]
+            "retry[0]: max_attempts must be a whole number, not '3'",
+        ),
+        (
+            {"retry": af.Retry(factor=float("nan"))},
+            "retry[0]: factor must be finite, but is nan",
+        ),
+        (
+            {"retry": af.Retry(factor=float("inf"))},
+            "retry[0]: factor must be finite, but is inf",
         ),
         (
             {"retry": af.Retry(initial=2, max_delay=1)},
