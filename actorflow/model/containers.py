@@ -62,8 +62,6 @@ class Several:
 
     def write(self, value: Any, where: Where) -> Any:
         """Return the list."""
-        if not isinstance(value, list | tuple):
-            return unwritable(value, where)
         return [self.of.write(item, where.at(n)) for n, item in enumerate(value)]
 
     def schema(self) -> Schema:

@@ -6,7 +6,7 @@ anything.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -56,11 +56,9 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 def _contents_fit(value: Any, hints: tuple[Any, ...]) -> bool:
-    if not hints or isinstance(value, str):
+    if not hints:
         return True
     if isinstance(value, Mapping):
         keys, items = hints
         return all(_fits(k, keys) and _fits(v, items) for k, v in value.items())
-    if isinstance(value, Collection) and hints:
-        return all(_fits(each, hints[0]) for each in value)
-    return True
+    return all(_fits(each, hints[0]) for each in value)

@@ -71,7 +71,7 @@ class Record:
         known = list(self.keys)
         # Nobody reads more than that many, and looking for likeness takes time.
         few = len(where.faults) < MAX_FAULTS
-        alike = difflib.get_close_matches(key, known, 1) if few else []
+        alike = difflib.get_close_matches(key, known) if few else []
         hint = f"did you mean {alike[0]!r}?" if alike else f"known: {', '.join(known)}"
         return f"has an unknown key {short(key)!r}; {hint}"
 

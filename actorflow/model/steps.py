@@ -23,9 +23,9 @@ def _catches(value: Iterable[Catch]) -> tuple[Catch, ...]:
     return tuple(value)
 
 
-def names(value: Iterable[str]) -> tuple[str, ...]:
-    """Return names as a tuple."""
-    return tuple(value)
+def names(value: str | Iterable[str]) -> tuple[str, ...]:
+    """Return names as a tuple, whether one or several are given."""
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def mapping(value: Mapping[str, Any] | None) -> Mapping[str, Any]:

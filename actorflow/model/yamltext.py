@@ -9,7 +9,6 @@ such as ``010``, of which one does not know what they are.
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import Any
 
 from actorflow.model.nodes import (
@@ -136,7 +135,6 @@ def write_yaml(data: Any) -> str:
     )
 
 
-@cache
 def _dumper() -> Any:
     """Return what puts quotes where `read_yaml` would take text for something else."""
     import yaml

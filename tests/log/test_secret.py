@@ -7,6 +7,7 @@ import sqlite3
 import traceback
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from click.testing import CliRunner
@@ -86,6 +87,7 @@ def test_is_equal_to_the_same_secret_only(value: object) -> None:
     assert af.Secret(value) == af.Secret(value)
     assert af.Secret(value) != af.Secret("other")
     assert af.Secret(value) != value
+    assert af.Secret(value) == ANY
 
 
 def test_is_secret_once() -> None:

@@ -90,6 +90,7 @@ def test_event_as_it_is_declared(event: Any) -> None:
         (anything(whole=1.0), "Anything.whole is of type float"),
         (anything(nothing=0), "Anything.nothing is of type int"),
         (anything(bare=()), "Anything.bare is of type tuple"),
+        (anything(some="ab"), "Anything.some is of type str"),
         (anything(some=5), "Anything.some is of type int"),
         (anything(some=[1, "2"]), "Anything.some is of type list"),
         (anything(table={"a": "b"}), "Anything.table is of type dict"),

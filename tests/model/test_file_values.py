@@ -11,8 +11,10 @@ import pytest
 
 import actorflow as af
 from actorflow.model import files
+from actorflow.model.containers import Maybe
 from actorflow.model.fileform import json_schema
 from actorflow.model.files import dump, load, loads
+from actorflow.model.shapes import Choice, Duration, Number, Shape, Text, Where
 from tests.model.filetexts import problems, text
 
 STEP = af.Step("a", sleep=1)
@@ -67,6 +69,10 @@ KINDS: list[tuple[str, dict[str, Any]]] = [
         {"ask": af.Ask(timeout=1.5, default=True)},
     ),
     ("decide: true", {"decide": True}),
+    (
+        "join: {branches: main}\n  next: {step: a, branch: long}",
+        {"join": af.Join(branches="main"), "next": [af.Edge("a", branch="long")]},
+    ),
     ("child: w", {"child": "w"}),
     (
         "child: {workflow: w, on_parent_close: abandon}",
@@ -146,6 +152,16 @@ def test_step_without_a_name_does_not_hide_others() -> None:
     ]
 
 
+def test_graph_is_looked_through_though_a_key_beside_it_is_wrong() -> None:
+    """What is wrong with the steps does not depend on what is not in them."""
+    found = problems(text("- {name: b, sleep: 1}\nversion: 5"))
+
+    assert found == [
+        "w.yaml:5:3: step 'b' can never be reached; no edge leads to it",
+        "w.yaml:6:10: version must be text, not a number; put it in quotes",
+    ]
+
+
 def test_name_that_cannot_be_read_may_be_any() -> None:
     """That no step has a name that is wanted is only told when all names are known."""
     known = "{name: b, sleep: 1, x: 1}"
@@ -173,6 +189,15 @@ def test_value_survives_writing(value: Any) -> None:
     read = loads(dump(af.Workflow("w", steps=[step]))).start.parameters["p"]
 
     assert (read, type(read)) == (value, type(value))
+
+
+@pytest.mark.parametrize("shape", [Text(), Number(), Duration(), Choice(("a",))])
+def test_null_is_null_whatever_else_there_may_be(shape: Shape) -> None:
+    """Where a file may say nothing, that is written as nothing."""
+    where = Where()
+
+    assert Maybe(shape).write(None, where) is None
+    assert not where.faults
 
 
 @pytest.mark.parametrize(
