@@ -151,7 +151,6 @@ def test_activity_knows_whether_it_waits_for_others(
             "no option 'fn'; there are as_output, branch, key, name, retry, timeout",
         ),
     ],
-    ids=str,
 )
 def test_option_of_another_node(
     node: Any, settings: dict[str, Any], problem: str
@@ -163,7 +162,7 @@ def test_option_of_another_node(
 @pytest.mark.parametrize(
     ("node", "name"),
     [(af.Child("w"), "w"), (af.dynamic(orchestrate), "orchestrate")],
-    ids=str,
+    ids=["child", "dynamic"],
 )
 def test_options_of_another_node_give_a_copy(node: Any, name: str) -> None:
     """The copy has the other settings, and what it runs; the original is untouched."""
@@ -175,7 +174,9 @@ def test_options_of_another_node_give_a_copy(node: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "node", [af.activity(work), af.dynamic(orchestrate), af.Child("w")], ids=str
+    "node",
+    [af.activity(work), af.dynamic(orchestrate), af.Child("w")],
+    ids=["activity", "dynamic", "child"],
 )
 def test_policies_may_be_taken_away(node: Any) -> None:
     """None is no policy, and one is a list of one."""
