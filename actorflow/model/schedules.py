@@ -150,7 +150,7 @@ def tick(
         buffer, due = [], due[-1:]
     room = {"buffer_all": BUFFER, "skip": 0}.get(over, 1)
     for each in due:
-        if over == "allow_all" or not (busy or buffer):
+        if over == "allow_all" or not busy:
             started.append(each)
             busy = True
         elif len(buffer) < room:
