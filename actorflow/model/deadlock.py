@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from actorflow.model.definition import Workflow, targets
 from actorflow.model.dominators import Dominators
-from actorflow.model.steps import Edge, Step
+from actorflow.model.steps import Edge, Join, Step
 
 ENOUGH = 2
 """So many branches at one join: one of them may end there."""
@@ -40,19 +40,21 @@ class Origin(NamedTuple):
 
 def deadlock_problems(workflow: Workflow) -> Iterator[str]:
     """Yield every join that can never be satisfied once a branch has arrived."""
-    joins = [step for step in workflow.steps if step.join is not None]
+    joins = {step.name: step.join for step in workflow.steps if step.join is not None}
     if not joins or len(workflow.steps) > LARGEST:
         return
     origins = [Origin(workflow.start.name, name="main"), *_origins(workflow)]
     arriving = _arriving(workflow, origins)
-    waits = {step.name: _waited_for(step, origins, arriving) for step in joins}
+    waits = {
+        name: _waited_for(join, origins, arriving[name]) for name, join in joins.items()
+    }
     stuck = _FixedPoint(workflow, waits, arriving).stuck
     if not stuck:
         return
     # Somebody waits if every branch begins; look who does begin, whatever happens.
-    certain = _Certainty(workflow)
+    dominators = Dominators(workflow)
     for name in stuck:
-        waits[name] = [o for o in waits[name] if certain.blocks(o, name)]
+        waits[name] = [o for o in waits[name] if _has_begun(o, name, dominators)]
     for name, origin in _FixedPoint(workflow, waits, arriving).stuck.items():
         branch = f"branch {origin.name!r}" if origin.name else "a branch"
         yield (
@@ -113,15 +115,21 @@ def _arriving(
 
 
 def _waited_for(
-    step: Step, origins: Sequence[Origin], arriving: Mapping[str, set[Origin]]
+    join: Join, origins: Sequence[Origin], arriving: set[Origin]
 ) -> list[Origin]:
-    listed = step.join.branches if step.join else ()
     return [
         origin
         for origin in origins
-        if (origin.name in listed if listed else True)
-        and origin not in arriving[step.name]
+        if (origin.name in join.branches if join.branches else True)
+        and origin not in arriving
     ]
+
+
+def _has_begun(origin: Origin, name: str, dominators: Dominators) -> bool:
+    """Return whether the branch has begun, whatever happens, when *name* is reached."""
+    return origin.by is None or (
+        origin.certain and dominators.leaves_before(origin.by, name)
+    )
 
 
 # --- what follows --------------------------------------------------------------------
@@ -184,34 +192,11 @@ class _FixedPoint:
         join = self._steps[name].join
         if join is None or not self._open[name]:
             return True
+        if join.count is None:
+            return False
         # Branches that are not named may begin more than once.
-        enough = join.count if join.branches else 1
-        return join.count is not None and self._able[name] >= (enough or 1)
+        return not join.branches or self._able[name] >= join.count
 
     def _can_end(self, name: str) -> bool:
         step = self._steps[name]
         return _may_end(step) or any(t in self._ending for t in _onward(step))
-
-
-class _Certainty:
-    """What is so on every way through the graph."""
-
-    def __init__(self, workflow: Workflow) -> None:
-        self._workflow = workflow
-        self._dominators = Dominators(workflow)
-
-    def blocks(self, origin: Origin, name: str) -> bool:
-        """Return whether the join *name* waits for that branch, whatever happens."""
-        begun = origin.by is None or (
-            origin.certain and self._dominators.leaves_before(origin.by, name)
-        )
-        return begun and not self._arrives(origin, name)
-
-    def _arrives(self, origin: Origin, name: str) -> bool:
-        """Return whether the branch may be the one that waits there itself."""
-        seen, pending = {origin.step}, [origin.step]
-        while pending:
-            new = set(_onward(self._workflow.step(pending.pop()))) - seen
-            seen |= new
-            pending += new
-        return name in seen

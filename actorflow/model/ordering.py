@@ -51,7 +51,7 @@ def circles(
         while pending:
             member = pending.pop()
             group.append(member)
-            new = [p for p in preceding[member] if p not in seen]
+            new = [p for p in dict.fromkeys(preceding[member]) if p not in seen]
             seen.update(new)
             pending += new
         groups.append(group)

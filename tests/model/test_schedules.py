@@ -1,4 +1,4 @@
-"""What a schedule starts at a tick, keeps for later or lets pass; pure, with no clock."""
+"""What a schedule starts at a tick, keeps for later or lets pass, without a clock."""
 
 from __future__ import annotations
 
