@@ -15,6 +15,7 @@ from actorflow.log.batch import checksum, is_sound
 from actorflow.log.codec import Codec, UnknownEvent
 from actorflow.log.connection import out_of_order
 from actorflow.log.ownership import Ownership
+from actorflow.log.reading import arguments
 from actorflow.log.rowchecks import contradictions
 from actorflow.log.schema import objects
 from actorflow.log.sweeping import keys_in, reference
@@ -254,7 +255,7 @@ class Doctor:
                 yield Finding("error", what, name, advice=advice)
                 continue
             try:
-                self._codec.loads(text, path=command)
+                arguments(text, command, self._codec)
             except UnreadableError as error:
                 what = f"command {id_} is not taken in: {error}"
                 yield Finding("error", what, name, advice=advice)

@@ -7,7 +7,7 @@ several are merged. Streams are numbered as they are created, so the newest come
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from heapq import merge
 from itertools import islice, pairwise
@@ -116,10 +116,8 @@ class _Query:
 def _queries(kind: str, filters: Filters) -> Iterator[_Query]:
     """Yield a query for every status, or one for all."""
     status = filters.get("status")
-    each: Sequence[str | None] = [status] if isinstance(status, str) else [None]
-    if status is not None and not isinstance(status, str):
-        each = sorted(set(status))
-    for one in each:
+    is_one = status is None or isinstance(status, str)
+    for one in [status] if is_one else sorted(set(status)):
         query = _Query()
         _add_attributes(query, filters.get("where") or {})
         query.add("kind = ?", kind)

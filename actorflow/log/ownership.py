@@ -78,7 +78,6 @@ class SideFile:
 
     def release(self) -> None:
         """Let the lock go, as the end of the process would."""
-        _held.discard(self)
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -177,8 +176,8 @@ class Ownership:
         self._note(self._expires_at)
 
     def _note(self, expires_at: int) -> None:
-        if self._side is not None:
-            self._side.note(f"{expires_at:020}")
+        assert self._side is not None
+        self._side.note(f"{expires_at:020}")
 
     def forgotten(self, connection: sqlite3.Connection) -> list[int]:
         """Return the dead owners of whom the log knows less than they did themselves.
@@ -188,20 +187,20 @@ class Ownership:
         known = dict(connection.execute("SELECT id, expires_at FROM owner").fetchall())
         forgotten = []
         for side in SideFile.all(self._path):
-            noted = side.noted()
-            if noted and known.get(side.owner, 0) < noted and side.is_free():
+            noted, stored = side.noted(), known.get(side.owner, 0)
+            is_sound = isinstance(stored, int)  # else it is damaged, not older
+            if noted and is_sound and stored < noted and side.is_free():
                 forgotten.append(side.owner)
         return forgotten
 
     def free_strays(self, connection: sqlite3.Connection) -> None:
         """Free the streams of owners that are not in the log."""
         strays = [owner for (owner,) in connection.execute(_STRAYS).fetchall()]
-        if strays:
-            connection.execute(
-                "UPDATE stream SET owner = NULL "
-                "WHERE owner IN (SELECT value FROM json_each(?))",
-                (str(strays),),
-            )
+        connection.execute(
+            "UPDATE stream SET owner = NULL "
+            "WHERE owner IN (SELECT value FROM json_each(?))",
+            (str(strays),),
+        )
 
     def renew(self, connection: sqlite3.Connection) -> bool:
         """Extend the lease; an owner that was given up meanwhile is one again.

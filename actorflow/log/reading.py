@@ -98,9 +98,9 @@ class Reading:
             for row in page:
                 after += 1
                 yield recorded(row, after, self._codec, name)
-            if not page and after < min(last, head):
-                raise LogCorruptError(name, after + 1, "it is missing")
-            if len(page) < PAGE and after >= min(last, head):
+            if len(page) < PAGE:
+                if after < min(last, head):
+                    raise LogCorruptError(name, after + 1, "it is missing")
                 return
 
     def raw_events(self, stream: int) -> Iterator[EventRow]:
@@ -209,9 +209,7 @@ class Reading:
                 raise UnreadableError(command, "the name of its stream is damaged")
             if not is_sound(crc, stream, command, text, key):
                 raise UnreadableError(command, "its checksum does not match")
-            data = self._codec.loads(text, path=command)
-            if not isinstance(data, dict):
-                raise UnreadableError(command, "its arguments are no mapping")
+            data = arguments(text, command, self._codec)
         except UnreadableError as error:
             if id_ not in self._left:  # told once, not at every look
                 self._left.add(id_)
@@ -231,6 +229,18 @@ class Reading:
                 (kind, _json(list(known))),
             ).fetchall()
         return [name for (name,) in rows]
+
+
+def arguments(text: str, command: str, codec: Codec) -> dict[str, Any]:
+    """Return the arguments of a command in the inbox.
+
+    Raises:
+        UnreadableError: they are none.
+    """
+    data = codec.loads(text, path=command)
+    if not isinstance(data, dict):
+        raise UnreadableError(command, "its arguments are no mapping")
+    return data
 
 
 def stream_id(connection: sqlite3.Connection, kind: str, name: str) -> int | None:

@@ -112,8 +112,7 @@ class Writing:
             (sql.UPDATE_STREAMS, updated),
             (sql.ADD_EVENTS, events),
         ):
-            if rows:
-                statement.run(connection, rows)
+            statement.run(connection, rows)
         self._store_rest(connection, plan, snapshots, now)
 
     def _store_rest(
@@ -127,8 +126,7 @@ class Writing:
         if consumed:
             connection.execute(sql.DELETE_CONSUMED, (_json(consumed),))
         posts = [(*row, now) for d in plan.accepted for row in d.posts]
-        if posts:
-            sql.ADD_POSTS.run(connection, posts)
+        sql.ADD_POSTS.run(connection, posts)
         for each in plan.accepted if snapshots else ():
             snapshot = each.write.snapshot
             if snapshot is not None and id(each) in snapshots:

@@ -215,6 +215,13 @@ class WritingContract(_Fixtures):
 
         assert all(seqs(log, s) == list(range(1, 22)) for s in streams)
 
+    def test_appends_of_two_in_one_batch(self, log: EventLog) -> None:
+        """Of two that have nothing but events to write, both are stored."""
+        one, two = created(log, "one"), created(log, "two")
+        log.write([write(one, done()), write(two, done())])
+
+        assert seqs(log, one) == seqs(log, two) == [1, 2]
+
     def test_create_without_events(self, log: EventLog) -> None:
         """A stream may begin empty."""
         stream = hold()
@@ -269,6 +276,17 @@ class WritingContract(_Fixtures):
 
         assert batch[0].error is batch[1].error is later.error is rival.lost
         assert row_of(log, rival).head == 1
+
+    def test_a_lost_hold_stays_lost(self, log: EventLog) -> None:
+        """What comes after a refusal is refused, though it would fit by its number."""
+        stream = created(log)
+        gap = Write(stream, [Recorded(3, EPOCH, "", done("gap"))])
+        log.write([gap])
+        fits = Write(stream, [Recorded(2, EPOCH, "", done("fits"))])
+        log.write([fits])
+
+        assert fits.error is gap.error is stream.lost is not None
+        assert seqs(log, stream) == [1]
 
     def test_same_name_of_another_kind(self, log: EventLog) -> None:
         """Names are unique within their kind only."""
@@ -661,6 +679,19 @@ class OwnershipContract(_Fixtures):
         assert isinstance(late.error, errors.FencedError)
         assert seqs(log, after) == [1]
 
+    @pytest.mark.parametrize("seq", [1, 2, 3, 5, 6])
+    def test_an_append_that_does_not_follow_is_fenced(
+        self, log: EventLog, seq: int
+    ) -> None:
+        """However far from the end of the stream it is, and though it comes alone."""
+        stream = created(log)
+        log.write([write(stream, done(), done())])
+        wrong = Write(stream, [Recorded(seq, EPOCH, "", done("wrong"))])
+        log.write([wrong])
+
+        assert isinstance(wrong.error, errors.FencedError)
+        assert seqs(log, stream) == [1, 2, 3]
+
     def test_killed_owner_is_replaced_when_its_lease_has_run_out(
         self, log: EventLog, open_log: OpenLog, clock: Ticker
     ) -> None:
@@ -713,6 +744,18 @@ class OwnershipContract(_Fixtures):
 
         assert (in_time, log.renew(), log.renew()) == (False, True, False)
 
+    def test_a_lease_ends_at_its_last_moment(
+        self, log: EventLog, open_log: OpenLog, clock: Ticker
+    ) -> None:
+        """From the same moment on others may take over, and the owner has to look."""
+        owner = open_log(clock=clock, lease=10.0)
+        created(owner)
+        clock.advance(10.0)
+
+        assert log.claim("execution", "one").epoch > 1
+        assert owner.renew()
+        owner.close()
+
     def test_late_owner_that_nobody_missed(self, log: EventLog, clock: Ticker) -> None:
         """An owner whose lease ran out may go on if nobody has claimed its stream."""
         stream = created(log)
@@ -735,6 +778,22 @@ class OwnershipContract(_Fixtures):
         assert log.claim_abandoned("execution", ALL, status="running", limit=9) == []
         assert [row.name for row in log.inbox()] == ["one"]
         assert row_of(log, stream).epoch == stream.epoch
+
+    def test_what_was_given_up_is_found(
+        self, log: EventLog, open_log: OpenLog, clock: Ticker
+    ) -> None:
+        """Streams of one who left, and of a dead one, are abandoned alike."""
+        leaving, dead = open_log(clock=clock), open_log(clock=clock)
+        created(leaving, "left")
+        for name in ("claimed", "other"):
+            created(dead, name)
+        leaving.close()
+        self.kill(dead)
+        clock.advance(100.0)
+        log.claim("execution", "claimed")
+        found = log.claim_abandoned("execution", ALL, status="running", limit=9)
+
+        assert names(found) == ["left", "other"]
 
     def test_close_gives_up_everything(
         self, other: EventLog, open_log: OpenLog
@@ -1031,6 +1090,15 @@ class ReadingContract(_Fixtures):
 
         assert seqs(log, stream) == list(range(1, 4_323))
 
+    def test_bounds_of_pages(self, log: EventLog) -> None:
+        """A stream may end where a page of whatever length does."""
+        stream = created(log)
+        log.write([write(stream, *map(done, range(999)))])
+
+        for until in (None, 999, 1_000, 1_001, 5_000):
+            expected = list(range(1, min(until or 1_000, 1_000) + 1))
+            assert seqs(log, stream, until=until) == expected
+
     def test_reading_while_writing(self, log: EventLog) -> None:
         """A reader that has begun is not disturbed by appends, nor holds them up."""
         stream = created(log)
@@ -1072,6 +1140,25 @@ class ReadingContract(_Fixtures):
         created(log, "c")
 
         assert names(log.rows("execution")) == ["c", "b", "a"]
+
+    def test_a_clock_that_is_set_back(self, log: EventLog, clock: Ticker) -> None:
+        """Lists go by the time that was told, and miss nothing."""
+        for name, attributes in (("a", {"k": 1}), ("b", {"k": 1}), ("c", {})):
+            created(log, name, summary=Summary("s", attributes=attributes))
+            clock.advance(-5)
+
+        assert names(log.rows("execution")) == ["a", "b", "c"]
+        assert {*names(log.rows("execution", where={"k": 1}))} == {"a", "b"}
+        for where in ({}, {"k": 1}):
+            found: list[StreamRow] = []
+            while page := log.rows(
+                "execution",
+                where=where,
+                limit=1,
+                before=(found[-1].created_at, found[-1].id) if found else None,
+            ):
+                found += page
+            assert len({*names(found)}) == len(found) == (2 if where else 3)
 
     def test_rows_filters(self, log: EventLog) -> None:
         """Filters are joined by AND; several statuses by OR."""

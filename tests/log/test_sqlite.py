@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from actorflow.errors import OwnedError
-from actorflow.log.port import EventLog
+from actorflow.log.port import EventLog, Summary
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.testing.log_contract import (
+    ALL,
     EventLogContract,
     OpenLog,
     Ticker,
@@ -56,6 +60,37 @@ class TestSQLiteLog(EventLogContract):
         self.kill(dead)
 
         assert log.claim("execution", "one").epoch > 1
+
+    @pytest.mark.parametrize(
+        "claim",
+        [
+            lambda log: log.claim("execution", "one"),
+            lambda log: log.claim_abandoned("execution", ALL, status="s", limit=9),
+        ],
+        ids=["one", "abandoned"],
+    )
+    def test_one_claim_tidies_up(
+        self,
+        log: EventLog,
+        open_log: OpenLog,
+        clock: Ticker,
+        tmp_path: Path,
+        claim: Callable[[EventLog], object],
+    ) -> None:
+        """With the first claim of what a dead one held, nothing of it is left."""
+        dead = open_log(clock=clock, lease=1000.0)
+        streams = [
+            created(dead, name, summary=Summary(status))
+            for name, status in (("one", "s"), ("two", "t"))
+        ]
+        self.kill(dead)
+        claim(log)
+        with closing(sqlite3.connect(tmp_path / "log.db")) as raw:
+            owners = raw.execute("SELECT id FROM owner").fetchall()
+
+        assert [row_of(log, each).owner for each in streams] == [log.owner.id, None]
+        assert owners == [(int(log.owner.id),)]
+        assert log.claim("execution", "two").epoch > 1
 
     def test_onlookers_do_not_pass_for_the_living(
         self, log: EventLog, open_log: OpenLog, clock: Ticker, tmp_path: Path
@@ -115,7 +150,11 @@ class TestSQLiteLog(EventLogContract):
         log.close()
 
     def test_where_files_cannot_be_locked_the_lease_decides(
-        self, open_log: OpenLog, clock: Ticker, monkeypatch: pytest.MonkeyPatch
+        self,
+        open_log: OpenLog,
+        clock: Ticker,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """A file system without locks is no obstacle, and leaves no side file."""
         monkeypatch.setattr("actorflow.log.ownership.fcntl.flock", _no_locks)
@@ -126,8 +165,37 @@ class TestSQLiteLog(EventLogContract):
             log.claim("execution", "one")
         clock.advance(11.0)
 
+        assert list(tmp_path.glob("*-owner-*")) == []
         assert log.claim("execution", "one").epoch > 1
         log.close()
+
+    def test_side_file_that_cannot_be_tried(
+        self, open_log: OpenLog, clock: Ticker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A file that came with the log from a system with locks says nothing."""
+        dead = open_log(clock=clock, lease=10.0)
+        created(dead)
+        self.kill(dead)
+        monkeypatch.setattr("actorflow.log.ownership.fcntl", None)
+        log = open_log(clock=clock)
+
+        with pytest.raises(OwnedError):
+            log.claim("execution", "one")
+        log.close()
+
+    def test_looking_at_owners_leaves_no_file_open(
+        self, log: EventLog, open_log: OpenLog, clock: Ticker
+    ) -> None:
+        """A process that looks for years does not run out of descriptors."""
+        dead = open_log(clock=clock)
+        created(dead)
+        self.kill(dead)
+        log.inbox()
+        before = len(list(Path("/dev/fd").iterdir()))
+        for _ in range(3):
+            log.inbox()
+
+        assert len(list(Path("/dev/fd").iterdir())) == before
 
     def test_nothing_is_left_beside_the_file(
         self, open_log: OpenLog, tmp_path: Path

@@ -222,8 +222,9 @@ class TestDamage:
 
         with SQLiteLog(path) as log:
             assert stream.id is not None
-            with pytest.raises(LogCorruptError):
+            with pytest.raises(LogCorruptError) as caught:
                 list(log.read(stream.id))
+            assert caught.value.seq == 1  # of those that would have been read at once
             assert any(each.severity == "error" for each in log.diagnose())
 
 
@@ -346,6 +347,17 @@ class TestStrangers:
 
         assert path.read_bytes() == before
 
+    @pytest.mark.parametrize("read_only", [True, False])
+    def test_refused_file_is_closed(self, path: Path, *, read_only: bool) -> None:
+        """Whoever keeps the error does not keep the file open."""
+        tamper(path, "PRAGMA application_id = 42")
+        before = len(list(Path("/dev/fd").iterdir()))
+        with pytest.raises(NotALogError) as caught:
+            SQLiteLog(path, read_only=read_only)
+
+        assert caught.value.__traceback__ is not None
+        assert len(list(Path("/dev/fd").iterdir())) == before
+
     def test_empty_file(self, path: Path) -> None:
         """An empty file becomes a log."""
         path.touch()
@@ -436,6 +448,38 @@ class TestTrouble:
         log.write(batch)
         assert seqs(log, stream) == list(range(1, 12))
         assert batch[1].stream.id is not None
+
+    def test_looking_does_not_wait(self, path: Path, log: SQLiteLog) -> None:
+        """Who finds nothing in the queue needs no turn at writing."""
+        with closing(sqlite3.connect(path, isolation_level=None)) as blocker:
+            blocker.execute("BEGIN IMMEDIATE")
+
+            assert log.claim_queued("execution", ALL, limit=9) == []
+
+    def test_leaving_that_failed(self, path: Path) -> None:
+        """Who could not give up what it held is taken for dead at once."""
+        leaving = SQLiteLog(path, busy_timeout=0.05)
+        created(leaving)
+        with closing(sqlite3.connect(path, isolation_level=None)) as blocker:
+            blocker.execute("BEGIN IMMEDIATE")
+            with pytest.raises(LogUnavailableError):
+                leaving.close()
+
+        with SQLiteLog(path) as log:
+            assert log.claim("execution", "one").epoch > 1
+
+    def test_burst(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What a burst took beside the file is given back to the disk."""
+        monkeypatch.setattr("actorflow.log.sqlite._WAL_KEPT", 100_000)
+        with SQLiteLog(path) as log:
+            stream = created(log)
+            log.write([write(stream, *(done("x" * 100_000) for _ in range(60)))])
+            sizes = [Path(f"{path}-wal").stat().st_size]
+            log.write([write(stream, done())])
+            sizes.append(Path(f"{path}-wal").stat().st_size)
+
+        assert sizes[0] > 6_000_000
+        assert sizes[1] <= 100_000
 
     def test_full_disk(self, log: SQLiteLog, stream: Stream) -> None:
         """A full disk refuses a batch whole; with room again, it goes in."""
@@ -698,8 +742,9 @@ class TestCare:
 
     def test_backup(self, tmp_path: Path, log: SQLiteLog, stream: Stream) -> None:
         """A backup is a sound log with the same events, which nobody owns."""
+        (tmp_path / "copy.db.part").write_text("what a killed backup has left")
         log.backup(tmp_path / "copy.db")
-        with SQLiteLog(tmp_path / "copy.db") as copy:
+        with SQLiteLog(tmp_path / "copy.db", read_only=True) as copy:
             row = copy.find("execution", "one")
             assert row is not None
             assert row.owner is None

@@ -53,6 +53,17 @@ def tamper(path: Path, *statements: str) -> None:
             connection.execute(statement)
 
 
+def unlike(path: Path, table: str, change: str) -> None:
+    """Change a row to what the table does not allow."""
+    schema = "PRAGMA writable_schema = ON", "UPDATE sqlite_schema SET sql = replace"
+    where = f"WHERE name = '{table}'"
+    tamper(path, schema[0], f"{schema[1]}(sql, ') STRICT', ')') {where}")
+    tamper(path, f"UPDATE {table} SET {change}")
+    tamper(
+        path, schema[0], f"{schema[1]}(sql || 'STRICT', ')STRICT', ') STRICT') {where}"
+    )
+
+
 def found(log: SQLiteLog, severity: str = "error") -> list[str]:
     """Return what the doctor says of that severity, each with what to do about it."""
     findings = [each for each in log.diagnose() if each.severity == severity]
@@ -286,6 +297,22 @@ class TestForgotten:
 
         assert caplog.text == ""
 
+    def test_killed_as_it_left(
+        self,
+        path: Path,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Nothing is missed of an owner that had left, and could not tidy up."""
+        leaving = SQLiteLog(path)
+        with monkeypatch.context() as patch:
+            patch.setattr(SideFile, "remove", lambda _: None)
+            leaving.close()
+        assert path.with_name(f"log.db-owner-{leaving.owner.id}").exists()
+        SQLiteLog(path).close()
+
+        assert caplog.text == ""
+
 
 class TestRows:
     """A row beside the events that does not fit them is not believed."""
@@ -334,7 +361,21 @@ class TestRows:
             f"UPDATE stream SET {change} WHERE name = 'one'",
         )
 
-        assert [row.name for row in log.rows("execution")] == ["two", "one"]
+        rows = log.rows("execution")
+        assert [row.name for row in rows] == ["two", "one"]
+        assert [(list(row.waits), row.attributes) for row in rows] == [([], {})] * 2
+        assert "'one' is damaged" in caplog.text
+
+    @pytest.mark.parametrize("column", ["wake_at", "created_at", "updated_at", "rank"])
+    def test_time_that_is_none(
+        self, path: Path, log: SQLiteLog, column: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """What is no number is told, and shown as the beginning of time."""
+        created(log)
+        unlike(path, "stream", f"{column} = 'soon'")
+        (row,) = log.rows("execution")
+
+        assert getattr(row, column) == 0
         assert "'one' is damaged" in caplog.text
 
     def test_owner_that_is_not_there(self, path: Path, log: SQLiteLog) -> None:
@@ -369,14 +410,17 @@ class TestRows:
     def test_names_that_lead_elsewhere(self, path: Path, log: SQLiteLog) -> None:
         """An index of names is not believed if the row has another name."""
         created(log, "one")
+        log.post("execution", "one", "signal", {})
         log.close()
         content = bytearray(path.read_bytes())
         cells = Trees(path).cells("stream")
         content[next(each.start for each in cells if each.column == "name")] ^= 1
         path.write_bytes(content)
 
-        with SQLiteLog(path, read_only=True) as again, pytest.raises(LogDamagedError):
-            again.find("execution", "one")
+        with SQLiteLog(path, read_only=True) as again:
+            with pytest.raises(LogDamagedError):
+                again.find("execution", "one")
+            assert again.inbox() == []
 
     def test_snapshot_of_another_stream(self, path: Path, log: SQLiteLog) -> None:
         """A snapshot is used for the stream that it is of, and for no other."""
@@ -399,13 +443,30 @@ class TestRows:
         with SQLiteLog(path, clock=clock) as again:
             assert again.claim("execution", "one").epoch == 2
 
+    def test_lease_that_is_no_time(self, path: Path) -> None:
+        """Nor does one whose lease cannot be read."""
+        clock = Ticker()
+        log = SQLiteLog(path, clock=clock)
+        created(log)
+        log.abandon()
+        unlike(path, "owner", "expires_at = 'never', host = 'elsewhere'")
+
+        with SQLiteLog(path, clock=clock) as again:
+            assert again.claim("execution", "one").epoch == 2
+
 
 class TestInbox:
     """A command that is damaged is left alone, and holds up no other."""
 
     @pytest.mark.parametrize(
         "change",
-        ["data = '{\"n\":7}'", "command = 'cancel'", "key = 'x'", "data = '{\"n'"],
+        [
+            "data = '{\"n\":7}'",
+            "command = 'cancel'",
+            "key = 'x'",
+            "data = '{\"n'",
+            "data = '[1]', checksum = NULL",
+        ],
     )
     def test_damaged_command(
         self,
@@ -416,7 +477,7 @@ class TestInbox:
     ) -> None:
         """It is told once, stays where it is, and the doctor knows it."""
         created(log)
-        for n in range(3):
+        for n in range(4):
             log.post("execution", "one", "signal", {"n": n})
         tamper(
             path,
@@ -424,8 +485,8 @@ class TestInbox:
             f"UPDATE inbox SET {change} WHERE id = 1",
         )
 
-        assert [row.data["n"] for row in log.inbox(limit=1)] == [1]
-        assert [row.data["n"] for row in log.inbox()] == [1, 2]
+        assert [row.data["n"] for row in log.inbox(limit=2)] == [1, 2]
+        assert [row.data["n"] for row in log.inbox()] == [1, 2, 3]
         assert caplog.text.count("Command 1 for 'one' is damaged") == 1
         assert len(found(log)) == 1
 
