@@ -7,7 +7,7 @@ several are merged. Streams are numbered as they are created, so the newest come
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from heapq import merge
 from itertools import islice, pairwise
@@ -116,8 +116,10 @@ class _Query:
 def _queries(kind: str, filters: Filters) -> Iterator[_Query]:
     """Yield a query for every status, or one for all."""
     status = filters.get("status")
-    is_one = status is None or isinstance(status, str)
-    for one in [status] if is_one else sorted(set(status)):
+    each: Sequence[str | None] = (
+        [status] if status is None or isinstance(status, str) else sorted(set(status))
+    )
+    for one in each:
         query = _Query()
         _add_attributes(query, filters.get("where") or {})
         query.add("kind = ?", kind)

@@ -807,8 +807,8 @@ class OwnershipContract(_Fixtures):
         assert other.claim("execution", "one").head == 1
 
     def test_closed_log_refuses(self, open_log: OpenLog) -> None:
-        """After closing, every use says that the log is closed."""
-        log = open_log()
+        """After closing, every use says that the log is closed, who else may use it."""
+        log, other = open_log(), open_log()
         log.close()
 
         with pytest.raises(errors.LogUnavailableError):
@@ -817,6 +817,7 @@ class OwnershipContract(_Fixtures):
             log.find("execution", "one")
         with pytest.raises(errors.LogUnavailableError):
             log.renew()
+        other.close()
 
     def test_claim_abandoned(
         self, log: EventLog, open_log: OpenLog, clock: Ticker

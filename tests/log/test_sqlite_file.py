@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,18 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from actorflow.errors import (
+    LogContradictionError,
     LogCorruptError,
     LogUnavailableError,
     LogVersionError,
     NotALogError,
 )
-from actorflow.log import connection, listing
+from actorflow.log import connection, listing, schema
 from actorflow.log.batch import checksum, inbox_checksum
 from actorflow.log.port import Reach, Snapshot, Stream, Summary, Write
 from actorflow.log.schema import APPLICATION_ID
 from actorflow.log.sqlite import SQLiteLog
-from actorflow.log.statements import ADD_EVENTS
+from actorflow.log.statements import ADD_EVENTS, ManyRows
 from actorflow.model.events import Recorded
 from actorflow.testing.log_contract import ALL, create, created, done, hold, seqs, write
 
@@ -243,6 +245,23 @@ class TestCreation:
         with SQLiteLog(path) as log:
             assert created(log).lost is None
             assert list(log.diagnose()) == []
+
+    def test_another_was_faster(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A file that a newer actorflow makes in the same moment is left to it."""
+        look = schema._is_current
+
+        def look_and_lose(*args: Any, **options: Any) -> bool:
+            monkeypatch.undo()
+            found = look(*args, **options)
+            SQLiteLog(path).close()
+            tamper(path, "PRAGMA user_version = 99")
+            return found
+
+        monkeypatch.setattr(schema, "_is_current", look_and_lose)
+        with pytest.raises(LogVersionError, match="99"):
+            SQLiteLog(path)
 
 
 class TestOlderLog:
@@ -481,6 +500,49 @@ class TestTrouble:
         assert sizes[0] > 6_000_000
         assert sizes[1] <= 100_000
 
+    def test_failed_beginnings_hold_up_nobody(
+        self, path: Path, log: SQLiteLog, stream: Stream
+    ) -> None:
+        """A thread that could not begin to write leaves the way free for others."""
+        with closing(sqlite3.connect(path, isolation_level=None)) as blocker:
+            blocker.execute("BEGIN IMMEDIATE")
+            assert isinstance(failure_in_a_thread(log), LogUnavailableError)
+        log.write([write(stream, done())])
+
+        assert seqs(log, stream) == list(range(1, 12))
+        log.close()
+        assert isinstance(failure_in_a_thread(log), LogUnavailableError)
+        log.close()
+
+    def test_commit_that_is_refused(self, log: SQLiteLog, stream: Stream) -> None:
+        """What the file does not allow in the end is undone as if never begun."""
+        log._for_writing().connection().execute("PRAGMA foreign_keys = ON")
+        stray = "INSERT INTO inbox VALUES (9, 77, 'signal', '{}', NULL, 0, NULL)"
+
+        def leave_a_stray() -> None:
+            with log.transaction() as connection:
+                connection.execute("PRAGMA defer_foreign_keys = ON")
+                connection.execute(stray)
+
+        with pytest.raises(LogContradictionError):
+            leave_a_stray()
+        log.write([write(stream, done())])
+
+        assert list(log.diagnose()) == []
+        assert seqs(log, stream) == list(range(1, 12))
+
+    def test_readers_at_the_end(self, log: SQLiteLog) -> None:
+        """A reader's connection is used again; one that is lent closes as it ends."""
+        with log.reader() as first:
+            pass
+        with log.reader() as second:
+            log.close()
+            assert second is first
+            assert second.execute("SELECT 1").fetchone() == (1,)
+
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            second.execute("SELECT 1")
+
     def test_full_disk(self, log: SQLiteLog, stream: Stream) -> None:
         """A full disk refuses a batch whole; with room again, it goes in."""
         raw = log._for_writing().connection()
@@ -548,6 +610,12 @@ class TestTrouble:
         log.write([write(stream, done())])
 
         assert seqs(log, stream) == list(range(1, 12))
+
+
+def failure_in_a_thread(log: SQLiteLog) -> BaseException | None:
+    """Return why another thread cannot create a stream."""
+    with ThreadPoolExecutor() as threads:
+        return threads.submit(log.write, [create(hold("two"))]).exception()
 
 
 def _interrupt(*_: object) -> None:
@@ -759,3 +827,23 @@ def test_every_part_of_a_command_is_guarded(other: tuple[str, str, str]) -> None
     """A command, its arguments or its key that decays is noticed."""
     assert inbox_checksum(*other) != inbox_checksum("c", "{}", "k")
     assert inbox_checksum("c", "{}", None) != inbox_checksum("c", "{}", "k")
+
+
+@pytest.mark.parametrize("single", [None, "INSERT INTO t VALUES (?, ?, 'alone')"])
+def test_one_statement_for_many_rows(single: str | None) -> None:
+    """However many rows there are, each is written once, by few statements."""
+    told: list[str] = []
+    numbers = [0, 1, 15, 16, 17, 511, 512, 513, 1_100]
+    with closing(sqlite3.connect(":memory:")) as raw:
+        raw.execute("CREATE TABLE t (a, b, c DEFAULT 'together')")
+        many = ManyRows("INSERT INTO t (a, b) VALUES", 2, "RETURNING a", single)
+        raw.set_trace_callback(told.append)
+        for number in numbers:
+            many.run(raw, [(number, row) for row in range(number)])
+        raw.set_trace_callback(None)
+        found = raw.execute("SELECT a, b FROM t").fetchall()
+        (alone,) = raw.execute("SELECT count(*) FROM t WHERE c = 'alone'").fetchone()
+
+    assert found == [(number, row) for number in numbers for row in range(number)]
+    assert len([each for each in told if each.startswith("INSERT")]) == 14
+    assert alone == (single is not None)
