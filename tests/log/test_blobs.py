@@ -163,6 +163,7 @@ def test_a_value_comes_back_by_its_reference() -> None:
     value = ["x" * 20, (1, 2)]
     reference = codec.to_record(value)
 
+    assert codec.to_refer(codec.to_data(value)) == reference
     assert codec.from_data(reference) == value
     assert codec.from_data({"a": [reference]}) == {"a": [value]}
     assert codec.redeemed(reference) == codec.to_data(value)
