@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 from attrs import evolve, field, fields, frozen
 
 from actorflow.errors import DefinitionError
+from actorflow.model.misfits import misfits, several
 from actorflow.model.policy import (
     ConcurrencyLimit,
     RateLimit,
@@ -30,7 +31,7 @@ def retries(value: Retry | Sequence[Retry] | None) -> tuple[Retry, ...]:
     """Return policies as a tuple, whether none, one or several are given."""
     if value is None:
         return ()
-    return (value,) if isinstance(value, Retry) else tuple(value)
+    return (value,) if isinstance(value, Retry) else several(value)
 
 
 @frozen(eq=False, slots=False)
@@ -130,7 +131,7 @@ def with_options(
 
 def checked(node: N, problems_of: Callable[[N], Iterable[str]]) -> N:
     """Return *node*, or raise one `DefinitionError` with all its problems."""
-    problems = list(problems_of(node))
+    problems = misfits(node) or list(problems_of(node))
     if problems:
         raise DefinitionError(node_name(node), problems)
     return node
@@ -138,9 +139,6 @@ def checked(node: N, problems_of: Callable[[N], Iterable[str]]) -> N:
 
 def activity_problems(activity: Activity[..., Any]) -> Iterable[str]:
     """Yield what is wrong with an activity's settings."""
-    fn: Any = activity.fn  # whatever a caller really gave
-    if not callable(fn):
-        yield f"{fn!r} is not callable"
     if not activity.name:
         yield "an activity needs a name"
     if activity.executor not in EXECUTORS:
@@ -164,16 +162,14 @@ def attempt_problems(node: Any) -> Iterable[str]:
         yield from retry_problems(retry, f"retry[{number}]")
 
 
-def _limit_problems(rate: Any, slots: Any) -> Iterable[str]:
-    for name, limit, kind in (
-        ("rate_limit", rate, RateLimit),
-        ("concurrency_limit", slots, ConcurrencyLimit),
-    ):
-        if isinstance(limit, kind):
-            yield from count_problems(f"{name}.count", limit.count)
-        elif limit is not None:
-            yield f"{name} must be a {kind.__name__}, not {limit!r}"
-    if isinstance(rate, RateLimit) and rate.per <= 0:
+def _limit_problems(
+    rate: RateLimit | None, slots: ConcurrencyLimit | None
+) -> Iterable[str]:
+    if rate is not None:
+        yield from count_problems("rate_limit.count", rate.count)
+    if slots is not None:
+        yield from count_problems("concurrency_limit.count", slots.count)
+    if rate is not None and rate.per <= 0:
         yield f"rate_limit.per must be positive, not {rate.per:g} s"
 
 

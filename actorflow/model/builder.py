@@ -16,6 +16,7 @@ from actorflow.model.activities import node_name
 from actorflow.model.children import Child, ParentClose
 from actorflow.model.definition import Workflow, node_kind
 from actorflow.model.followups import FollowUp
+from actorflow.model.misfits import copied, several
 from actorflow.model.policy import Catch, Retry, optional_seconds
 from actorflow.model.steps import (
     BY_NAME,
@@ -84,13 +85,13 @@ class Flow:
         self.name = name
         self._problems: list[str] = []
         self._timeout = self._seconds(timeout, name)
-        if isinstance(inputs, str):
+        if not isinstance(several(inputs), tuple):
             self._problems.append(f"inputs are a list of names: [{inputs!r}]")
-            inputs = [inputs]
+            inputs = [inputs] if isinstance(inputs, str) else []
         self._inputs = [i if isinstance(i, Input) else Input(i) for i in inputs]
-        self._state = dict(state or {})
+        self._state = copied(state)
         self._version = version
-        self._compatible_with = tuple(compatible_with)
+        self._compatible_with = several(compatible_with)
         self._steps: dict[str, Step] = {}
         self._tails: list[_Tail] = []
         self._blocks: list[_Block] = []
@@ -297,7 +298,9 @@ class Flow:
         input: Any = BY_NAME,
     ) -> Self:
         """Run one of several nodes; the result is ``{"key": ..., "result": ...}``."""
-        choices = {k: self._node(node, name) for k, node in choices.items()}
+        choices = copied(choices)
+        if isinstance(choices, dict):  # else it is refused with the rest
+            choices = {k: self._node(node, name) for k, node in choices.items()}
         if default is not None:
             default = self._node(default, name)
         route = Route(key=key, choices=choices, default=default, parameters=input)
@@ -501,9 +504,12 @@ class Flow:
             self._problems.append("the flow has been built; it cannot grow any more")
             self._built = None
 
-    def _named(self, name: str) -> str:
+    def _named(self, name: Any) -> str:
         """Return *name*, with a number if a step has it already."""
-        number, unique = 1, name
+        if not isinstance(name, str):
+            self._problems.append(f"{name!r} is no name of a step; names are text")
+            name = f"no name {len(self._problems)}"
+        number, unique = 1, str(name)
         while unique in self._steps:
             number += 1
             unique = f"{name}-{number}"

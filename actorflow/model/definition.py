@@ -14,6 +14,7 @@ from actorflow.errors import DefinitionError
 from actorflow.model.activities import Dynamic, node_name
 from actorflow.model.children import Child
 from actorflow.model.followups import FollowUp, follow_ups
+from actorflow.model.misfits import several
 from actorflow.model.ordering import circles
 from actorflow.model.policy import optional_seconds
 from actorflow.model.steps import BY_NAME, Input, Output, Pages, Step, mapping, names
@@ -23,15 +24,15 @@ if TYPE_CHECKING:
 
 
 def _steps(value: Iterable[Step]) -> tuple[Step, ...]:
-    return tuple(value)
+    return several(value)
 
 
 def _inputs(value: Iterable[Input]) -> tuple[Input, ...]:
-    return tuple(value)
+    return several(value)
 
 
 def _outputs(value: Iterable[Output]) -> tuple[Output, ...]:
-    return tuple(value)
+    return several(value)
 
 
 @frozen(eq=False, slots=False)

@@ -8,13 +8,14 @@ from typing import Any
 from attrs import field, frozen
 
 from actorflow.model.activities import node_name
+from actorflow.model.misfits import several
 from actorflow.model.steps import BY_NAME
 
 STATUSES = ("completed", "failed", "cancelled")
 
 
 def _statuses(value: str | Iterable[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+    return (value,) if isinstance(value, str) else several(value)
 
 
 @frozen(eq=False)

@@ -7,12 +7,13 @@ import re
 import traceback
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from attrs import Factory, evolve, field, frozen
 
 from actorflow.errors import ActivityError
 from actorflow.model.events import Failure
+from actorflow.model.misfits import several
 
 ErrorClass = str | type[BaseException]
 """What `on=` and `never=` take: an exception class, or an error class by name."""
@@ -21,6 +22,7 @@ _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 DURATION = r"[0-9]+(?:\.[0-9]+)?(?:ms|[smhdw])"
 """One number with its unit, of which a duration has one or more."""
 
+_NO_DURATION = "{!r:.60} is not a duration; write seconds, or as in '1h30m'"
 _PART = re.compile(DURATION)
 LONGEST = 1000 * 365 * 86_400.0
 """Seconds: what is longer is a mistake, and more than clocks and calendars hold."""
@@ -30,16 +32,21 @@ def seconds(value: float | str | timedelta) -> float:
     """Return a duration in seconds: from seconds, a timedelta, or ``"1h30m"``.
 
     Raises:
-        ValueError: it is neither, or longer than a thousand years.
+        TypeError: it is none of these.
+        ValueError: the text is no duration, or it is longer than a thousand years.
     """
     if isinstance(value, timedelta):
         duration = value.total_seconds()
     elif isinstance(value, str):
         duration = _spelled_seconds(value)
+    elif isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(_NO_DURATION.format(value))
     else:
         # An int may be larger than any float.
-        duration = float(value) if abs(value) <= LONGEST else math.inf
-    if not duration <= LONGEST:  # NaN is not
+        duration = math.inf if abs(value) > LONGEST else float(value)
+    if math.isnan(duration):
+        raise ValueError(_NO_DURATION.format(value))
+    if duration > LONGEST:
         raise ValueError(f"a duration of {value!r:.40} is longer than a thousand years")
     return duration
 
@@ -47,8 +54,7 @@ def seconds(value: float | str | timedelta) -> float:
 def _spelled_seconds(value: str) -> float:
     text = value.replace(" ", "")
     if not text or _PART.sub("", text):
-        msg = f"{value!r} is not a duration; write seconds, or as in '1h30m'"
-        raise ValueError(msg)
+        raise ValueError(_NO_DURATION.format(value))
     parts = _PART.findall(text)
     units = [part.lstrip("0123456789.") for part in parts]
     return sum(
@@ -71,8 +77,10 @@ def optional_seconds(value: float | str | timedelta | None) -> float | None:
 
 
 def _classes(value: ErrorClass | Sequence[ErrorClass]) -> tuple[str, ...]:
-    entries = (value,) if isinstance(value, str | type) else tuple(value)
-    return tuple(e if isinstance(e, str) else class_name(e) for e in entries)
+    entries: Any = several([value] if isinstance(value, str | type) else value)
+    if isinstance(entries, tuple):
+        return tuple(class_name(e) if isinstance(e, type) else e for e in entries)
+    return cast("tuple[str, ...]", entries)
 
 
 def class_name(cls: type[BaseException]) -> str:

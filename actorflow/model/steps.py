@@ -10,27 +10,28 @@ from attrs import Factory, field, frozen
 
 from actorflow.model.activities import retries
 from actorflow.model.children import Child, as_child
+from actorflow.model.misfits import copied, several
 from actorflow.model.policy import Catch, Retry, optional_seconds
 
 Condition = str | Callable[[Mapping[str, Any]], Any] | None
 
 
 def _edges(value: Iterable[Edge]) -> tuple[Edge, ...]:
-    return tuple(value)
+    return several(value)
 
 
 def _catches(value: Iterable[Catch]) -> tuple[Catch, ...]:
-    return tuple(value)
+    return several(value)
 
 
 def names(value: str | Iterable[str]) -> tuple[str, ...]:
     """Return names as a tuple, whether one or several are given."""
-    return (value,) if isinstance(value, str) else tuple(value)
+    return (value,) if isinstance(value, str) else several(value)
 
 
 def mapping(value: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Return a copy of a mapping; of none, an empty one."""
-    return dict(value or {})
+    return copied(value)
 
 
 class _Required:
@@ -197,7 +198,7 @@ class Map:
     over: Any
     activity: Any = None
     batch: int | None = None
-    parameters: Mapping[str, Any] | None = None
+    parameters: Mapping[str, Any] | Callable[..., Any] | None = None
     item: str = "item"
     index: str = "index"
     max_concurrency: int | None = None

@@ -11,6 +11,7 @@ from actorflow.model.children import Child, child_problems
 from actorflow.model.deadlock import deadlock_problems
 from actorflow.model.definition import Workflow, node_kind, targets
 from actorflow.model.followups import follow_up_problems
+from actorflow.model.misfits import misfits
 from actorflow.model.policy import count_problems
 from actorflow.model.steps import KINDS, NODE_KINDS, RUNNING_KINDS, Map, Pages, Step
 from actorflow.model.variables import output_problems
@@ -38,6 +39,11 @@ def fits(kind: str, value: object) -> bool:
 
 def workflow_problems(workflow: Workflow) -> Iterator[str]:
     """Yield every problem, each with its place and what to do."""
+    # Everything else builds upon what these are.
+    yield from _misfit_problems(workflow) or _structural_problems(workflow)
+
+
+def _structural_problems(workflow: Workflow) -> Iterator[str]:
     if not workflow.name:
         yield "the workflow needs a name"
     if not workflow.steps:
@@ -63,6 +69,19 @@ def workflow_problems(workflow: Workflow) -> Iterator[str]:
         yield from _unreachable(workflow)
         yield from deadlock_problems(workflow)
     yield from _interface_problems(workflow, branches)
+
+
+def _misfit_problems(workflow: Workflow) -> list[str]:
+    """Return what is not of the type it is declared with, each with its step."""
+    steps: object = workflow.steps  # whatever a caller really gave
+    if not isinstance(steps, tuple) or not all(isinstance(s, Step) for s in steps):
+        return misfits(workflow)
+    problems = misfits(workflow, but=["steps"])
+    for number, step in enumerate(steps):
+        named = isinstance(step.name, str) and step.name
+        place = f"step {step.name!r}" if named else f"step number {number + 1}"
+        problems += [f"{place}: {problem}" for problem in misfits(step)]
+    return problems
 
 
 def _name_problems(workflow: Workflow) -> Iterator[str]:
@@ -130,9 +149,9 @@ def _policy_problems(step: Step) -> Iterator[str]:
             yield f"catch[{number}]: `on` is empty, so nothing would be caught"
     for node in step.nodes.values():
         if isinstance(node, Activity):
-            yield from activity_problems(node)
+            yield from misfits(node) or activity_problems(node)
         elif isinstance(node, Child):
-            yield from child_problems(node)
+            yield from misfits(node) or child_problems(node)
 
 
 def _wait_problems(step: Step) -> Iterator[str]:

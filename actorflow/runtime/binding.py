@@ -121,7 +121,8 @@ def call_of(data: Data) -> Call:
     return Call((), data or {})
 
 
-def _parameters(fn: Any) -> Mapping[str, inspect.Parameter]:
+def parameters_of(fn: Any) -> Mapping[str, inspect.Parameter]:
+    """Return a callable's parameters by name; none if it does not tell."""
     try:
         return inspect.signature(fn).parameters
     except (ValueError, TypeError):
@@ -141,7 +142,7 @@ class BoundActivity:
         self._positional = [(name, hints.get(name, Any)) for name in names]
         self._all_names = set(names)
         self._unnamed = self.signature.unnamed
-        first = next(iter(_parameters(activity.fn)), None)
+        first = next(iter(parameters_of(activity.fn)), None)
         self._context_comes_first = first == self.signature.context
 
     def with_settings_of(self, activity: Any) -> BoundActivity:

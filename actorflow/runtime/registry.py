@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Generic, TypeVar
@@ -20,7 +19,7 @@ from actorflow.model.definition import Workflow, node_kind
 from actorflow.model.events import Data
 from actorflow.model.steps import BY_NAME, Input, Step
 from actorflow.model.validation import fits
-from actorflow.runtime.binding import BoundActivity, Call, signature_of
+from actorflow.runtime.binding import BoundActivity, Call, parameters_of, signature_of
 from actorflow.runtime.reach import reached
 
 K = TypeVar("K")
@@ -229,7 +228,7 @@ def as_workflow(definition: Any) -> Workflow:
 
 def _single_step(activity: Any, kind: str) -> Workflow:
     signature = signature_of(activity)
-    parameters = inspect.signature(activity.fn).parameters
+    parameters = parameters_of(activity.fn)
     inputs = [
         Input(name) if name in signature.required else Input(name, default=default)
         for name in signature.names

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from actorflow.errors import DefinitionError, SettingError
+from actorflow.model.misfits import misfits
 from actorflow.model.schedules import CATCH_UPS, OVERLAPS
 from actorflow.runtime.cron import problems_of
 from actorflow.runtime.worker import tag_set
@@ -54,22 +55,20 @@ class Schedule:
     tags: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        problems = list(self._problems())
+        problems = misfits(self, but=["tags"]) or list(self._problems())
         if problems:
             raise DefinitionError(str(self.name) or "schedule", problems)
 
     def _problems(self) -> Iterator[str]:
         if not self.name or "@" in self.name:
             yield "a schedule needs a name, without an '@'"
-        yield from problems_of(str(self.cron), str(self.timezone))
+        yield from problems_of(self.cron, self.timezone)
         if self.overlap not in OVERLAPS:
             yield f"overlap {self.overlap!r}: it is one of {', '.join(OVERLAPS)}"
         if self.catch_up not in CATCH_UPS:
             yield f"catch_up {self.catch_up!r}: it is one of {', '.join(CATCH_UPS)}"
         if not self.catch_up_window >= 0:
             yield f"catch_up_window {self.catch_up_window!r}: it is 0 seconds or more"
-        if type(self.priority) is not int:
-            yield f"priority {self.priority!r}: it is a whole number"
         try:
             tag_set(self.tags)
         except SettingError as error:

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import field, frozen
 
 from actorflow.errors import SettingError
+from actorflow.model.misfits import several
 
 
 def tag_set(tags: Iterable[Any]) -> frozenset[str]:
@@ -16,10 +17,9 @@ def tag_set(tags: Iterable[Any]) -> frozenset[str]:
     Raises:
         SettingError: they are one text, or something in them is no text.
     """
-    if not isinstance(tags, str):
-        given = frozenset(tags)
-        if all(isinstance(tag, str) and tag for tag in given):
-            return given
+    given: Any = several(tags)
+    if isinstance(given, tuple) and all(isinstance(t, str) and t for t in given):
+        return frozenset(given)
     raise SettingError("tags", tags, "a list of texts that are not empty")
 
 

@@ -62,8 +62,15 @@ def test_text_that_is_no_duration(text: str) -> None:
         seconds(text)
 
 
+@pytest.mark.parametrize("value", [None, (), [1], b"1s", True, math.nan, object()])
+def test_what_is_no_duration(value: Any) -> None:
+    """It is named, and so is what would be one."""
+    with pytest.raises((TypeError, ValueError), match="is not a duration; write sec"):
+        seconds(value)
+
+
 @pytest.mark.parametrize(
-    "value", [math.inf, math.nan, 1e300, 10**400, f"{'9' * 400}s", "1000000w"]
+    "value", [math.inf, 1e300, 10**400, f"{'9' * 400}s", "1000000w"]
 )
 def test_duration_that_nobody_waits(value: Any) -> None:
     """More than a thousand years breaks clocks and calendars, so it is refused."""

@@ -394,7 +394,7 @@ class TestDefinition:
             ({"overlap": "both"}, "overlap 'both': it is one of skip"),
             ({"catch_up": "some"}, "catch_up 'some'"),
             ({"catch_up_window": -1}, "catch_up_window -1"),
-            ({"priority": "high"}, "priority 'high'"),
+            ({"priority": "high"}, "priority must be a whole number, not 'high'"),
             ({"tags": "gpu"}, "tags must be"),
         ],
     )

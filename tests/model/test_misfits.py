@@ -1,0 +1,179 @@
+"""Whatever is handed to a definition, it is taken, or refused with its place."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import product
+from typing import Any
+
+import pytest
+
+import actorflow as af
+from actorflow.model.misfits import misfits
+
+NONSENSE = [
+    *(object(), 3, -1, True, math.nan, b"x", "", "$", "${", "a b", "no such"),
+    *({}, {1: 2}, {"a": object()}, [], [1], (), {1}, int, lambda: 1),
+]
+DURATION = re.compile("is not a duration|longer than a thousand years")
+
+
+@af.activity
+def double(x: int = 0) -> int:
+    """Return twice the value."""
+    return 2 * x
+
+
+SENSE: dict[str, Any] = {
+    **dict.fromkeys(("name", "topic", "goto", "step", "key"), "n"),
+    **dict.fromkeys(("condition", "until", "when"), "true"),
+    **dict.fromkeys(("duration", "count", "per"), 1),
+    "arms": {"a": double},
+    "choices": {"a": double},
+    "over": [1],
+    "cron": "0 0 * * *",
+    "steps": [af.Step("s", activity=double)],
+}
+BUILT = [n for n in vars(af.Flow) if n[0] != "_" and callable(getattr(af.Flow, n))]
+CLASSES = [
+    *(af.Flow, af.Workflow, af.Step, af.Edge, af.Input, af.Output, af.Join),
+    *(af.Map, af.Parallel, af.Loop, af.Route, af.WaitSignal, af.Pages, af.Ask),
+    *(af.Retry, af.Catch, af.RateLimit, af.ConcurrencyLimit, af.FollowUp, af.Child),
+    *(af.Schedule, af.Worker),
+]
+
+
+def _calls(function: Callable[..., Any]) -> Iterator[Callable[[], Any]]:
+    """Yield a call for each parameter and each nonsense in its place."""
+    parameters = [
+        p for p in inspect.signature(function).parameters.values() if p.name != "self"
+    ]
+    for wrong, nonsense in product(parameters, NONSENSE):
+        kwargs = {
+            each.name: SENSE.get(each.name, double)
+            for each in parameters
+            if each.default is each.empty and each.kind is not each.VAR_POSITIONAL
+        }
+        if wrong.kind is wrong.VAR_POSITIONAL:
+            yield partial(function, *kwargs.values(), nonsense)
+        else:
+            yield partial(function, **{**kwargs, wrong.name: nonsense})
+
+
+def _refuses_well(call: Callable[[], Any]) -> None:
+    """Let a call end well, or with an error that is meant for whoever called."""
+    with suppress(af.ActorflowError):
+        try:
+            call()
+        except (TypeError, ValueError) as error:
+            if not DURATION.search(str(error)):
+                raise
+
+
+@pytest.mark.parametrize("method", BUILT)
+def test_no_nonsense_in_a_flow(method: str) -> None:
+    """The builder shows none of its insides, whatever it is given."""
+
+    def build(*args: Any, **kwargs: Any) -> None:
+        flow = af.Flow("f").then(double, name="first")
+        getattr(flow, method)(*args, **kwargs)
+        flow.build()
+
+    build.__signature__ = inspect.signature(getattr(af.Flow, method))  # type: ignore[attr-defined]
+    for call in _calls(build):
+        _refuses_well(call)
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_no_nonsense_in_a_part(cls: Any) -> None:
+    """So it is with parts that are made by themselves."""
+    for call in _calls(cls):
+        _refuses_well(call)
+
+
+@pytest.mark.parametrize("cls", [af.Activity, af.Dynamic, af.Child])
+def test_no_nonsense_in_options(cls: Any) -> None:
+    """So it is with settings of a node."""
+    node = cls(workflow=double) if cls is af.Child else cls(double.fn, "n")
+    for name, nonsense in product(inspect.signature(cls).parameters, NONSENSE):
+        _refuses_well(partial(node.options, **{name: nonsense}))
+
+
+def _problems(**parts: Any) -> Sequence[str]:
+    with pytest.raises(af.DefinitionError) as caught:
+        af.Workflow("w", **{"steps": [af.Step("s", activity=double)], **parts})
+    return list(caught.value.problems)
+
+
+def test_each_has_its_place() -> None:
+    """All are told at once: where, what should be there, and what is."""
+    wrong: Any = {
+        "store": 3,
+        "retry": [af.Retry(max_attempts=1.5), "often"],  # type: ignore[arg-type]
+        "next": [af.Edge(1, when=2)],  # type: ignore[arg-type]
+        "catch": af.Catch(goto="there"),
+    }
+    join: Any = 1
+    steps = [af.Step("s", activity=double, **wrong), af.Step("", join=join)]
+
+    assert _problems(steps=steps, version=7, state="x=1", result=["a"]) == [
+        "state must be a mapping, not 'x=1'",
+        "version must be text, not 7",
+        "result must be text, not ['a']",
+        "step 's': store must be text, not 3",
+        "step 's': retry[0].max_attempts must be a whole number, not 1.5",
+        "step 's': retry[1] must be a Retry, not 'often'",
+        f"step 's': catch must be a list, not {wrong['catch']}",
+        "step 's': next[0].step must be text, not 1",
+        "step 's': next[0].when must be text or a function, not 2",
+        "step number 2: join must be a Join, not 1",
+    ]
+
+
+def test_steps_that_are_none() -> None:
+    """What is in the list of steps and is none has its place in the list."""
+    assert _problems(steps=[af.Step("s", activity=double), 3]) == [
+        "steps[1] must be a Step, not 3"
+    ]
+    assert _problems(steps=3) == ["steps must be a list, not 3"]
+
+
+def test_one_text_is_no_list() -> None:
+    """A name where names belong is not taken for a list of its letters."""
+    assert _problems(steps=[af.Step("s", join=af.Join(branches="abc"))]) == [
+        "step 's': join.branches must be a list, not 'abc'"
+    ]
+
+
+def test_keys_and_values_of_mappings() -> None:
+    """They have their places too."""
+    join: Any = af.Join(mappings={1: "a", "b": 2})  # type: ignore[dict-item]
+
+    assert misfits(join) == [
+        "the key 1 of mappings must be text, not 1",
+        "mappings['b'] must be text, not 2",
+    ]
+
+
+def test_true_is_no_number() -> None:
+    """In Python it is one; in a definition nobody means that."""
+    assert misfits(af.Retry(max_attempts=True)) == [
+        "max_attempts must be a whole number, not True"
+    ]
+
+
+def test_what_cannot_be_shown() -> None:
+    """A value whose text cannot be had is named by its type; a long one is cut."""
+
+    class Sulky:
+        def __repr__(self) -> str:
+            raise RuntimeError("no")
+
+    assert misfits(af.Edge(Sulky())) == ["step must be text, not Sulky"]  # type: ignore[arg-type]
+    (problem,) = misfits(af.Edge(["long"] * 100))  # type: ignore[arg-type]
+    assert len(problem) < 100
