@@ -22,7 +22,7 @@ _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 DURATION = r"[0-9]+(?:\.[0-9]+)?(?:ms|[smhdw])"
 """One number with its unit, of which a duration has one or more."""
 
-_NO_DURATION = "{!r:.60} is not a duration; write seconds, or as in '1h30m'"
+_NO_DURATION = "{!r} is not a duration; write seconds, or as in '1h30m'"
 _PART = re.compile(DURATION)
 LONGEST = 1000 * 365 * 86_400.0
 """Seconds: what is longer is a mistake, and more than clocks and calendars hold."""

@@ -234,7 +234,6 @@ NAMED = 'as activity="its-name"'
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        ({"activity": "x", "version": 2}, "version is int 2, which a file cannot hold"),
         (
             {"child": af.Child("w", key="k")},
             "steps[0].child.key is str 'k', which a file cannot hold",
@@ -242,14 +241,6 @@ NAMED = 'as activity="its-name"'
         (
             {"activity": "x", "parameters": "abc"},
             "steps[0].parameters is str 'abc', which a file cannot hold",
-        ),
-        (
-            {"decide": 1},
-            "steps[0].decide is int 1, which a file cannot hold",
-        ),
-        (
-            {"ask": af.Ask(timeout=1, default=1)},  # type: ignore[arg-type]
-            "steps[0].ask.default is int 1, which a file cannot hold",
         ),
         (
             {"map": af.Map(over=(1, 2), activity="x")},

@@ -144,9 +144,11 @@ def test_steps_that_are_none() -> None:
 
 
 def test_one_text_is_no_list() -> None:
-    """A name where names belong is not taken for a list of its letters."""
-    assert _problems(steps=[af.Step("s", join=af.Join(branches="abc"))]) == [
-        "step 's': join.branches must be a list, not 'abc'"
+    """A text where edges belong is not taken for a list of its letters."""
+    text: Any = "abc"
+
+    assert _problems(steps=[af.Step("s", activity=double, next=text)]) == [
+        "step 's': next must be a list, not 'abc'"
     ]
 
 

@@ -215,7 +215,7 @@ def test_function_without_a_name_is_called_by_its_class() -> None:
 
 def test_what_cannot_be_called_is_no_activity() -> None:
     """The error shows what was given instead of a function."""
-    assert problems(lambda: af.activity(5)) == ["5 is not callable"]  # type: ignore[call-overload]
+    assert problems(lambda: af.activity(5)) == ["fn must be a function, not 5"]  # type: ignore[call-overload]
     assert problems(lambda: as_activity(None)) == ["None is not callable"]
 
 
