@@ -61,7 +61,7 @@ OF_CHILD = "as_output, branch, key, on_parent_close, retry, timeout"
         ),
         (
             {"retry": af.Retry(max_attempts="3")},  # type: ignore[arg-type]
-            "retry[0]: max_attempts must be a whole number, not '3'",
+            "retry[0].max_attempts must be a whole number, not '3'",
         ),
         (
             {"retry": af.Retry(factor=float("nan"))},
