@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -96,7 +97,7 @@ class MemoryStore:
     names: dict[tuple[str, str], int] = field(factory=dict)
     posted: dict[int, Posted] = field(factory=dict)
     owners: dict[int, Opening] = field(factory=dict)
-    commits: dict[int, int] = field(factory=dict)
+    commits: Counter[int] = field(factory=Counter)
     blobs: MemoryBlobs = field(factory=MemoryBlobs)
     order: list[tuple[int, int]] = field(factory=list)
     last_stream: int = 0
@@ -217,7 +218,7 @@ class MemoryStore:
 
     def committed(self, owner: int) -> None:
         """Count a transaction of *owner*, for the others to notice."""
-        self.commits[owner] = self.commits.get(owner, 0) + 1
+        self.commits[owner] += 1
 
 
 def matches(row: StreamRow, filters: Filters) -> bool:

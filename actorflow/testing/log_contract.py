@@ -800,10 +800,11 @@ class OwnershipContract(_Fixtures):
     ) -> None:
         """Closing releases every stream at once, and may be repeated."""
         leaving = open_log()
-        created(leaving)
+        stream = created(leaving)
         leaving.close()
         leaving.close()
 
+        assert row_of(other, stream).owner is None
         assert other.claim("execution", "one").head == 1
 
     def test_closed_log_refuses(self, open_log: OpenLog) -> None:
@@ -1025,6 +1026,45 @@ class InboxContract(_Fixtures):
         assert log.changed()
         assert not log.changed()
 
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda log: created(log, "new"),
+            lambda log: log.post("execution", "free", "signal", {}),
+            lambda log: log.claim("execution", "free"),
+            lambda log: log.claim_abandoned("execution", ALL, status="queued", limit=1),
+            lambda log: log.claim_queued("execution", ALL, limit=1),
+            lambda log: log.delete("execution", ["free"], reason="test"),
+            lambda log: log.close(),
+        ],
+        ids=["write", "post", "claim", "abandoned", "queued", "delete", "close"],
+    )
+    def test_every_change_is_noticed(
+        self, log: EventLog, other: EventLog, change: Callable[[EventLog], object]
+    ) -> None:
+        """Whatever another does that may concern somebody, once."""
+        summary = Summary("queued", rank=1.0)
+        log.write([create(hold("free"), summary=summary, release=True)])
+        log.changed()
+        change(other)
+
+        assert log.changed()
+        assert not log.changed()
+
+    def test_a_look_is_no_change(self, log: EventLog, other: EventLog) -> None:
+        """Who has found nothing to do has not disturbed anybody."""
+        created(log)
+        log.post("execution", "one", "signal", {}, key="k")
+        log.changed()
+        other.claim_abandoned("execution", ALL, status="running", limit=1)
+        other.claim_queued("execution", ALL, limit=1)
+        other.delete("execution", ["one"], reason="test")
+        other.post("execution", "one", "signal", {}, key="k")
+        other.rows("execution")
+        other.inbox()
+
+        assert not log.changed()
+
 
 class ReadingContract(_Fixtures):
     """Reading, listing, waking."""
@@ -1053,6 +1093,7 @@ class ReadingContract(_Fixtures):
         other.write([write(two, done(3))])
         pages, after = [], 0
         while page := log.follow("execution", after=after, limit=2):
+            assert len(page) <= 2
             pages += [(each.name, each.recorded.seq) for each in page]
             after = page[-1].position
 
@@ -1173,6 +1214,7 @@ class ReadingContract(_Fixtures):
         assert names(log.rows("execution", status="running")) == ["b", "a"]
         assert names(log.rows("execution", status=["running", "failed"])) == list("cba")
         assert names(log.rows("execution", status=[])) == []
+        assert names(log.rows("execution", status="running, failed")) == []
         assert names(log.rows("execution", type="x", status="running")) == ["a"]
         assert names(log.rows("actor")) == ["d"]
 
