@@ -18,6 +18,7 @@ from actorflow.log.doctor import BLOBS, PARTIAL, RESCUE, RESTORE, Finding
 from actorflow.log.port import Snapshot, Stream, Summary
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.testing.log_contract import EPOCH, create, created, done, hold, write
+from tests.damage.cells import Trees
 
 Found = tuple[str, str, str | None, int | None, str]
 NOTHING = "nothing needs doing"
@@ -109,6 +110,18 @@ def test_nothing_is_wrong_with_a_sound_log(log: SQLiteLog) -> None:
                 (
                     "error",
                     "its row says 10 events, and there are 8",
+                    "one",
+                    None,
+                    PARTIAL,
+                )
+            ],
+        ),
+        (
+            "DELETE FROM event WHERE stream = 1 AND seq = 10",
+            [
+                (
+                    "error",
+                    "its row says 10 events, and there are 9",
                     "one",
                     None,
                     PARTIAL,
@@ -292,7 +305,9 @@ def test_what_cannot_be_examined(log: SQLiteLog) -> None:
     messages = [message for _, message, *_ in found(log)]
 
     assert messages[0] == "the table 'snapshot' is missing"
-    assert any("no such table: snapshot" in message for message in messages)
+    met = [each for each in messages if "no such table: snapshot" in each]
+    assert met
+    assert not any(each.startswith("Log") for each in met)
     assert "its row says 2 events, and there are 1" in messages
 
 
@@ -383,6 +398,43 @@ def test_a_large_value_with_an_impossible_name(log: SQLiteLog) -> None:
     ((severity, *_, seq, advice),) = found(log)
 
     assert (severity, seq, advice) == ("error", 1, BLOBS)
+
+
+def renumbered(log: SQLiteLog, tree: str, column: str, to: int) -> list[Finding]:
+    """Give the first row of a tree another number; return what is found."""
+    log.close()
+    cell = next(each for each in Trees(log.path).cells(tree) if each.column == column)
+    content = bytearray(log.path.read_bytes())
+    content[cell.end - 1] = to
+    log.path.write_bytes(content)
+    with SQLiteLog(log.path, read_only=True) as damaged:
+        return list(damaged.diagnose())
+
+
+@pytest.mark.usefixtures("streams")
+@pytest.mark.parametrize(("to", "telling"), [(2, [None]), (9, ["one", None])])
+def test_streams_that_are_not_in_order(
+    log: SQLiteLog, to: int, telling: list[str | None]
+) -> None:
+    """It is told, also of the one that cannot be found; nobody reads in a circle."""
+    created(log, "three")
+    findings = renumbered(log, "stream", "(rowid)", to)
+    told = [each for each in findings if "streams are not in order" in each.message]
+
+    assert [each.stream for each in told] == telling
+    assert findings[0].message.startswith("integrity check: ")
+
+
+@pytest.mark.usefixtures("streams")
+def test_events_that_are_not_in_order(log: SQLiteLog) -> None:
+    """It is told of their stream, and nobody reads in a circle."""
+    findings = renumbered(log, "event_in_stream", "seq", 7)
+    told = [each for each in findings if "not in order" in each.message]
+
+    assert [each.stream for each in told] == ["one"]
+    assert told[0].message.startswith("the events of 'one'")
+    assert (findings[0].severity, findings[0].advice) == ("error", RESCUE)
+    assert findings[0].message.startswith("integrity check: ")
 
 
 def test_who_died(log: SQLiteLog) -> None:

@@ -553,9 +553,9 @@ class TestDoctor:
             "DROP TRIGGER event_is_never_updated",
             "UPDATE event SET time = time + 1 WHERE stream = 1",
         )
-        findings = (each for each in log.diagnose() if each.stream is not None)
+        findings = log.diagnose()
 
-        assert next(findings).stream == "one"
+        assert any(each.stream == "one" for each in findings)
         log.delete("execution", ["one", "two"], reason="test")
         assert list(findings) == []
 
