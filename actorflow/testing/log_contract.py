@@ -1052,13 +1052,14 @@ class InboxContract(_Fixtures):
         assert not log.changed()
 
     def test_a_look_is_no_change(self, log: EventLog, other: EventLog) -> None:
-        """Who has found nothing to do has not disturbed anybody."""
-        created(log)
+        """Who has found nothing to do, or was refused, has not disturbed anybody."""
+        stream = created(log)
         log.post("execution", "one", "signal", {}, key="k")
         log.changed()
         other.claim_abandoned("execution", ALL, status="running", limit=1)
         other.claim_queued("execution", ALL, limit=1)
         other.delete("execution", ["one"], reason="test")
+        other.write([write(Stream("execution", "one", "flow", stream.id, 1), done())])
         other.post("execution", "one", "signal", {}, key="k")
         other.rows("execution")
         other.inbox()
