@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 _LONGEST_CHARACTER = 6
 """Bytes of JSON that one character of text takes at most."""
+_QUOTES = 2
 
 
 class Claims:
@@ -67,7 +68,7 @@ class Claims:
         """Tell most small values without writing them."""
         assert self.over is not None
         if isinstance(data, str):
-            return len(data) * _LONGEST_CHARACTER >= self.over
+            return len(data) * _LONGEST_CHARACTER + _QUOTES > self.over
         return isinstance(data, dict | list)
 
     def redeem(self, reference: dict[str, Any]) -> Data:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from actorflow.errors import BlobCorruptError, BlobMissingError, UnreadableError
+from actorflow.errors import (
+    BlobCorruptError,
+    BlobMissingError,
+    LogError,
+    UnreadableError,
+)
 from actorflow.log.blobs import BlobStore, FileBlobs, MemoryBlobs
 from actorflow.log.codec import Codec, PayloadCodec
+from actorflow.log.sqlite import SQLiteLog
 from actorflow.testing import BlobStoreContract
 
 Clock = Callable[[], float]
@@ -213,3 +220,42 @@ def test_a_blob_is_what_its_name_says(payload: PayloadCodec | None) -> None:
         Codec().check_blob("0" * 64, content)
     with pytest.raises(BlobCorruptError):
         codec.check_blob("0" * 64, content)
+
+
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [("x" * 598, 600), ("\x01" * 100, 602), (["x" * 10] * 46, 599)],
+    ids=["text", "escaped", "list"],
+)
+def test_large_is_what_is_longer_than_was_said(value: Any, size: int) -> None:
+    """To the byte, of the JSON that would be written."""
+    codec = Codec()
+    for over in (size - 1, size, size + 1):
+        codec.keep_large(MemoryBlobs(), over=over)
+        data = codec.to_refer(value)
+
+        assert codec.redeemed(data) == value
+        assert (data == value) == (over >= size)
+
+
+def test_a_log_keeps_to_the_store_that_it_was_given(tmp_path: Path) -> None:
+    """Only where nothing was said are large values beside it."""
+    codec, blobs = Codec(), MemoryBlobs()
+    codec.keep_large(blobs)
+    with SQLiteLog(tmp_path / "a.db", codec=codec), SQLiteLog(tmp_path / "b.db") as log:
+        assert codec.blobs is blobs
+        assert isinstance(log.codec.blobs, FileBlobs)
+
+
+def test_what_cannot_be_written_is_no_blob() -> None:
+    """Whoever records it is told what is wrong with it."""
+    codec, half = Codec(), "\ud800" * 100
+    codec.keep_large(MemoryBlobs(), over=10)
+
+    assert codec.to_refer(half) == half
+
+
+def test_a_reference_where_there_are_no_blobs() -> None:
+    """It is named: somebody has to say where the store is."""
+    with pytest.raises(LogError, match=KEY):
+        Codec().redeemed({"$": "blob", "sha256": KEY})

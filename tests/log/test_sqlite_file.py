@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,17 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from actorflow.errors import (
-    LogContradictionError,
     LogCorruptError,
     LogUnavailableError,
     LogVersionError,
     NotALogError,
 )
-from actorflow.log import connection, listing, schema
+from actorflow.log import connection
 from actorflow.log.batch import checksum, inbox_checksum
 from actorflow.log.port import Reach, Snapshot, Stream, Summary, Write
 from actorflow.log.schema import APPLICATION_ID
 from actorflow.log.sqlite import SQLiteLog
-from actorflow.log.statements import ADD_EVENTS, ManyRows
+from actorflow.log.statements import ManyRows
 from actorflow.model.events import Recorded
 from actorflow.testing.log_contract import ALL, create, created, done, hold, seqs, write
 
@@ -39,27 +37,6 @@ class Deposited:
     """An event of a user's actor."""
 
     amount: int
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where the log is."""
-    return tmp_path / "log.db"
-
-
-@pytest.fixture
-def log(path: Path) -> Iterator[SQLiteLog]:
-    """A log that gives up on others' locks soon."""
-    with SQLiteLog(path, busy_timeout=0.05) as log:
-        yield log
-
-
-@pytest.fixture
-def stream(log: SQLiteLog) -> Stream:
-    """A stream with ten events."""
-    stream = created(log)
-    log.write([write(stream, *map(done, range(9)))])
-    return stream
 
 
 def tamper(path: Path, *statements: str) -> None:
@@ -228,40 +205,6 @@ class TestDamage:
                 list(log.read(stream.id))
             assert caught.value.seq == 1  # of those that would have been read at once
             assert any(each.severity == "error" for each in log.diagnose())
-
-
-class TestCreation:
-    """A new file becomes a log whole, or not at all."""
-
-    def test_interrupted_creation(
-        self, path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """A creation that is broken off leaves nothing behind; the next succeeds."""
-        monkeypatch.setattr("actorflow.log.schema._migrations", _interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            SQLiteLog(path)
-        monkeypatch.undo()
-
-        with SQLiteLog(path) as log:
-            assert created(log).lost is None
-            assert list(log.diagnose()) == []
-
-    def test_another_was_faster(
-        self, path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """A file that a newer actorflow makes in the same moment is left to it."""
-        look = schema._is_current
-
-        def look_and_lose(*args: Any, **options: Any) -> bool:
-            monkeypatch.undo()
-            found = look(*args, **options)
-            SQLiteLog(path).close()
-            tamper(path, "PRAGMA user_version = 99")
-            return found
-
-        monkeypatch.setattr(schema, "_is_current", look_and_lose)
-        with pytest.raises(LogVersionError, match="99"):
-            SQLiteLog(path)
 
 
 class TestOlderLog:
@@ -446,180 +389,6 @@ class TestReadOnly:
             (owners,) = raw.execute("SELECT count(*) FROM owner").fetchone()
 
         assert owners == 1
-
-
-class TestTrouble:
-    """When the file cannot be written, nothing is lost and nothing is torn."""
-
-    def test_locked_by_another(
-        self, path: Path, log: SQLiteLog, stream: Stream
-    ) -> None:
-        """A lock held too long is transient, and the batch may be tried again."""
-        batch = [write(stream, done("a")), create(hold("two"))]
-        with closing(sqlite3.connect(path, isolation_level=None)) as blocker:
-            blocker.execute("BEGIN IMMEDIATE")
-            with pytest.raises(LogUnavailableError) as caught:
-                log.write(batch)
-
-        assert caught.value.transient
-        assert [(w.error, w.stream.lost) for w in batch] == [(None, None)] * 2
-        assert batch[1].stream.id is None
-        log.write(batch)
-        assert seqs(log, stream) == list(range(1, 12))
-        assert batch[1].stream.id is not None
-
-    def test_looking_does_not_wait(self, path: Path, log: SQLiteLog) -> None:
-        """Who finds nothing in the queue needs no turn at writing."""
-        with closing(sqlite3.connect(path, isolation_level=None)) as blocker:
-            blocker.execute("BEGIN IMMEDIATE")
-
-            assert log.claim_queued("execution", ALL, limit=9) == []
-
-    def test_leaving_that_failed(self, path: Path) -> None:
-        """Who could not give up what it held is taken for dead at once."""
-        leaving = SQLiteLog(path, busy_timeout=0.05)
-        created(leaving)
-        with closing(sqlite3.connect(path, isolation_level=None)) as blocker:
-            blocker.execute("BEGIN IMMEDIATE")
-            with pytest.raises(LogUnavailableError):
-                leaving.close()
-
-        with SQLiteLog(path) as log:
-            assert log.claim("execution", "one").epoch > 1
-
-    def test_burst(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What a burst took beside the file is given back to the disk."""
-        monkeypatch.setattr("actorflow.log.sqlite._WAL_KEPT", 100_000)
-        with SQLiteLog(path) as log:
-            stream = created(log)
-            log.write([write(stream, *(done("x" * 100_000) for _ in range(60)))])
-            sizes = [Path(f"{path}-wal").stat().st_size]
-            log.write([write(stream, done())])
-            sizes.append(Path(f"{path}-wal").stat().st_size)
-
-        assert sizes[0] > 6_000_000
-        assert sizes[1] <= 100_000
-
-    def test_failed_beginnings_hold_up_nobody(
-        self, path: Path, log: SQLiteLog, stream: Stream
-    ) -> None:
-        """A thread that could not begin to write leaves the way free for others."""
-        with closing(sqlite3.connect(path, isolation_level=None)) as blocker:
-            blocker.execute("BEGIN IMMEDIATE")
-            assert isinstance(failure_in_a_thread(log), LogUnavailableError)
-        log.write([write(stream, done())])
-
-        assert seqs(log, stream) == list(range(1, 12))
-        log.close()
-        assert isinstance(failure_in_a_thread(log), LogUnavailableError)
-        log.close()
-
-    def test_commit_that_is_refused(self, log: SQLiteLog, stream: Stream) -> None:
-        """What the file does not allow in the end is undone as if never begun."""
-        log._for_writing().connection().execute("PRAGMA foreign_keys = ON")
-        stray = "INSERT INTO inbox VALUES (9, 77, 'signal', '{}', NULL, 0, NULL)"
-
-        def leave_a_stray() -> None:
-            with log.transaction() as connection:
-                connection.execute("PRAGMA defer_foreign_keys = ON")
-                connection.execute(stray)
-
-        with pytest.raises(LogContradictionError):
-            leave_a_stray()
-        log.write([write(stream, done())])
-
-        assert list(log.diagnose()) == []
-        assert seqs(log, stream) == list(range(1, 12))
-
-    def test_readers_at_the_end(self, log: SQLiteLog) -> None:
-        """A reader's connection is used again; one that is lent closes as it ends."""
-        with log.reader() as first:
-            pass
-        with log.reader() as second:
-            log.close()
-            assert second is first
-            assert second.execute("SELECT 1").fetchone() == (1,)
-
-        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
-            second.execute("SELECT 1")
-
-    def test_full_disk(self, log: SQLiteLog, stream: Stream) -> None:
-        """A full disk refuses a batch whole; with room again, it goes in."""
-        raw = log._for_writing().connection()
-        (pages,) = raw.execute("PRAGMA page_count").fetchone()
-        raw.execute(f"PRAGMA max_page_count = {pages + 3}")
-        batch = [
-            write(stream, done("small")),
-            create(hold("two"), done("x" * 100_000), summary=Summary("running")),
-        ]
-        with pytest.raises(LogUnavailableError, match="full") as caught:
-            log.write(batch)
-
-        assert not caught.value.transient
-        assert [(w.error, w.stream.lost) for w in batch] == [(None, None)] * 2
-        assert seqs(log, stream) == list(range(1, 11))
-        assert list(log.diagnose()) == []
-        raw.execute("PRAGMA max_page_count = 1073741823")
-        log.write(batch)
-        assert seqs(log, stream) == list(range(1, 12))
-        assert list(log.diagnose()) == []
-
-    def test_write_protected(self, log: SQLiteLog, stream: Stream) -> None:
-        """A file that cannot be written is an error that trying again does not help."""
-        log._for_writing().connection().execute("PRAGMA query_only = ON")
-
-        with pytest.raises(LogUnavailableError) as caught:
-            log.write([write(stream, done())])
-
-        assert not caught.value.transient
-        assert seqs(log, stream) == list(range(1, 11))
-        log._for_writing().connection().execute("PRAGMA query_only = OFF")
-
-    def test_statuses_that_change_while_they_are_listed(
-        self, log: SQLiteLog, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Each stream is in one of several lists: they are read at one moment."""
-        moving = created(log, "moving", summary=Summary("running"))
-        listed = listing._Query.rows
-
-        def move_then(query: Any, *args: Any) -> Any:
-            found = listed(query, *args)
-            log.write([write(moving, done(), summary=Summary("suspended"))])
-            return found
-
-        both = ("running", "suspended")
-        monkeypatch.setattr(listing._Query, "rows", move_then)
-        first = log.rows("execution", status=both)
-        monkeypatch.undo()
-
-        assert [row.status for row in first if row.name == "moving"] == ["running"]
-        (row,) = [
-            row for row in log.rows("execution", status=both) if row.name == "moving"
-        ]
-        assert row.status == "suspended"
-
-    def test_interrupted_write(
-        self, log: SQLiteLog, stream: Stream, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """A write that is broken off leaves nothing behind, and no lock."""
-        monkeypatch.setattr(ADD_EVENTS, "run", _interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            log.write([write(stream, done())])
-        stream.head -= 1
-        monkeypatch.undo()
-        log.write([write(stream, done())])
-
-        assert seqs(log, stream) == list(range(1, 12))
-
-
-def failure_in_a_thread(log: SQLiteLog) -> BaseException | None:
-    """Return why another thread cannot create a stream."""
-    with ThreadPoolExecutor() as threads:
-        return threads.submit(log.write, [create(hold("two"))]).exception()
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _claim_from_queue(log: SQLiteLog) -> None:

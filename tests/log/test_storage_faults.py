@@ -34,11 +34,6 @@ NOBODY = 65534
 NEUTERED = "BEFORE UPDATE ON event BEGIN SELECT 1; END"
 
 
-@pytest.fixture(name="path")
-def _path(tmp_path: Path) -> Path:
-    return tmp_path / "log.db"
-
-
 @pytest.fixture(name="log")
 def _log(path: Path) -> Iterator[SQLiteLog]:
     log = SQLiteLog(path, busy_timeout=0.05)
@@ -489,6 +484,16 @@ class TestInbox:
         assert [row.data["n"] for row in log.inbox()] == [1, 2, 3]
         assert caplog.text.count("Command 1 for 'one' is damaged") == 1
         assert len(found(log)) == 1
+
+    def test_export_of_a_damaged_command(self, path: Path, log: SQLiteLog) -> None:
+        """What is damaged does not come into another log, where it would be sound."""
+        stream = created(log)
+        for n in range(2):
+            log.post("execution", "one", "signal", {"n": n})
+        tamper(path, "UPDATE inbox SET command = 'cancel' WHERE id = 1")
+
+        assert [each.data for each in log.raw_inbox(stream.id or 0)] == ['{"n":1}']
+        assert [*log.raw_inbox(77), *log.raw_events(77)] == []
 
     def test_for_another_stream(self, path: Path, log: SQLiteLog) -> None:
         """A command goes to the stream that it was posted for, or nowhere."""
