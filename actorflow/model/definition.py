@@ -17,7 +17,7 @@ from actorflow.model.followups import FollowUp, follow_ups
 from actorflow.model.misfits import several
 from actorflow.model.ordering import circles
 from actorflow.model.policy import optional_seconds
-from actorflow.model.steps import BY_NAME, Input, Output, Pages, Step, mapping, names
+from actorflow.model.steps import Input, Output, Pages, Step, mapping, names
 
 if TYPE_CHECKING:
     from actorflow.model.files import Source
@@ -259,8 +259,6 @@ def _text(value: Any) -> Any:
         return {str(key): _text(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [_text(entry) for entry in value]
-    if value is BY_NAME:
-        return "BY_NAME"
     if callable(value):
         return f"<{getattr(value, '__qualname__', type(value).__qualname__)}>"
     return value

@@ -74,7 +74,8 @@ class Locator:
         if match := _TARGET.match(problem):
             return (*path, *_way_to(match[1], step))
         if match := _JOINED.match(problem):
-            names = [repr(branch) for branch in step.join.branches] if step.join else []
+            assert step.join is not None
+            names = [repr(branch) for branch in step.join.branches]
             return (*path, "join", "branches", *_indices(match[1], names))
         if match := _INNER.match(problem):
             inner = (match[3],) if match[3] else ()

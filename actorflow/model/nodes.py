@@ -58,9 +58,6 @@ class Unreadable(Exception):  # noqa: N818 - carries the fault that ended the re
 class _Unread:
     """The value of what could not be read; the fault has been noted already."""
 
-    def __repr__(self) -> str:
-        return "UNREAD"
-
 
 UNREAD: Any = _Unread()
 

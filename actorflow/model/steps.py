@@ -208,7 +208,7 @@ class Map:
 class _ByName:
     """Parameters that take the inputs and variables of the same names."""
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> str:  # fingerprints are made of it
         return "BY_NAME"
 
 

@@ -241,9 +241,9 @@ def _join_problems(step: Step) -> Iterator[str]:
     join = step.join
     if not join:
         return
-    if join.count is not None and join.count < 1:
-        yield f"join.count must be at least 1, not {join.count}"
-    if join.branches and join.count is not None and join.count > len(join.branches):
+    wrong = [] if join.count is None else [*count_problems("join.count", join.count)]
+    yield from wrong
+    if join.branches and join.count and not wrong and join.count > len(join.branches):
         listed = len(join.branches)
         yield f"join.count is {join.count}, but {listed} branches are listed"
     places = Counter(join.mappings.values())
@@ -253,7 +253,7 @@ def _join_problems(step: Step) -> Iterator[str]:
             yield f"join maps {source!r}, but does not list branch {branch!r}"
         if places[dest] > 1:
             yield f"join maps {source!r} to {dest!r}, as it does another; choose one"
-        if not dest or "" in dest.split("."):
+        if "" in dest.split("."):
             yield f"join maps {source!r} to {dest!r}, which is no path"
 
 

@@ -354,6 +354,7 @@ def test_branches_after_a_step() -> None:
         "c": {"again"},
         "d": set(),
     }
+    assert not workflow.may_start("a", "main")
 
 
 def test_branches_after_a_cycle() -> None:
