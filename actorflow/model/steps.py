@@ -34,6 +34,10 @@ def mapping(value: Mapping[str, Any] | None) -> Mapping[str, Any]:
     return copied(value)
 
 
+def _choices(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    return mapping(value)
+
+
 class _Required:
     """The default of an input that has none."""
 
@@ -270,7 +274,7 @@ class Route:
     """
 
     key: Any
-    choices: Mapping[Any, Any] = field(converter=mapping)
+    choices: Mapping[Any, Any] = field(converter=_choices)
     default: Any = None
     parameters: Any = BY_NAME
 

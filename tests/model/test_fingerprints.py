@@ -1,4 +1,4 @@
-"""Fingerprints of steps of every kind: what changes them, and what they are for ever."""
+"""Fingerprints of steps of every kind: what changes them, and what they are."""
 
 from __future__ import annotations
 

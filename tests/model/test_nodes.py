@@ -1,4 +1,4 @@
-"""Values that know where they are written: how much of them is read, and found again."""
+"""Values that know where they are written: how much is read, and found again."""
 
 from __future__ import annotations
 
@@ -63,6 +63,14 @@ def test_an_alias_is_as_deep_as_what_it_stands_for(inner: str, more: int) -> Non
 
 
 @pytest.mark.parametrize("more", [0, 1])
+def test_an_alias_of_what_is_empty_is_as_deep_as_that(more: int) -> None:
+    """An empty list may stand wherever a list may."""
+    depth = MAX_DEPTH - 2 + more
+
+    assert is_read(f"[&a [], {'[' * depth}*a{']' * depth}]") == (not more)
+
+
+@pytest.mark.parametrize("more", [0, 1])
 def test_as_many_values_as_there_may_be_are_read(more: int) -> None:
     """Lists, mappings and single values count, and aliases as what they stand for."""
     large = "&a [" + "{a: b}, " * 499 + "c]"  # itself, and 999 more
@@ -103,6 +111,13 @@ def test_what_is_unread_hides_only_what_follows_from_it() -> None:
         "w.yaml:6:20",
         "w.yaml:7:20",
     ]
+
+
+def test_what_cannot_be_read_may_be_the_name_that_is_missed() -> None:
+    """No step is missed while another has a key too many: that may be its name."""
+    content = text("- {name: b, sleep: 1, name: c}", step="sleep: 1\n  next: [b, c]")
+
+    assert problems(content) == ["w.yaml:6:23: key 'name' is given twice"]
 
 
 def test_of_a_key_that_is_given_twice_the_first_counts() -> None:
@@ -181,7 +196,7 @@ def test_a_kind_is_told_as_a_person_would(value: object, name: str) -> None:
 
 
 def test_what_is_quoted_is_short() -> None:
-    """A message shows no more of a text than a line may bear, and all of a short one."""
+    """A message shows all of a short text, and of a long one what a line may bear."""
     longest = "x" * MAX_QUOTED
 
     assert short(longest) == longest

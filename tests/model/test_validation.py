@@ -66,7 +66,8 @@ def test_a_workflow_needs_a_name_and_steps() -> None:
 # --- steps ---------------------------------------------------------------------------
 
 
-LOOP, MAP = {"body": "x"}, {"over": [], "activity": "x"}
+LOOP: dict[str, Any] = {"body": "x"}
+MAP: dict[str, Any] = {"over": [], "activity": "x"}
 ARMS: dict[str, Any] = {"arms": {"x": "x"}}
 REFUSED: list[tuple[dict[str, Any], list[str]]] = [
     (
