@@ -24,6 +24,7 @@ from actorflow.log.codec import Codec
 from actorflow.log.port import Stream, Summary
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.testing.log_contract import created, done, write
+from tests.log.helpers import Reversed, tamper
 
 
 @pytest.fixture(name="log")
@@ -152,9 +153,7 @@ def test_a_damaged_stream_is_not_kept(
 ) -> None:
     """What cannot be kept whole is told, and nothing half of it is in the archive."""
     stream = ended(log, "one", *map(done, range(3)))
-    with closing(sqlite3.connect(log.path, isolation_level=None)) as raw:
-        raw.execute("DROP TRIGGER event_is_deleted_only_by_retention")
-        raw.execute(f"DELETE FROM event WHERE seq {what}")
+    tamper(log.path, f"DELETE FROM event WHERE seq {what}")
 
     with pytest.raises(LogCorruptError) as refused:
         keep(log, stream, target)
@@ -206,18 +205,6 @@ def test_large_values_in_one_place(new_log: Path, tmp_path: Path) -> None:
         keep(log, stream, target)
 
         assert names(target) == ["one"]
-
-
-class Reversed:
-    """A payload codec."""
-
-    name = "reversed"
-
-    def encode(self, payload: bytes) -> bytes:
-        """Turn it round."""
-        return payload[::-1]
-
-    decode = encode
 
 
 def test_what_is_encrypted_stays_so(

@@ -19,6 +19,7 @@ from actorflow.log.blobs import BlobStore, FileBlobs, MemoryBlobs
 from actorflow.log.codec import Codec, PayloadCodec
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.testing import BlobStoreContract
+from tests.log.helpers import Reversed
 
 Clock = Callable[[], float]
 KEY = "0" * 64
@@ -190,18 +191,6 @@ def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
     FileBlobs(tmp_path).sweep(set(), before=note.stat().st_mtime + 1)
 
     assert note.read_text() == "mine"
-
-
-class Reversed:
-    """A payload codec."""
-
-    name = "reversed"
-
-    def encode(self, payload: bytes) -> bytes:
-        """Turn it round."""
-        return payload[::-1]
-
-    decode = encode
 
 
 @pytest.mark.parametrize("payload", [None, Reversed()], ids=["plain", "encrypted"])

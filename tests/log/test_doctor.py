@@ -19,6 +19,7 @@ from actorflow.log.port import Snapshot, Stream, Summary
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.testing.log_contract import EPOCH, create, created, done, hold, write
 from tests.damage.cells import Trees
+from tests.log.helpers import tamper
 
 Found = tuple[str, str, str | None, int | None, str]
 NOTHING = "nothing needs doing"
@@ -56,21 +57,6 @@ def _streams(log: SQLiteLog) -> tuple[Stream, Stream]:
     for command in ("signal", "pause"):
         log.post("execution", "two", command, {})
     return one, two
-
-
-def tamper(log: SQLiteLog, *statements: str) -> None:
-    """Change the file as no log would, and leave its guards as they were."""
-    with closing(sqlite3.connect(log.path, isolation_level=None)) as connection:
-        guards = connection.execute(
-            "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'"
-        ).fetchall()
-        connection.execute("PRAGMA ignore_check_constraints = ON")
-        for name, _ in guards:
-            connection.execute(f"DROP TRIGGER {name}")
-        for statement in statements:
-            connection.execute(statement)
-        for _, text in guards:
-            connection.execute(text)
 
 
 def found(log: SQLiteLog) -> list[Found]:
@@ -226,7 +212,7 @@ def test_nothing_is_wrong_with_a_sound_log(log: SQLiteLog) -> None:
 )
 def test_damage(log: SQLiteLog, statement: str, expected: list[Found]) -> None:
     """Each kind is found once for each place, and nothing else is."""
-    tamper(log, statement)
+    tamper(log.path, statement)
 
     assert found(log) == expected
 
@@ -234,8 +220,8 @@ def test_damage(log: SQLiteLog, statement: str, expected: list[Found]) -> None:
 @pytest.mark.usefixtures("streams")
 def test_rows_of_nobody(log: SQLiteLog) -> None:
     """Of each table, how many rows there are, and of which stream they were."""
-    tamper(log, "DELETE FROM stream WHERE id = 2", "DELETE FROM attribute")
-    tamper(log, "INSERT INTO attribute VALUES ('k', 1, 9)")
+    tamper(log.path, "DELETE FROM stream WHERE id = 2", "DELETE FROM attribute")
+    tamper(log.path, "INSERT INTO attribute VALUES ('k', 1, 9)")
     orphans = [each for each in found(log) if each[-1] == RESTORE]
 
     assert [message for _, message, *_ in orphans] == [
@@ -268,7 +254,7 @@ def test_the_schema(
     log: SQLiteLog, statements: list[str], message: str, advice: str
 ) -> None:
     """What is missing is named, and a trigger that was added, since it may do harm."""
-    tamper(log, *statements)
+    tamper(log.path, *statements)
 
     assert found(log) == [("error", message, None, None, advice)]
 
@@ -279,7 +265,7 @@ def test_the_schema(
 )
 def test_what_was_added_to_the_schema(log: SQLiteLog, statement: str) -> None:
     """What is of use to somebody, and cannot change what is recorded, is no finding."""
-    tamper(log, statement)
+    tamper(log.path, statement)
 
     assert found(log) == []
 
@@ -287,7 +273,7 @@ def test_what_was_added_to_the_schema(log: SQLiteLog, statement: str) -> None:
 def test_a_guard_that_guards_nothing(log: SQLiteLog) -> None:
     """A trigger with the right name has to be the right one, too."""
     name = "event_is_never_updated"
-    tamper(log)
+    tamper(log.path)
     with closing(sqlite3.connect(log.path)) as connection:
         connection.executescript(
             f"DROP TRIGGER {name}; "
@@ -301,7 +287,11 @@ def test_a_guard_that_guards_nothing(log: SQLiteLog) -> None:
 @pytest.mark.usefixtures("streams")
 def test_what_cannot_be_examined(log: SQLiteLog) -> None:
     """One thing that cannot be looked at does not hide the others."""
-    tamper(log, "DROP TABLE snapshot", "DELETE FROM event WHERE stream = 2 AND seq = 2")
+    tamper(
+        log.path,
+        "DROP TABLE snapshot",
+        "DELETE FROM event WHERE stream = 2 AND seq = 2",
+    )
     messages = [message for _, message, *_ in found(log)]
 
     assert messages[0] == "the table 'snapshot' is missing"
@@ -339,7 +329,7 @@ def test_an_event_that_cannot_be_read(log: SQLiteLog) -> None:
     time = round(EPOCH * 1e6)
     guard = checksum(1, "main", "attempt.started", time, "{}")
     tamper(
-        log,
+        log.path,
         f"UPDATE event SET time = {time}, type = 'attempt.started', data = '{{}}', "
         f"checksum = {guard} WHERE stream = 2 AND seq = 1",
         "UPDATE event SET data = '1' WHERE stream = 2 AND seq = 2",
@@ -361,7 +351,7 @@ def test_a_command_that_cannot_be_read(log: SQLiteLog) -> None:
     """It is told with what to do, and so is the next one."""
     guard = inbox_checksum("signal", '{"$": "tuple"', None, 2)
     tamper(
-        log,
+        log.path,
         f'UPDATE inbox SET data = \'{{"$": "tuple"\', checksum = {guard} WHERE id = 1',
         "UPDATE inbox SET data = '[]' WHERE id = 2",
     )
@@ -466,7 +456,7 @@ def test_page_by_page(log: SQLiteLog, monkeypatch: pytest.MonkeyPatch) -> None:
     """However few are read at a time, all streams and all events are looked at."""
     created(log, "three")
     tamper(
-        log,
+        log.path,
         "UPDATE event SET data = '1' WHERE seq = 1",
         "UPDATE event SET data = '1' WHERE stream = 1",
     )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -18,6 +16,7 @@ from actorflow.log.exporting import export_stream
 from actorflow.log.port import Stream, Summary
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.testing.log_contract import create, created, done, hold, write
+from tests.log.helpers import Reversed, tamper
 
 LARGE = "x" * 300
 
@@ -60,15 +59,6 @@ def exported(log: SQLiteLog, *, partial: bool = False) -> list[dict[str, Any]]:
 def kinds(lines: list[dict[str, Any]]) -> list[str]:
     """Return what each line is."""
     return [next(key for key in line if key != "actorflow") for line in lines]
-
-
-def tamper(path: Path, *statements: str) -> None:
-    """Change the events behind the guards."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("DROP TRIGGER IF EXISTS event_is_never_updated")
-        connection.execute("DROP TRIGGER IF EXISTS event_is_deleted_only_by_retention")
-        for statement in statements:
-            connection.execute(statement)
 
 
 @pytest.mark.parametrize("rank", [None, 2.0])
@@ -148,18 +138,6 @@ def test_a_large_value_that_is_gone(log: SQLiteLog, stream: Stream) -> None:
         exported(log)
 
     assert exported(log, partial=True)[-1]["events"] == 4
-
-
-class Reversed:
-    """A payload codec."""
-
-    name = "reversed"
-
-    def encode(self, payload: bytes) -> bytes:
-        """Turn it round."""
-        return payload[::-1]
-
-    decode = encode
 
 
 def test_what_is_encrypted_stays_so(path: Path) -> None:
