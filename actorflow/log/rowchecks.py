@@ -39,7 +39,8 @@ def contradictions(query: Query) -> Iterator[Problem]:
     Args:
         query: runs a statement with its parameters, and returns all rows.
     """
-    return chain(_texts(query), _times(query), _attributes(query), _numbers(query))
+    checks = (_texts, _times, _attributes, _epochs, _numbers)
+    return chain.from_iterable(check(query) for check in checks)
 
 
 def _texts(query: Query) -> Iterator[Problem]:
@@ -74,6 +75,12 @@ def _times(query: Query) -> Iterator[Problem]:
 def _attributes(query: Query) -> Iterator[Problem]:
     for (name,) in query(_UNEQUAL):
         yield "searches do not go by the attributes that its row has", name
+
+
+def _epochs(query: Query) -> Iterator[Problem]:
+    """What SQLite checks when it writes, it does not check in a file only read."""
+    for name, epoch in query("SELECT name, epoch FROM stream WHERE epoch < 1"):
+        yield f"its row has the epoch {epoch}, so that nobody can take it", name
 
 
 def _numbers(query: Query) -> Iterator[Problem]:

@@ -113,13 +113,14 @@ class Search:
         """Return rows that an index leads to, as they are in the table.
 
         Where the index is damaged they may not be what it says; so the caller looks
-        once more, and gets some to spare.
+        once more, and gets some to spare. One whose epoch is damaged cannot be taken,
+        nor could others in the same statement.
         """
         tags = _json(list(self.reach.tags))
         return select_streams(
             self.connection,
             "id IN (SELECT id FROM stream "  # noqa: S608 - our own text
-            f"WHERE {test} AND (fingerprint IS NULL "
+            f"WHERE {test} AND epoch > 0 AND (fingerprint IS NULL "
             "OR fingerprint IN (SELECT value FROM json_each(?))) "
             "AND NOT EXISTS (SELECT 1 FROM json_each(tags) AS tag "
             f"WHERE tag.value NOT IN (SELECT value FROM json_each(?))) {order})",

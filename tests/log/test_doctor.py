@@ -196,6 +196,19 @@ def test_nothing_is_wrong_with_a_sound_log(log: SQLiteLog) -> None:
             ],
         ),
         ("UPDATE stream SET owner = NULL", []),
+        ("UPDATE stream SET epoch = 1", []),
+        (
+            "UPDATE stream SET epoch = 0 WHERE name = 'two'",
+            [
+                (
+                    "error",
+                    "its row has the epoch 0, so that nobody can take it",
+                    "two",
+                    None,
+                    RESCUE,
+                )
+            ],
+        ),
         (
             "DELETE FROM attribute",
             [

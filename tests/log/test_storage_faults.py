@@ -23,7 +23,18 @@ from actorflow.errors import (
 from actorflow.log.ownership import SideFile
 from actorflow.log.port import Snapshot, Stream, Summary
 from actorflow.log.sqlite import SQLiteLog
-from actorflow.testing.log_contract import Ticker, created, done, seqs, write
+from actorflow.testing.log_contract import (
+    ALL,
+    EPOCH,
+    Ticker,
+    create,
+    created,
+    done,
+    hold,
+    names,
+    seqs,
+    write,
+)
 from tests.damage.cells import Trees
 
 FRAME = 24 + 4096
@@ -401,6 +412,24 @@ class TestRows:
         tamper(path, statement)
 
         assert any(message in each for each in found(log))
+
+    def test_impossible_epoch(self, path: Path, log: SQLiteLog) -> None:
+        """A stream that nobody can take does not keep others from being taken."""
+        summary = Summary("running", wake_at=EPOCH, rank=1.0)
+        for name in ("one", "two", "three"):
+            log.write([create(hold(name), summary=summary, release=True)])
+        tamper(
+            path,
+            "PRAGMA ignore_check_constraints = ON",
+            "UPDATE stream SET epoch = -3 WHERE name = 'one'",
+        )
+        due = log.due("execution", ALL, now=EPOCH, limit=9)
+        queued = log.claim_queued("execution", ALL, limit=1)
+        left = log.claim_abandoned("execution", ALL, status="running", limit=9)
+
+        assert names([*due, *queued, *left]) == ["two", "three"] * 2
+        with pytest.raises(LogContradictionError):
+            log.claim("execution", "one")
 
     def test_names_that_lead_elsewhere(self, path: Path, log: SQLiteLog) -> None:
         """An index of names is not believed if the row has another name."""
