@@ -156,17 +156,17 @@ class TestJudge:
 
     def test_accepted(self) -> None:
         """What follows the last event is stored, write after write."""
-        stream = hold()
+        stream = hold(epoch=3)
         writes = [write(stream, done()), write(stream, done(), done(), release=True)]
-        plan = judged(*writes)
+        plan = judged(*writes, tails=[(1, 2, 3)])
         (change,) = plan.changes.values()
         plan.settle()
 
         assert [row[0] for row in change.rows] == [3, 4, 5]
-        assert (change.tail, change.created) == (Tail(1, 5, 1), False)
+        assert (change.tail, change.created) == (Tail(1, 5, 3), False)
         assert change.release
         assert [each.write for each in plan.accepted] == writes
-        assert (stream.id, stream.epoch, stream.lost) == (1, 1, None)
+        assert (stream.id, stream.epoch, stream.lost) == (1, 3, None)
 
     def test_release_is_not_taken_back(self) -> None:
         """Whatever the same batch still writes."""
