@@ -20,6 +20,7 @@ from cattrs.errors import (
 )
 
 from actorflow.log.encoders import step
+from actorflow.log.stdtypes import read_fraction
 from actorflow.log.values import Foreign
 
 Hook = Callable[[Any, Any], Any]
@@ -41,7 +42,7 @@ TEXT: dict[type[Any], Callable[[Any], Any]] = {
     dt.time: dt.time.fromisoformat,
     uuid.UUID: uuid.UUID,
     Decimal: Decimal,
-    Fraction: Fraction,
+    Fraction: read_fraction,
     pathlib.Path: pathlib.Path,
     pathlib.PurePath: pathlib.PurePath,
     pathlib.PurePosixPath: pathlib.PurePosixPath,

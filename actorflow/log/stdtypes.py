@@ -19,7 +19,7 @@ from typing import Any
 
 from attrs import frozen
 
-_FRACTION = re.compile(r"-?\d+(/\d+)?", re.ASCII)
+_FRACTION = re.compile(r"-?\d+(/\d+|\.\d+)?", re.ASCII)
 
 TAG = "$"
 """The key that marks a mapping as the writing of something else."""
@@ -112,8 +112,8 @@ def _write_path(value: pathlib.PurePath) -> str:
     return text
 
 
-def _read_fraction(text: str) -> Fraction:
-    # Fraction takes "1e999999999" too, and works it out.
+def read_fraction(text: str) -> Fraction:
+    """Return a fraction; `Fraction` takes "1e999999999" too, and works it out."""
     if not _FRACTION.fullmatch(text):
         raise ValueError(f"{text!r:.40} is no fraction")
     return Fraction(text)
@@ -140,7 +140,7 @@ KINDS = (
     plain("timedelta", dt.timedelta, _write_delta, lambda v: dt.timedelta(*v)),
     plain("zone", zoneinfo.ZoneInfo, _write_zone, zoneinfo.ZoneInfo),
     plain("decimal", Decimal, str, Decimal),
-    plain("fraction", Fraction, str, _read_fraction),
+    plain("fraction", Fraction, str, read_fraction),
     plain("complex", complex, repr, complex),
     plain("uuid", uuid.UUID, str, uuid.UUID),
     plain("bytes", bytes, _write_bytes, base64.b64decode),

@@ -140,6 +140,9 @@ class TestAnnotations:
             (90, dt.timedelta, dt.timedelta(seconds=90)),
             ("1.10", Decimal, Decimal("1.10")),
             (1.1, Decimal, Decimal("1.1")),
+            ("-1/3", Fraction, Fraction(-1, 3)),
+            ("0.5", Fraction, Fraction(1, 2)),
+            (1e30, Fraction, Fraction(10**30)),
             ("a/b", Path, Path("a/b")),
             (
                 "12345678123456781234567812345678",
@@ -245,6 +248,7 @@ class TestAnnotations:
             ),
             ("x", threading.Thread, "", "expected Thread, got str 'x'"),
             (5, None, "", "expected NoneType, got int 5"),
+            ("1e5", Fraction, "", "'1e5' is no fraction"),
             ([1, 2, "a"], tuple[int, ...], "[2]", "expected int, got str 'a'"),
             ({"retries": 3, "x": 1}, Options, "", "Options has no field 'x'"),
             ("5", Cents, "", "expected int, got str '5'"),
