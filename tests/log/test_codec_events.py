@@ -299,6 +299,13 @@ class TestUsers:
         assert tag == "Deposited"
         assert some.same(codec.decode(tag, text), event)
 
+    def test_is_a_value_too(self, codec: Codec) -> None:
+        """A registered event that stands in another value is known there."""
+        codec.register_event(Deposited)
+        event = Deposited(5, Item("a"))
+
+        assert codec.from_data(Codec().to_data([event])) == [event]
+
     def test_stable_tag(self, codec: Codec) -> None:
         """A tag of one's own outlives the name of the class."""
         assert codec.register_event(Deposited, "account.deposited") == (

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 import actorflow as af
 from actorflow.cli import main
 from actorflow.errors import InputError, UnrecordableError
+from actorflow.log.encoders import MAX_DEPTH
 
 WORD = "xyzzy-plugh"
 
@@ -94,6 +95,18 @@ def test_is_secret_once() -> None:
     """What is secret already need not be hidden again, and is not, by mistake."""
     with pytest.raises(TypeError, match="secret already"):
         af.Secret(af.Secret(WORD))
+
+
+def test_is_as_deep_as_what_is_in_it() -> None:
+    """What can be written in one can be read; it is a level of its own."""
+    codec = af.Codec(payload=Xor())
+    deep: list[object] = []
+    for _ in range(MAX_DEPTH - 2):
+        deep = [deep]
+
+    assert codec.from_data(codec.to_data(af.Secret(deep))) == af.Secret(deep)
+    with pytest.raises(UnrecordableError, match="deeper"):
+        codec.to_data(af.Secret([deep]))
 
 
 def test_cannot_be_a_key() -> None:
