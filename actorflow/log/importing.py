@@ -115,13 +115,15 @@ class Importer:
             StreamExistsError: a stream is there, with other events; nothing is stored.
         """
         start = self._file.tell()
-        checked = [self._checked(header) for header in self._headers()]
+        checked: list[_Checked] = []
+        names: set[tuple[str, str]] = set()
+        for header in self._headers():
+            if (name := (header.kind, header.name)) in names:
+                raise self._reader.refusal(f"a second {header.kind} {header.name!r}")
+            names.add(name)
+            checked.append(self._checked(header))
         if not checked:
             raise TransferError(0, "there is no stream in it")
-        if self._name is not None and len(checked) > 1:
-            raise TransferError(
-                0, f"{len(checked)} streams cannot all be {self._name!r}"
-            )
         self._file.seek(start)
         self._reader = LineReader(self._file)
         headers = self._headers()

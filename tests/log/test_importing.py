@@ -148,14 +148,19 @@ def test_another_name(log: SQLiteLog) -> None:
     ]
 
 
-def test_several_streams_cannot_have_one_name(log: SQLiteLog) -> None:
-    """They are refused before anything is stored, each by its own name is fine."""
-    both = stream("a") + stream("b")
-    with pytest.raises(TransferError, match="2 streams cannot all be 'x'") as refused:
-        imported(log, both, name="x")
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [(stream("a") + stream("b"), "x"), (stream("a") + stream("a"), None)],
+)
+def test_two_streams_cannot_have_one_name(
+    log: SQLiteLog, content: bytes, name: str | None
+) -> None:
+    """They are refused before anything is stored, with the line of the second."""
+    reason = f"a second execution '{name or 'a'}'"
+    with pytest.raises(TransferError, match=reason) as refused:
+        imported(log, content, name=name)
 
-    assert (refused.value.line, everything(log)) == (0, [])
-    assert len(imported(log, both)) == 2
+    assert (refused.value.line, everything(log)) == (6, [])
 
 
 def test_an_empty_file_is_refused(log: SQLiteLog) -> None:
