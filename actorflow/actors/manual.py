@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -107,6 +108,8 @@ class ManualDispatcher:
         Return False when *timeout* virtual seconds are over, and when nothing is left
         that could ever complete the future.
         """
+        if timeout == math.inf:
+            timeout = None
         end = None if timeout is None else self.clock.monotonic() + timeout
         while not future.done:
             if self.step():

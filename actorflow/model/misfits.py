@@ -6,6 +6,7 @@ values come from elsewhere, is told here what is wrong and where, all at once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from types import UnionType
@@ -55,24 +56,27 @@ def misfits(part: Any, *, but: Sequence[str] = ()) -> list[str]:
 
 
 @frozen
-class _Kind:
+class Kind:
     """Values of a few types."""
 
     noun: str
     types: tuple[type, ...]
 
     def fits(self, value: Any) -> bool:
-        # In Python, True is a number; nobody means that.
-        is_bool = isinstance(value, bool) and bool not in self.types
-        return isinstance(value, self.types) and not is_bool
+        """Return whether *value* is one of these, whatever it holds."""
+        if isinstance(value, bool):
+            return bool in self.types  # in Python, True is a number; nobody means that
+        is_nan = isinstance(value, float) and math.isnan(value)
+        return isinstance(value, self.types) and not is_nan
 
     def misfits(self, value: Any, place: str) -> Iterator[str]:
+        """Yield what is wrong with *value*, and with what it holds."""
         if not self.fits(value):
             yield f"{place} must be {self.noun}, not {_shown(value)}"
 
 
 @frozen
-class _Part(_Kind):
+class _Part(Kind):
     """An instance of a class of attrs, with all that it holds."""
 
     def misfits(self, value: Any, place: str) -> Iterator[str]:
@@ -84,10 +88,10 @@ class _Part(_Kind):
 
 
 @frozen
-class _Several(_Kind):
+class _Several(Kind):
     """A sequence of them."""
 
-    of: _Kind
+    of: Kind
 
     def misfits(self, value: Any, place: str) -> Iterator[str]:
         if not self.fits(value):
@@ -98,11 +102,11 @@ class _Several(_Kind):
 
 
 @frozen
-class _Table(_Kind):
+class _Table(Kind):
     """A mapping; of its values, each is one of *of*, if that is given."""
 
-    key: _Kind | None
-    of: _Kind | None
+    key: Kind | None
+    of: Kind | None
 
     def misfits(self, value: Any, place: str) -> Iterator[str]:
         if not self.fits(value):
@@ -116,10 +120,10 @@ class _Table(_Kind):
 
 
 @frozen
-class _Either(_Kind):
+class _Either(Kind):
     """One of several kinds."""
 
-    kinds: tuple[_Kind, ...]
+    kinds: tuple[Kind, ...]
 
     def fits(self, value: Any) -> bool:
         return any(kind.fits(value) for kind in self.kinds)
@@ -133,7 +137,15 @@ class _Either(_Kind):
 
 
 @frozen
-class _Callable(_Kind):
+class _Sequence(Kind):
+    """A sequence of whatever it be, but for one text."""
+
+    def fits(self, value: Any) -> bool:
+        return isinstance(value, self.types) and not isinstance(value, str | bytes)
+
+
+@frozen
+class _Callable(Kind):
     """Anything that can be called."""
 
     def fits(self, value: Any) -> bool:
@@ -141,20 +153,20 @@ class _Callable(_Kind):
 
 
 @cache
-def _kinds(cls: Any) -> list[tuple[str, _Kind]]:
+def _kinds(cls: Any) -> list[tuple[str, Kind]]:
     """Return the kinds of a class's fields, without those that may be anything."""
     hints = get_type_hints(cls)
-    found = [(each.name, _kind(hints[each.name])) for each in fields(cls)]
+    found = [(each.name, kind_of(hints[each.name])) for each in fields(cls)]
     return [(name, kind) for name, kind in found if kind is not None]
 
 
-def _kind(annotation: Any) -> _Kind | None:
+def kind_of(annotation: Any) -> Kind | None:
     """Return the kind an annotation stands for; None where anything will do.
 
     So it is for words of a few (`Literal`), which have checks that name them.
     """
     if annotation in _NOUNS:
-        return _Kind(*_NOUNS[annotation])
+        return Kind(*_NOUNS[annotation])
     if isinstance(annotation, type) and has(annotation):
         noun = annotation.__name__
         article = "an" if noun[0] in "AEIOU" else "a"
@@ -162,20 +174,22 @@ def _kind(annotation: Any) -> _Kind | None:
     return _compound(get_origin(annotation), get_args(annotation))
 
 
-def _compound(origin: Any, parts: Sequence[Any]) -> _Kind | None:
+def _compound(origin: Any, parts: Sequence[Any]) -> Kind | None:
     if origin in (Union, UnionType):
-        return _either([_kind(part) for part in parts])
+        return _either([kind_of(part) for part in parts])
     if origin is tuple:
-        of = _kind(parts[0])
+        of = kind_of(parts[0])
         return None if of is None else _Several("a list", (tuple,), of)
+    if origin is Sequence:
+        return _Sequence("a list", (Sequence,))
     if origin is Mapping:
-        return _Table("a mapping", (Mapping,), *map(_kind, parts))
+        return _Table("a mapping", (Mapping,), *map(kind_of, parts))
     if origin is Callable:
         return _Callable("a function", ())
     return None
 
 
-def _either(kinds: list[_Kind | None]) -> _Kind | None:
+def _either(kinds: list[Kind | None]) -> Kind | None:
     known = [kind for kind in kinds if kind is not None]
     if len(known) < len(kinds):
         return None

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from actorflow.actors.clock import Clock, SystemClock
+from actorflow.runtime.typed import typed
 
 T = TypeVar("T")
 
@@ -90,6 +91,7 @@ class Given:
             yield from self._bridge.acall(Flush()).__await__()
 
 
+@typed
 class ActivityContext:
     """Given to an activity that has a parameter annotated with this class.
 
@@ -215,7 +217,7 @@ class ActivityContext:
         Raises:
             TimeoutError: no signal came within *timeout* seconds.
         """
-        request = AskSignal(self._waits, _text(topic), timeout)
+        request = AskSignal(self._waits, topic, timeout)
         self._waits += 1
         if self._is_async:
             return self._wait_async(request)
@@ -283,13 +285,6 @@ class ActivityContext:
             )
             raise RuntimeError(msg)
         return self._bridge
-
-
-def _text(topic: Any) -> str:
-    if not isinstance(topic, str):
-        msg = f"the topic of a signal is text, not {topic!r}"
-        raise TypeError(msg)
-    return topic
 
 
 def _plain_progress(

@@ -22,6 +22,7 @@ from actorflow.model.events import Failure, Recorded
 from actorflow.model.journal import Occurrence
 from actorflow.model.state import ENDED
 from actorflow.model.timeline import Timeline
+from actorflow.runtime.typed import typed
 from actorflow.runtime.yielding import Yields
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class ExecutionResult:
         return self.finished_at - self.started_at
 
 
+@typed
 class ExecutionHandle:
     """One execution, wherever it runs.  Cheap; holds nothing but the id."""
 

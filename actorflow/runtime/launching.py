@@ -20,6 +20,7 @@ from actorflow.runtime.handle import ExecutionHandle
 from actorflow.runtime.settings import check_settings
 from actorflow.runtime.starting import Start
 from actorflow.runtime.steering import Steering
+from actorflow.runtime.typed import typed
 from actorflow.runtime.worker import tag_set
 
 OnConflict = Literal["use_existing", "fail", "restart"]
@@ -27,6 +28,7 @@ _ON_CONFLICT = ("use_existing", "fail", "restart")
 MAX_PRIORITY = 1_000_000
 
 
+@typed
 class Launching(Steering):
     """Begins executions of what is defined; a `Runtime` does."""
 
@@ -79,7 +81,7 @@ class Launching(Steering):
         variables = self.codec.to_data(dict(workflow.state), path="state")
         data = registry.input_data(workflow, args, inputs, self.codec)
         wanted = self.codec.to_data(dict(attributes or {}), path="attributes")
-        execution_id = execution_id or self._new_id(workflow.name)
+        execution_id = self._id(execution_id, workflow.name)
         self._ask(
             lambda reply: Start(
                 workflow,
@@ -170,7 +172,8 @@ class Launching(Steering):
             priority,
             sorted(tag_set(tags)),
         )
-        execution_id = execution_id or self._new_id(name)
+        name = self.codec.to_record(name, path="name")
+        execution_id = self._id(execution_id, name)
         self._ask(lambda reply: Submit(execution_id, queued, on_conflict, reply))
         return ExecutionHandle(self, execution_id)
 

@@ -13,6 +13,7 @@ from attrs import frozen
 
 from actorflow.runtime.context import AddressLog
 from actorflow.runtime.nodechild import ChildHandle
+from actorflow.runtime.typed import typed
 
 
 @frozen
@@ -144,6 +145,7 @@ def schema_of(hint: Any) -> Any:
     return names.get(hint) or getattr(hint, "__name__", str(hint))
 
 
+@typed
 class Context:
     """Given to a dynamic node as its first argument.
 

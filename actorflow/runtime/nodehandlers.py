@@ -228,15 +228,13 @@ class Handlers:
             run.to_serve().answered(name, key, data, error)
 
 
-def check_name(kind: str, name: Any) -> None:
+def check_name(kind: str, name: str) -> None:
     """Raise `HandlerError` unless *name* can be the name of something handled."""
-    if not isinstance(name, str) or not name:
-        raise HandlerError(kind, f"its name is a text of some length, not {name!r}")
+    if not name:
+        raise HandlerError(kind, "it needs a name")
 
 
 def _check_function(name: str, function: Any, *, blocking: bool) -> None:
-    if not callable(function):
-        raise HandlerError(name, f"a function is needed, not {function!r}")
     if blocking and inspect.iscoroutinefunction(function):
         raise HandlerError(name, "it must be a plain `def` here, not `async def`")
 

@@ -20,8 +20,10 @@ from actorflow.runtime.checkpoint import Checkpoint, checkpoint_of
 from actorflow.runtime.handle import RESTING, ExecutionResult, OpenQuestion, Suspension
 from actorflow.runtime.listed import ExecutionInfo
 from actorflow.runtime.replay import fold
+from actorflow.runtime.typed import typed
 
 
+@typed
 class Reader:
     """Looks into a log; a `Runtime` is one.
 

@@ -44,6 +44,7 @@ from actorflow.runtime.services import Executors, Services
 from actorflow.runtime.settings import check_settings
 from actorflow.runtime.subscriptions import Start as StartAt
 from actorflow.runtime.subscriptions import Subscriber, Subscription, Subscriptions
+from actorflow.runtime.typed import typed
 from actorflow.runtime.watchdog import Watchdog
 from actorflow.runtime.worker import Worker
 
@@ -60,6 +61,7 @@ SMALLEST_CLAIM = 256
 E = TypeVar("E", bound=EventSourcedActor)
 
 
+@typed
 class Runtime(Launching):
     """Hosts executions on one log; use it as a context manager.
 
@@ -282,6 +284,10 @@ class Runtime(Launching):
         stream, and leaves memory when it is idle.
         """
         self.check()
+        made: Any = actor_class  # whatever a caller really gave
+        fine = isinstance(made, type) and issubclass(made, EventSourcedActor)
+        wanted = "a subclass of EventSourcedActor"
+        check_settings({"actor_class": (made, fine, wanted)})
         return self._entities.ref(actor_class, key)
 
     # -- following ---------------------------------------------------------------------

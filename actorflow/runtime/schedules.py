@@ -30,6 +30,7 @@ from actorflow.runtime.messages import Command
 from actorflow.runtime.schedule import Schedule, ScheduleInfo
 from actorflow.runtime.schedulebook import KIND, Fired, ScheduleBook
 from actorflow.runtime.services import Services
+from actorflow.runtime.typed import typed
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ TRIES, PAUSE = 100, 0.02
 T = TypeVar("T")
 
 
+@typed
 class Schedules:
     """The schedules of a log: `Runtime.schedules`.
 

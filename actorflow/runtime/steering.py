@@ -24,11 +24,13 @@ from actorflow.runtime.messages import Command
 from actorflow.runtime.reader import Reader, check_event
 from actorflow.runtime.services import Services
 from actorflow.runtime.settings import check_settings
+from actorflow.runtime.typed import typed
 
 PRUNED = 100
 """Executions that are deleted in one transaction."""
 
 
+@typed
 class Steering(Reader):
     """Sends commands to executions; a `Runtime` does."""
 
@@ -197,7 +199,7 @@ class Steering(Reader):
         """
         row = self.row(source)
         check_event(row, at)
-        new_id = execution_id or self._new_id(row.type)
+        new_id = self._id(execution_id, row.type)
         self._ask(lambda reply: Fork(source, at, new_id, reply))
         return ExecutionHandle(self, new_id)
 
@@ -247,7 +249,7 @@ class Steering(Reader):
             LogUnavailableError: the archive is this log, or cannot be written.
         """
         wanted = [status] if isinstance(status, str) else [*status]
-        good = set(wanted) <= set(ENDED), f"of {', '.join(ENDED)}"
+        good = all(each in ENDED for each in wanted), f"of {', '.join(ENDED)}"
         age = (older_than, older_than >= 0, "0 seconds or more")
         check_settings({"status": (status, *good), "older_than": age})
         until = self.clock.time() - older_than
@@ -302,8 +304,11 @@ class Steering(Reader):
         before = self.clock.time() - older_than
         return self.codec.blobs.sweep(live_keys(self.log, [EXECUTION]), before=before)
 
-    def _new_id(self, name: str) -> str:
-        return f"{name}-{self.new_key()}"
+    def _id(self, given: str | None, name: str) -> str:
+        """Return the id that somebody chose, or a new one."""
+        if not given:
+            return f"{name}-{self.new_key()}"
+        return str(self.codec.to_record(given, path="execution_id"))
 
     def _command(self, execution_id: str, name: str, **data: Any) -> None:
         given = {

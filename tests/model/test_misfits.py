@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import math
-import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from functools import partial
 from itertools import product
 from typing import Any
@@ -15,12 +12,7 @@ import pytest
 
 import actorflow as af
 from actorflow.model.misfits import misfits
-
-NONSENSE = [
-    *(object(), 3, -1, True, math.nan, b"x", "", "$", "${", "a b", "no such"),
-    *({}, {1: 2}, {"a": object()}, [], [1], (), {1}, int, lambda: 1),
-]
-DURATION = re.compile("is not a duration|longer than a thousand years")
+from tests.nonsense import NONSENSE, calls, refuses_well
 
 
 @af.activity
@@ -48,33 +40,6 @@ CLASSES = [
 ]
 
 
-def _calls(function: Callable[..., Any]) -> Iterator[Callable[[], Any]]:
-    """Yield a call for each parameter and each nonsense in its place."""
-    parameters = [
-        p for p in inspect.signature(function).parameters.values() if p.name != "self"
-    ]
-    for wrong, nonsense in product(parameters, NONSENSE):
-        kwargs = {
-            each.name: SENSE.get(each.name, double)
-            for each in parameters
-            if each.default is each.empty and each.kind is not each.VAR_POSITIONAL
-        }
-        if wrong.kind is wrong.VAR_POSITIONAL:
-            yield partial(function, *kwargs.values(), nonsense)
-        else:
-            yield partial(function, **{**kwargs, wrong.name: nonsense})
-
-
-def _refuses_well(call: Callable[[], Any]) -> None:
-    """Let a call end well, or with an error that is meant for whoever called."""
-    with suppress(af.ActorflowError):
-        try:
-            call()
-        except (TypeError, ValueError) as error:
-            if not DURATION.search(str(error)):
-                raise
-
-
 @pytest.mark.parametrize("method", BUILT)
 def test_no_nonsense_in_a_flow(method: str) -> None:
     """The builder shows none of its insides, whatever it is given."""
@@ -84,16 +49,17 @@ def test_no_nonsense_in_a_flow(method: str) -> None:
         getattr(flow, method)(*args, **kwargs)
         flow.build()
 
-    build.__signature__ = inspect.signature(getattr(af.Flow, method))  # type: ignore[attr-defined]
-    for call in _calls(build):
-        _refuses_well(call)
+    flow = af.Flow("f")
+    build.__signature__ = inspect.signature(getattr(flow, method))  # type: ignore[attr-defined]
+    for call in calls(build, SENSE, double):
+        refuses_well(call)
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 def test_no_nonsense_in_a_part(cls: Any) -> None:
     """So it is with parts that are made by themselves."""
-    for call in _calls(cls):
-        _refuses_well(call)
+    for call in calls(cls, SENSE, double):
+        refuses_well(call)
 
 
 @pytest.mark.parametrize("cls", [af.Activity, af.Dynamic, af.Child])
@@ -101,7 +67,7 @@ def test_no_nonsense_in_options(cls: Any) -> None:
     """So it is with settings of a node."""
     node = cls(workflow=double) if cls is af.Child else cls(double.fn, "n")
     for name, nonsense in product(inspect.signature(cls).parameters, NONSENSE):
-        _refuses_well(partial(node.options, **{name: nonsense}))
+        refuses_well(partial(node.options, **{name: nonsense}))
 
 
 def _problems(**parts: Any) -> Sequence[str]:
