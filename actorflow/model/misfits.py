@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from types import UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -64,10 +65,11 @@ class Kind:
 
     def fits(self, value: Any) -> bool:
         """Return whether *value* is one of these, whatever it holds."""
+        if not isinstance(value, self.types):
+            return False
         if isinstance(value, bool):
             return bool in self.types  # in Python, True is a number; nobody means that
-        is_nan = isinstance(value, float) and math.isnan(value)
-        return isinstance(value, self.types) and not is_nan
+        return not (isinstance(value, float) and math.isnan(value))
 
     def misfits(self, value: Any, place: str) -> Iterator[str]:
         """Yield what is wrong with *value*, and with what it holds."""
@@ -193,8 +195,10 @@ def _either(kinds: list[Kind | None]) -> Kind | None:
     known = [kind for kind in kinds if kind is not None]
     if len(known) < len(kinds):
         return None
-    said = [kind.noun for kind in known if kind.noun != "None"]
-    return _Either(" or ".join(said), (), tuple(known))
+    noun = " or ".join(kind.noun for kind in known if kind.noun != "None")
+    if all(type(kind) is Kind for kind in known):
+        return Kind(noun, tuple(chain.from_iterable(kind.types for kind in known)))
+    return _Either(noun, (), tuple(known))
 
 
 def _shown(value: Any) -> str:
