@@ -124,6 +124,9 @@ class ExecutionQueued:
         priority: every level above 0 is a head start of so many seconds, every one
             below a handicap: see `HEAD_START`.
         tags: what a process must have to run it.
+        timeout: seconds until it has to have ended, from when it is started; None is
+            what its definition says.
+        on_complete: what its caller wants to be started after its end.
     """
 
     workflow: str
@@ -131,6 +134,8 @@ class ExecutionQueued:
     attributes: dict[str, Data] = field(factory=dict)
     priority: int = 0
     tags: list[str] = field(factory=list)
+    timeout: float | None = None
+    on_complete: Data = None
 
 
 @frozen

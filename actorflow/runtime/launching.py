@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -73,11 +73,10 @@ class Launching(Steering):
             ExecutionExistsError: the id is taken, and *on_conflict* is ``fail``.
         """
         choice = (on_conflict, on_conflict in _ON_CONFLICT, " or ".join(_ON_CONFLICT))
-        within = optional_seconds(timeout)
-        positive = (timeout, within is None or within > 0, "positive")
-        check_settings({"on_conflict": choice, "timeout": positive})
+        check_settings({"on_conflict": choice})
+        within = _positive(timeout)
         workflow = self._workflow(definition)
-        hooks = self._hooks(workflow, on_complete)
+        hooks = self._hooks(workflow.name, workflow.on_complete, on_complete)
         variables = self.codec.to_data(dict(workflow.state), path="state")
         data = registry.input_data(workflow, args, inputs, self.codec)
         wanted = self.codec.to_data(dict(attributes or {}), path="attributes")
@@ -107,6 +106,8 @@ class Launching(Steering):
         attributes: Mapping[str, Any] | None = None,
         priority: int = 0,
         tags: Iterable[str] = (),
+        timeout: float | str | timedelta | None = None,
+        on_complete: Any = (),
         **inputs: Any,
     ) -> ExecutionHandle:
         """Put an execution into the queue of the log; return when it is durable.
@@ -124,6 +125,9 @@ class Launching(Steering):
             priority: the higher, the sooner. One level is worth five minutes of
                 waiting, so nobody waits for ever.
             tags: it runs only in workers that have all of them.
+            timeout: until it has to have ended, from when a worker starts it; as for
+                `start`.
+            on_complete: as for `start`.
             inputs: inputs by name.
 
         Raises:
@@ -140,6 +144,8 @@ class Launching(Steering):
             attributes=attributes,
             priority=priority,
             tags=tags,
+            timeout=timeout,
+            on_complete=on_complete,
         )
 
     def enqueue(
@@ -152,6 +158,8 @@ class Launching(Steering):
         attributes: Mapping[str, Any] | None = None,
         priority: int = 0,
         tags: Iterable[str] = (),
+        timeout: float | str | timedelta | None = None,
+        on_complete: Any = (),
     ) -> ExecutionHandle:
         """Do as `submit`, by the name of the definition, and check no inputs."""
         known = on_conflict in ("use_existing", "fail")
@@ -162,6 +170,8 @@ class Launching(Steering):
                 "priority": (priority, fine, f"a number up to {MAX_PRIORITY}"),
             }
         )
+        within, known_here = _positive(timeout), self.definitions.get(name)
+        own = known_here.on_complete if known_here is not None else ()
         queued = ev.ExecutionQueued(
             name,
             {
@@ -171,6 +181,8 @@ class Launching(Steering):
             self.codec.to_data(dict(attributes or {}), path="attributes"),
             priority,
             sorted(tag_set(tags)),
+            within,
+            self._hooks(name, own, on_complete) or None,
         )
         name = self.codec.to_record(name, path="name")
         execution_id = self._id(execution_id, name)
@@ -233,13 +245,15 @@ class Launching(Steering):
             return self._definitions.named(definition)
         return self._definitions.add(definition)
 
-    def _hooks(self, workflow: Workflow, given: Any) -> list[Data]:
-        """Return follow-ups as they are recorded, and make their definitions known."""
+    def _hooks(self, name: str, own: Sequence[FollowUp], given: Any) -> list[Data]:
+        """Return follow-ups as they are recorded, and make their definitions known.
+
+        *own* are those that the definition of that name has already.
+        """
         hooks = follow_ups(given)
-        both = [*workflow.on_complete, *hooks]
-        problems = list(follow_up_problems(both)) if hooks else []
+        problems = list(follow_up_problems([*own, *hooks])) if hooks else []
         if problems:
-            raise DefinitionError(workflow.name, problems)
+            raise DefinitionError(name, problems)
         return [
             self.codec.to_data(
                 {
@@ -260,6 +274,12 @@ class Launching(Steering):
         if len(self.definitions) > known:
             self._directory.put(Learn())
         return workflow
+
+
+def _positive(timeout: float | str | timedelta | None) -> float | None:
+    within = optional_seconds(timeout)
+    check_settings({"timeout": (timeout, within is None or within > 0, "positive")})
+    return within
 
 
 def _given_parameters(hook: FollowUp) -> dict[str, Any]:

@@ -85,7 +85,14 @@ def begin_facts(
     """
     inputs = registry.queued_inputs(workflow, queued.inputs, codec)
     variables = codec.to_data(dict(workflow.state), path="state")
-    return start_facts(workflow, inputs, variables, queued.attributes)
+    return start_facts(
+        workflow,
+        inputs,
+        variables,
+        queued.attributes,
+        timeout=queued.timeout,
+        on_complete=queued.on_complete or (),
+    )
 
 
 def queue_summary(queued: ev.ExecutionQueued, at: float) -> Summary:

@@ -37,6 +37,11 @@ FAILURE = Failure(
 EXAMPLES = [
     model.ExecutionQueued("orders"),
     model.ExecutionQueued("orders", {"id": 1}, {"customer": "a"}, 2, ["eu", "gpu"]),
+    model.ExecutionQueued(
+        "orders",
+        timeout=60.0,
+        on_complete=[{"start": "bill", "on": ["completed"], "name": "bill"}],
+    ),
     model.ExecutionReleased(),
     model.ExecutionStarted("orders", "f1"),
     model.ExecutionStarted("orders", "f1", {"id": 1}, {"n": None}, {"customer": "a"}),

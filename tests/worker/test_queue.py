@@ -98,6 +98,43 @@ def test_a_submission_is_idempotent() -> None:
             rt.submit(asleep, execution_id="g")
 
 
+def test_what_is_submitted_may_have_a_timeout() -> None:
+    """It counts from when a worker starts it, and takes the place of its own."""
+    with runtime(waits, worker=af.Worker(concurrency=1)) as rt:
+        runs = [rt.submit(waits, timeout=t) for t in ("90s", 30, None)]
+        rt.clock.advance(60)
+
+        assert [run.status for run in runs] == ["suspended", "failed", "suspended"]
+        assert (error := runs[1].wait().error) is not None
+        assert error.type == "timeout"
+        with pytest.raises(af.SettingError, match="timeout must be positive"):
+            rt.submit(waits, timeout=0)
+
+
+def test_time_in_the_queue_does_not_count(site: Site) -> None:
+    """What has waited longer for a worker than it may take is not late."""
+    with site.open() as client:
+        client.submit("waits", execution_id="w", timeout=30)
+        client.clock.advance(3600)
+    with site.open(waits, worker=af.Worker()) as rt:
+        rt.get("w").wait()
+        rt.get("w").signal("go", 1)
+
+        assert rt.get("w").result() == 1
+
+
+def test_what_is_submitted_may_be_followed(site: Site) -> None:
+    """What is to come after its end is given along, as for `start`."""
+    followed = af.FollowUp(asleep, on=("completed", "failed"), name="rest")
+    with site.open(asleep) as client:
+        client.submit("greeting", name="Ada", execution_id="g", on_complete=followed)
+        with pytest.raises(af.DefinitionError, match="two named 'rest'"):
+            client.submit("greeting", name="Bob", on_complete=[followed, followed])
+    with site.open(flow, asleep, worker=af.Worker()) as rt:
+        assert rt.get("g").result() == "hello Ada"
+        assert statuses(rt) == {"g": "completed", "g/then/rest": "suspended"}
+
+
 def test_starting_finds_what_is_queued() -> None:
     """`start` under the id of a queued execution gives that execution."""
     with runtime(flow) as rt:
