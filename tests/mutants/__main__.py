@@ -31,7 +31,7 @@ from types import ModuleType
 import pytest
 
 from tests.mutants.making import Mutant, function_at, mutants_of
-from tests.mutants.reaching import Reach, most_first, passes, reach, silence
+from tests.mutants.reaching import Reach, forget, most_first, passes, reach, silence
 
 PACKAGES = ["actorflow.model", "actorflow.log"]
 FOLDERS = [
@@ -127,6 +127,7 @@ class Hunt:
         silence()
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         function_at(module, mutant.function).__code__ = mutant.make()
+        forget([str(module.__file__)])
         for test in tests:
             said[:] = test.encode()[: len(said)].ljust(len(said), b"\0")
             limit = 5 + 5 * self._seconds(test)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -101,6 +102,7 @@ def _run_all(items: Sequence[pytest.Item], files: list[str]) -> Any:
     for item in items:
         measured.start()  # each time: a test may have made the thread forget it
         measured.switch_context(item.nodeid)
+        forget(files)
         began = time.perf_counter()
         if not passes(item, limit=120):
             failed.append(item.nodeid)
@@ -112,6 +114,15 @@ def _run_all(items: Sequence[pytest.Item], files: list[str]) -> Any:
     for filename in files:
         lines[filename] = data.contexts_by_lineno(filename)
     return seconds, lines, failed
+
+
+def forget(files: Sequence[str]) -> None:
+    """Empty the caches of functions: only the first test would run what they keep."""
+    for module in list(sys.modules.values()):
+        if getattr(module, "__file__", None) in files:
+            for value in vars(module).values():
+                if callable(empty := getattr(value, "cache_clear", None)):
+                    empty()
 
 
 def silence() -> None:
