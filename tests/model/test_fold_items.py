@@ -135,8 +135,13 @@ def test_that_no_page_can_be_fetched_breaks_the_map() -> None:
     assert (parent.fan.broken, parent.fan.failures) == (BROKE, {})
     assert (parent.fan.hungry, parent.fan.finished) == (False, True)
 
-    failed = [("main/s", ev.ActivationFailed(BROKE)), ("main", ev.BranchFailed(BROKE))]
-    fold(state, *failed, ("", ev.ExecutionFailed(BROKE)), ("", ev.ExecutionRetried()))
+    fold(
+        state,
+        ("main/s", ev.ActivationFailed(BROKE)),
+        ("main", ev.BranchFailed(BROKE)),
+        ("", ev.ExecutionFailed(BROKE)),
+        ("", ev.ExecutionRetried()),
+    )
     assert (parent.fan.broken, parent.open) == (None, 1)
 
 

@@ -63,9 +63,10 @@ OF_CHILD = "as_output, branch, key, on_parent_close, retry, timeout"
             {"retry": af.Retry(max_attempts="3")},  # type: ignore[arg-type]
             "retry[0].max_attempts must be a whole number, not '3'",
         ),
+        ({"retry": af.Retry(on=5)}, "retry[0].on must be a list, not 5"),  # type: ignore[arg-type]
         (
             {"retry": af.Retry(factor=float("nan"))},
-            "retry[0]: factor must be finite, but is nan",
+            "retry[0].factor must be a number, not nan",
         ),
         (
             {"retry": af.Retry(factor=float("inf"))},
