@@ -325,8 +325,13 @@ class EventLog(Protocol):
         """
         ...
 
-    def inbox(self, *, after: int = 0, limit: int = 1000) -> list[InboxRow]:
-        """Return commands for streams that this owner, or nobody live, holds."""
+    def inbox(
+        self, *, after: int = 0, limit: int = 1000, everyone: bool = False
+    ) -> list[InboxRow]:
+        """Return commands for streams that this owner, or nobody live, holds.
+
+        With *everyone*, also for those of others.
+        """
         ...
 
     def changed(self) -> bool:

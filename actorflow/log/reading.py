@@ -183,11 +183,11 @@ class Reading:
         return None
 
     def inbox(
-        self, owners: Sequence[int | None], after: int, limit: int
+        self, owners: Sequence[int | None] | None, after: int, limit: int
     ) -> list[InboxRow]:
-        """Return commands for streams of *owners*, in order of posting."""
+        """Return commands for streams of *owners*, of all if None, as they came."""
         found: list[InboxRow] = []
-        bound = _json([each for each in owners if each])
+        bound = None if owners is None else _json([each for each in owners if each])
         while len(found) < limit:
             wanted = limit - len(found)
             with self._readers.connection() as connection:

@@ -233,9 +233,11 @@ class SQLiteLog:
             row = (stream, command, text, key, micros(self._clock()), guard)
             return connection.execute(sql.POST, row).lastrowid
 
-    def inbox(self, *, after: int = 0, limit: int = 1000) -> list[InboxRow]:
+    def inbox(
+        self, *, after: int = 0, limit: int = 1000, everyone: bool = False
+    ) -> list[InboxRow]:
         """See `EventLog.inbox`."""
-        owners = [self._ownership.id, *self._abandoned()]
+        owners = None if everyone else [self._ownership.id, *self._abandoned()]
         return self._reading.inbox(owners, after, limit)
 
     def changed(self) -> bool:

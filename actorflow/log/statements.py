@@ -145,8 +145,9 @@ SELECT inbox.id, (
     WHERE known.kind = stream.kind AND known.name = stream.name),
     kind, name, command, data, key, posted_at, inbox.checksum
 FROM inbox CROSS JOIN stream ON stream.id = inbox.stream
-WHERE inbox.id > ? AND (owner IS NULL OR owner IN (SELECT value FROM json_each(?)))
-ORDER BY inbox.id LIMIT ?
+WHERE inbox.id > ?1 AND (?2 IS NULL OR owner IS NULL
+    OR owner IN (SELECT value FROM json_each(?2)))
+ORDER BY inbox.id LIMIT ?3
 """
 
 INBOX_OF = """

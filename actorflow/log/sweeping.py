@@ -36,15 +36,16 @@ def keys_in(data: object) -> Iterator[str]:
 def live_keys(log: EventLog, kinds: Iterable[str]) -> set[str]:
     """Return the keys of all blobs that what is in the log refers to."""
     live: set[str] = set()
+    # First, as what leaves the inbox meanwhile is in an event then.
+    after = 0
+    while page := log.inbox(after=after, everyone=True):
+        for posted in page:
+            live.update(keys_in(posted.data))
+        after = page[-1].id
     for kind in kinds:
         for stream in _streams(log, kind):
             for recorded in log.read(stream):
                 live.update(keys_in(recorded.event))
-    after = 0
-    while page := log.inbox(after=after):
-        for posted in page:
-            live.update(keys_in(posted.data))
-        after = page[-1].id
     return live
 
 

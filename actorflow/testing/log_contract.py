@@ -1000,6 +1000,10 @@ class InboxContract(_Fixtures):
 
         assert [row.name for row in log.inbox()] == ["mine"]
         assert [row.name for row in other.inbox()] == ["theirs"]
+        for each in (log, other):
+            assert [row.name for row in each.inbox(everyone=True)] == ["mine", "theirs"]
+        assert [r.name for r in log.inbox(after=1, everyone=True)] == ["theirs"]
+        assert [r.name for r in log.inbox(limit=1, everyone=True)] == ["mine"]
 
     def test_for_what_nobody_owns(
         self, log: EventLog, open_log: OpenLog, clock: Ticker

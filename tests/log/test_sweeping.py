@@ -8,6 +8,7 @@ import pytest
 from attrs import frozen
 
 from actorflow.log.memory import MemoryLog
+from actorflow.log.port import Write
 from actorflow.log.sweeping import keys_in, live_keys, reference
 from actorflow.testing.log_contract import create, created, done, hold, write
 
@@ -64,6 +65,38 @@ def test_what_the_log_refers_to() -> None:
 
     assert live_keys(log, ["execution"]) == {"a", "b"}
     assert live_keys(log, ["execution", "actor"]) == {"a", "b", "c"}
+
+
+def test_what_is_on_its_way_to_others() -> None:
+    """What a command for another live process refers to is needed."""
+    mine = MemoryLog()
+    theirs = MemoryLog(store=mine.store)
+    created(theirs, "one")
+    mine.post("execution", "one", "signal", {"payload": A})
+
+    assert mine.inbox() == []
+    assert live_keys(mine, ["execution"]) == {"a"}
+
+
+def test_what_leaves_the_inbox_meanwhile() -> None:
+    """A command that becomes an event of what has been read already is needed too."""
+
+    class Busy(MemoryLog):
+        """Records what is in the inbox as soon as any events are read."""
+
+        def read(self, stream: int, **bounds: Any) -> Any:
+            yield from list(super().read(stream, **bounds))
+            while rows := self.inbox():
+                consumed = [row.id for row in rows]
+                self.write([write(last, *(done(row.data) for row in rows))])
+                self.write([Write(last, consumed=consumed)])
+
+    log = Busy()
+    created(log, "first")
+    last = created(log, "last")
+    log.post("execution", "last", "signal", {"payload": B})
+
+    assert live_keys(log, ["execution"]) == {"b"}
 
 
 def test_of_more_than_a_page() -> None:

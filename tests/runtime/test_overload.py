@@ -27,9 +27,11 @@ class CountingLog(SQLiteLog):
 
     on_the_way = most = taken = 0
 
-    def inbox(self, *, after: int = 0, limit: int = 1000) -> list[InboxRow]:
+    def inbox(
+        self, *, after: int = 0, limit: int = 1000, everyone: bool = False
+    ) -> list[InboxRow]:
         """Count what is handed out for the first time."""
-        rows = super().inbox(after=after, limit=limit)
+        rows = super().inbox(after=after, limit=limit, everyone=everyone)
         new = [row for row in rows if row.id > self.taken]
         self.taken = max([self.taken, *(row.id for row in new)])
         self.on_the_way += len(new)
