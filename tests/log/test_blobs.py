@@ -228,12 +228,14 @@ def test_large_is_what_is_longer_than_was_said(value: Any, size: int) -> None:
 
 
 def test_a_log_keeps_to_the_store_that_it_was_given(tmp_path: Path) -> None:
-    """Only where nothing was said are large values beside it."""
+    """Only where nothing was said are large values beside it, and beside its backup."""
     codec, blobs = Codec(), MemoryBlobs()
     codec.keep_large(blobs)
-    with SQLiteLog(tmp_path / "a.db", codec=codec), SQLiteLog(tmp_path / "b.db") as log:
+    with SQLiteLog(tmp_path / "a.db", codec=codec) as log:
+        log.backup(tmp_path / "copy.db")
         assert codec.blobs is blobs
-        assert isinstance(log.codec.blobs, FileBlobs)
+    with SQLiteLog(tmp_path / "copy.db") as copy:
+        assert isinstance(copy.codec.blobs, FileBlobs)
 
 
 def test_what_cannot_be_written_is_no_blob() -> None:

@@ -203,6 +203,22 @@ class TestWriting:
         ]
         assert row.status == "suspended"
 
+    def test_list_that_is_broken_off(
+        self, log: SQLiteLog, stream: Stream, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is told is what happened, not what followed; the next list is whole."""
+
+        def fail(_: object, reader: sqlite3.Connection, __: int) -> None:
+            reader.execute("ROLLBACK")  # as SQLite does by itself
+            raise sqlite3.OperationalError("disk I/O error")
+
+        monkeypatch.setattr(listing._Query, "rows", fail)
+        with pytest.raises(LogUnavailableError, match="disk I/O error"):
+            log.rows("execution")
+        monkeypatch.undo()
+
+        assert [row.name for row in log.rows("execution")] == [stream.name]
+
     def test_interrupted_write(
         self, log: SQLiteLog, stream: Stream, monkeypatch: pytest.MonkeyPatch
     ) -> None:
