@@ -117,7 +117,8 @@ class TestWriting:
         assert seqs(log, stream) == list(range(1, 12))
         log.close()
         assert isinstance(failure_in_a_thread(log), LogUnavailableError)
-        log.close()
+        with pytest.raises(LogUnavailableError, match="closed"):
+            log.write([write(stream, done())])
 
     def test_commit_that_is_refused(self, log: SQLiteLog, stream: Stream) -> None:
         """What the file does not allow in the end is undone as if never begun."""
