@@ -61,6 +61,21 @@ def test_a_map_of_pages_owes_items_while_a_page_is_fetched() -> None:
     assert owes(state)
 
 
+@pytest.mark.parametrize(("limit", "wanting"), [(None, True), (1, False)])
+def test_a_map_looks_for_more_while_items_run(
+    limit: int | None, wanting: object
+) -> None:
+    """As soon as all it knows have been begun, if there is room for another one."""
+    given = {"items": [], "bodies": [BODY], "limit": limit, "source": "pages"}
+    state = folded(
+        *begun("map", **given, on_error="wait", cursor=None),
+        ("main/s", ev.ItemsFound([1], cursor=2)),
+        ("main/s", ev.ItemsStarted(0, 1)),
+    )
+    assert owes(state) == wanting
+    assert not owes(fold(state, PAUSED))
+
+
 def test_a_flow_owes_its_beginning_and_its_end() -> None:
     """Between the two its branches do the work, failing or not."""
     state = folded(*begun("flow"))

@@ -316,3 +316,81 @@ def test_a_clock_that_is_set_in_a_pause_starts_when_that_ends() -> None:
 
     fold(state, ("", ev.ExecutionResumed()), at=15)
     assert (state.wake_at, state.next_nap) == (60, None)
+
+
+# --- halts and waits -----------------------------------------------------------------
+
+
+def test_a_pause_of_a_branch_halts_only_that() -> None:
+    """Nothing begins in it; the others go on, and so does what undoes."""
+    state = folded(
+        *START,
+        ("a", ev.BranchStarted("s", "main")),
+        ("b", ev.BranchStarted("s", "main")),
+        ("", ev.ExecutionPaused("a")),
+    )
+
+    assert [state.is_halted(at) for at in ("a", "a/s", "b", "b/s")] == [
+        *(True, True),
+        *(False, False),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["signal", "question", "update"])
+def test_a_wait_is_listed_by_its_kind_until_it_ends(kind: str) -> None:
+    """So that what comes for it finds it, and what comes later does not."""
+    lists = {"signal": "topics", "question": "questions", "update": "listening"}
+    state = folded(
+        *START,
+        ("main/s", ev.ActivationStarted("activity", "work", "s")),
+        ("main/s", ev.WaitStarted(0, kind, "t")),
+    )
+    listed = {name: [*getattr(state, name)] for name in lists.values()}
+    assert listed == {name: ["t"] * (name == lists[kind]) for name in lists.values()}
+
+    fold(state, ("main/s", ev.WaitEnded(0, timed_out=True)))
+    assert [*state.topics, *state.questions, *state.listening] == []
+    assert state.waits == {}
+
+
+def test_waits_for_one_topic_are_told_apart() -> None:
+    """The end of one leaves the other, which waits still."""
+    wait = ev.WaitStarted(0, "signal", "t")
+    state = folded(
+        *START,
+        ("a", ev.BranchStarted("s", "main")),
+        ("main/s", ev.ActivationStarted("activity", "work", "s")),
+        ("a/s", ev.ActivationStarted("activity", "work", "s")),
+        *(("main/s", wait), ("a/s", wait)),
+        ("main/s", ev.WaitEnded(0, timed_out=True)),
+    )
+
+    assert {topic: [*waiting] for topic, waiting in state.topics.items()} == {
+        "t": ["a/s"]
+    }
+
+
+@pytest.mark.parametrize("kind", ["loop", "route"])
+def test_a_retry_goes_on_with_the_part_that_failed(kind: str) -> None:
+    """Of a loop the iteration, of a route the way it took."""
+    state = folded(
+        *START,
+        ("main/s", ev.ActivationStarted(kind, "s", "s", {})),
+        ("main/s@1", ev.ActivationStarted("activity", "work")),
+    )
+    step = state.activations["main/s"]
+    assert state.child_of(step) is state.activations["main/s@1"]
+
+    fold(
+        state,
+        ("main/s@1", ev.ActivationFailed(BROKE)),
+        ("main/s", ev.ActivationFailed(BROKE)),
+        ("main", ev.BranchFailed(BROKE)),
+        ("", ev.ExecutionFailed(BROKE)),
+        ("", ev.ExecutionRetried()),
+    )
+    assert (step.open, step.phase) == (1, "running")
+    assert state.activations["main/s@1"].phase == "running"
+
+    fold(state, ("main/s@1", ev.ActivationCompleted(7)))
+    assert state.child_of(step) is None
