@@ -72,6 +72,21 @@ def test_a_pause_stops_the_clocks_it_covers() -> None:
     assert (a.until, b.until, state.wake_at) == (75, 75, 75)
 
 
+def test_a_step_that_pauses_stops_the_clock_of_the_whole() -> None:
+    """As if somebody had paused it; until all such steps are over."""
+    pause = ev.WaitStarted(0, "pause")
+    state = folded(*START, ("a", ev.BranchStarted("s", "main")))
+    for step in ("main/s", "a/s"):
+        fold(state, (step, ev.ActivationStarted("pause", "s", "s")), at=10)
+        fold(state, (step, pause), at=11)
+    assert (state.frozen, state.until) == (11, 101)
+
+    fold(state, ("a/s", ev.WaitEnded(0)), at=21)
+    assert (state.frozen, state.until) == (11, 101)
+    fold(state, ("main/s", ev.WaitEnded(0)), at=31)
+    assert (state.frozen, state.until) == (None, 121)
+
+
 def test_one_branch_goes_on_while_another_is_paused() -> None:
     """Each has a pause of its own, and no pause stops what has no clock."""
     state = folded(*WORKING, *SLEEPING[2:-1])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from actorflow.model import events as ev
 from actorflow.model.events import Data
@@ -218,3 +219,122 @@ def test_a_retry_lets_a_branch_that_failed_in_no_step_go_on() -> None:
     assert (main.status, main.error, state.scope.failing) == ("active", None, None)
     assert state.scope.active == {"main": None}
     assert (state.status, state.error) == ("running", None)
+
+
+def test_nobody_in_a_flow_that_fails_owes_anything() -> None:
+    """What was about to begin there does not; but the flow has to end."""
+    within = [
+        *FLOW,
+        ("main/s/c#1/b", ev.BranchStarted("u", "main/s/c#1/main")),
+        ("main/s/c#1/b/u", ev.ActivationStarted("flow", "g", "u")),
+        ("main/s/c#1/b/u", ev.FlowStarted()),
+        ("main/s/c#1/b/u/main", ev.BranchStarted("v")),
+    ]
+    before = folded(*within)
+    after = folded(*within, ("main/s/c#1/main", ev.BranchFailed(BROKE)))
+
+    assert before.branches["main/s/c#1/b/u/main"].owes
+    assert not after.branches["main/s/c#1/b/u/main"].owes
+    assert after.activations["main/s/c#1"].owes
+
+
+def test_what_is_undone_wants_its_children_no_more() -> None:
+    """They are to be cancelled, whatever else is left to undo."""
+    state = folded(*CHILD, ("", ev.CompensationStarted(error=BROKE)))
+
+    assert [each.address for each in state.orphans] == ["main/s"]
+
+
+# --- small facts ---------------------------------------------------------------------
+
+
+def test_signals_are_told_apart_by_their_keys() -> None:
+    """Each is taken in once, however often it is sent; without a key, every time."""
+    keys = ["k", None, "l", None]
+    signals = [("", ev.SignalReceived("go", n, key)) for n, key in enumerate(keys)]
+    state = folded(*START, *signals)
+
+    assert state.signal_keys == {"k", "l"}
+    assert [payload for _, payload in state.signals["go"]] == [0, 1, 2, 3]
+
+
+def test_a_branch_begins_with_what_the_one_it_leaves_has() -> None:
+    """A copy: from there on each has its own."""
+    state = folded(
+        ("", ev.ExecutionStarted("w", "f", variables={"v": 0})),
+        ("main", ev.BranchStarted("s")),
+        ("main/s", ev.ActivationStarted("activity", "work", "s", store="v")),
+        ("main/s", ev.ActivationCompleted(1)),
+        ("a", ev.BranchStarted("t", "main")),
+        ("a/t", ev.ActivationStarted("activity", "work", "t", store="v")),
+        ("a/t", ev.ActivationCompleted(2)),
+    )
+
+    found = {name: branch.variables for name, branch in state.branches.items()}
+    assert found == {"main": {"v": 1}, "a": {"v": 2}}
+
+
+def test_a_failure_that_nobody_wants_is_not_kept() -> None:
+    """A catch without a variable leaves none behind."""
+    state = folded(*START, ("main", ev.BranchDiverted("t", BROKE)))
+
+    assert state.branches["main"].variables == {}
+    assert state.branches["main"].target == "t"
+
+
+def test_a_part_that_was_left_is_not_waited_for() -> None:
+    """As the iteration of a loop whose time is over."""
+    state = folded(
+        *START,
+        ("main/s", ev.ActivationStarted("loop", "s", "s", {})),
+        ("main/s@1", ev.ActivationStarted("activity", "work")),
+        ("main/s@1", ev.ActivationCancelled()),
+    )
+
+    assert state.activations["main/s"].open == 0
+    assert list(state.activations) == ["main/s"]
+
+
+def test_a_retry_begins_items_anew_that_were_left() -> None:
+    """A map that failed fast left what ran; that has not failed itself."""
+    given = {"items": [1, 2], "bodies": [["activity", "work", None]], "limit": None}
+    started = ev.ActivationStarted(
+        "map", "map", "s", {**given, "on_error": "fail_fast"}
+    )
+    state = folded(
+        *START,
+        ("main/s", started),
+        ("main/s", ev.ItemsStarted(0, 2)),
+        ("main/s[1]", ev.ActivationFailed(BROKE)),
+        ("main/s[0]", ev.ActivationCancelled()),
+        ("main/s", ev.ActivationFailed(BROKE)),
+        ("main", ev.BranchFailed(BROKE)),
+        ("", ev.ExecutionFailed(BROKE)),
+        ("", ev.ExecutionRetried()),
+    )
+    fan = state.activations["main/s"].fan
+
+    assert fan is not None
+    assert ([*fan.redo], fan.failures, fan.live) == ([0, 1], {}, 0)
+    assert state.activations["main/s[1]"].phase == "queued"
+
+
+def test_a_retry_undoes_all_that_led_to_a_failure() -> None:
+    """One that is made of several goes back to each of them."""
+    both = [evolve(BROKE, address=f"main/s/c#{number}") for number in (1, 2)]
+    whole = evolve(BROKE, causes=tuple(both))
+    state = folded(
+        *NODE,
+        *(call(number) for number in (1, 2, 3)),
+        ("main/s/c#3", ev.ActivationCompleted(3)),
+        ("main/s/c#1", ev.ActivationFailed(both[0])),
+        ("main/s/c#2", ev.ActivationFailed(both[1])),
+        ("main/s", ev.ActivationFailed(whole)),
+        ("main", ev.BranchFailed(whole)),
+        ("", ev.ExecutionFailed(whole)),
+        ("", ev.ExecutionRetried()),
+    )
+    node = state.activations["main/s"]
+
+    assert node.past is not None
+    assert (list(node.calls or {}), node.past.undone) == (["3"], {"1", "2"})

@@ -6,6 +6,7 @@ import pytest
 
 from actorflow.model import events as ev
 from actorflow.model.events import Failure
+from actorflow.model.parts import Result
 from actorflow.model.rules import Fact
 from actorflow.model.state import ExecutionState, rests_alone
 from tests.model.folded import fold, folded
@@ -380,6 +381,7 @@ def test_a_retry_goes_on_with_the_part_that_failed(kind: str) -> None:
     )
     step = state.activations["main/s"]
     assert state.child_of(step) is state.activations["main/s@1"]
+    assert (step.count, step.open) == (1, 1)
 
     fold(
         state,
@@ -393,4 +395,5 @@ def test_a_retry_goes_on_with_the_part_that_failed(kind: str) -> None:
     assert state.activations["main/s@1"].phase == "running"
 
     fold(state, ("main/s@1", ev.ActivationCompleted(7)))
-    assert state.child_of(step) is None
+    assert (state.child_of(step), step.open) == (None, 0)
+    assert step.results == {"main/s@1": Result(7)}
