@@ -192,7 +192,7 @@ class _FixedPoint:
         join = self._steps[name].join
         if join is None or not self._open[name]:
             return True
-        if not isinstance(join.count, int):  # None, or what validation has told of
+        if join.count is None:
             return False
         # Branches that are not named may begin more than once.
         return not join.branches or self._able[name] >= join.count

@@ -35,7 +35,7 @@ def mapping(value: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 
 def _choices(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    return mapping(value)
+    return copied(value)
 
 
 class _Required:

@@ -241,9 +241,9 @@ def _join_problems(step: Step) -> Iterator[str]:
     join = step.join
     if not join:
         return
-    wrong = [] if join.count is None else [*count_problems("join.count", join.count)]
-    yield from wrong
-    if join.branches and join.count and not wrong and join.count > len(join.branches):
+    if join.count is not None:
+        yield from count_problems("join.count", join.count)
+    if join.branches and join.count is not None and join.count > len(join.branches):
         listed = len(join.branches)
         yield f"join.count is {join.count}, but {listed} branches are listed"
     places = Counter(join.mappings.values())
