@@ -220,6 +220,14 @@ WRONG: dict[str, tuple[Callable[[af.Flow], af.Flow], list[str]]] = {
         lambda f: f.route("1", {1: "x"}, default=5),
         ["step 'route': 5 is neither a function nor a flow nor a name"],
     ),
+    "choices": (
+        lambda f: f.route("1", 5),  # type: ignore[arg-type]
+        ["step 'route': route.choices must be a mapping, not 5"],
+    ),
+    "name": (
+        lambda f: f.then(work, name=5),  # type: ignore[arg-type]
+        ["5 is no name of a step; names are text"],
+    ),
     "two that are none": (
         lambda f: f.parallel("p", 5, 6),
         [
@@ -254,3 +262,17 @@ def test_a_mistake_is_one_problem(
 ) -> None:
     """With its place, and without what only follows from it."""
     assert problems_of(make) == problems
+
+
+@pytest.mark.parametrize("inputs", ["abc", 5])
+def test_inputs_that_are_no_list_are_refused(inputs: Any) -> None:
+    """A text is not taken for its letters, and what is no list is told as such."""
+    with pytest.raises(af.DefinitionError) as caught:
+        af.Flow("f", inputs=inputs).then("a").build()
+
+    assert list(caught.value.problems) == [f"inputs are a list of names: [{inputs!r}]"]
+
+
+def test_one_name_may_stand_for_a_list_of_names() -> None:
+    """It is not taken for its letters."""
+    assert af.Join(branches="ab").branches == ("ab",)
