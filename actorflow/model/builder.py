@@ -87,7 +87,7 @@ class Flow:
         self._timeout = self._seconds(timeout, name)
         if not isinstance(several(inputs), tuple):
             self._problems.append(f"inputs are a list of names: [{inputs!r}]")
-            inputs = [inputs] if isinstance(inputs, str) else []
+            inputs = []
         self._inputs = [i if isinstance(i, Input) else Input(i) for i in inputs]
         self._state = copied(state)
         self._version = version

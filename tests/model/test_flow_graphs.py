@@ -228,6 +228,10 @@ WRONG: dict[str, tuple[Callable[[af.Flow], af.Flow], list[str]]] = {
         lambda f: f.then(work, name=5),  # type: ignore[arg-type]
         ["5 is no name of a step; names are text"],
     ),
+    "choice": (
+        lambda f: f.route("1", {1: 5}),
+        ["step 'route': 5 is neither a function nor a flow nor a name"],
+    ),
     "two that are none": (
         lambda f: f.parallel("p", 5, 6),
         [

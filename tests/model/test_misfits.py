@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from attrs import frozen
 
 import actorflow as af
-from actorflow.model.misfits import misfits
+from actorflow.model.misfits import kind_of, misfits
 from tests.nonsense import NONSENSE, calls, refuses_well
 
 
@@ -145,3 +146,60 @@ def test_what_cannot_be_shown() -> None:
     assert misfits(af.Edge(Sulky())) == ["step must be text, not Sulky"]  # type: ignore[arg-type]
     (problem,) = misfits(af.Edge(["long"] * 100))  # type: ignore[arg-type]
     assert len(problem) < 100
+    (whole,) = misfits(af.Edge(10**59))  # type: ignore[arg-type]
+    assert whole == f"step must be text, not {10**59}"
+
+
+def test_each_kind_of_annotation_allows_what_it_says() -> None:
+    """A field of any kind is told with all that it may hold, and no more."""
+
+    @frozen
+    class Part:
+        """A part of a definition."""
+
+        text: str = ""
+        number: float | None = None
+        way: str | Callable[..., Any] = ""
+        edge: af.Edge | None = None
+        join: af.Join | None = None
+        names: tuple[str, ...] = ()
+        several: Sequence[Any] = ()
+        table: Mapping[str, int] = {}
+        loose: Mapping[str, Any] | None = None
+        word: Literal["a", "b"] = "a"
+        anything: Any = None
+        either: int | Any = None
+
+    sense = Part(
+        "x", 1, len, af.Edge("x"), af.Join(), ("x",), [1], {"x": 1}, {"x": "y"}
+    )
+    wrong: list[Any] = [1, "1", 1, 1, 1, (1,), "1", {1: "1"}, {1: 1}, 1, 1, "x"]
+
+    assert misfits(Part()) == misfits(sense) == []
+    assert misfits(Part(*wrong)) == [
+        "text must be text, not 1",
+        "number must be a number, not '1'",
+        "way must be text or a function, not 1",
+        "edge must be an Edge, not 1",
+        "join must be a Join, not 1",
+        "names[0] must be text, not 1",
+        "several must be a list, not '1'",
+        "the key 1 of table must be text, not 1",
+        "table[1] must be a whole number, not '1'",
+        "the key 1 of loose must be text, not 1",
+    ]
+
+
+def test_what_may_be_one_of_several_fits_if_it_is_one() -> None:
+    """Arguments are only asked whether they fit."""
+    kind = kind_of(str | Callable[..., Any])
+
+    assert kind is not None
+    assert [kind.fits(value) for value in ("x", len, 1)] == [True, True, False]
+
+
+def test_no_mapping_is_an_empty_one() -> None:
+    """Who has no variables may say so."""
+    assert (
+        af.Workflow("w", steps=[af.Step("s", activity=double)], state=None).state == {}
+    )
