@@ -121,12 +121,15 @@ def test_what_another_has_put_is_made_durable_too(
     assert synced == [(".part", 5), ("blobs/00", 2)]
 
 
+@pytest.mark.parametrize("swept", [False, True], ids=["alone", "while it is swept"])
 def test_what_fails_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, swept: bool
 ) -> None:
-    """A disk that is full is not made fuller."""
+    """A disk that is full is not made fuller, and told as that."""
 
     def fail(_: int) -> None:
+        if swept:
+            blobs.sweep({KEY}, before=float("inf"))
         raise OSError("no space")
 
     blobs = FileBlobs(tmp_path)
