@@ -24,6 +24,7 @@ from actorflow.log.batch import (
     is_sound,
     judge,
     recorded,
+    verify,
 )
 from actorflow.log.codec import Codec
 from actorflow.log.port import Post, Snapshot, Stream, Summary, Write
@@ -38,7 +39,10 @@ class TestRows:
 
     def test_sound(self, codec: Codec) -> None:
         """An event comes back with its number, place and time."""
-        assert recorded(event_row(EVENT, codec), 2, codec, "one") == EVENT
+        row = event_row(EVENT, codec)
+        verify(row, 2, "one")
+
+        assert recorded(row, 2, codec, "one") == EVENT
 
     @pytest.mark.parametrize("expected", [1, 3])
     def test_another_number(self, codec: Codec, expected: int) -> None:
