@@ -63,7 +63,6 @@ OF_CHILD = "as_output, branch, key, on_parent_close, retry, timeout"
             {"retry": af.Retry(max_attempts="3")},  # type: ignore[arg-type]
             "retry[0].max_attempts must be a whole number, not '3'",
         ),
-        ({"retry": af.Retry(on=5)}, "retry[0].on must be a list, not 5"),  # type: ignore[arg-type]
         (
             {"retry": af.Retry(factor=float("nan"))},
             "retry[0].factor must be a number, not nan",
@@ -81,6 +80,16 @@ OF_CHILD = "as_output, branch, key, on_parent_close, retry, timeout"
 def test_setting_without_meaning(settings: dict[str, Any], problem: str) -> None:
     """One that cannot be kept is refused where it is written, and told what it is."""
     assert problems(af.activity(work).options, **settings) == [problem]
+
+
+@pytest.mark.parametrize("classes", [5, None, {}])
+def test_classes_of_a_retry_are_a_list(classes: Any) -> None:
+    """What was given instead is told as it was given."""
+    retry = af.Retry(on=classes)
+
+    assert problems(af.activity(work).options, retry=retry) == [
+        f"retry[0].on must be a list, not {classes!r}"
+    ]
 
 
 @pytest.mark.parametrize(
