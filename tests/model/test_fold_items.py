@@ -155,6 +155,40 @@ def test_the_reason_why_no_item_was_found_may_come_with_the_end() -> None:
     assert (fan.broken, fan.open, fan.items) == (BROKE, False, [1])
 
 
+def test_a_map_waits_for_its_items_once_it_knows_that_there_are_no_more() -> None:
+    """Before, it owes a look for others; afterwards nothing, until one ends."""
+    state = folded(
+        *begun(BODY, items=[], source="iterator"),
+        ("main/s", ev.ItemsFound([1])),
+        ("main/s", ev.ItemsStarted(0, 1)),
+    )
+    before = state.activations["main/s"].owes
+    fold(state, ("main/s", ev.ItemsFound([], last=True)))
+
+    assert (before, state.activations["main/s"].owes) == (True, False)
+
+
+def test_an_item_that_is_tried_again_keeps_what_it_had() -> None:
+    """What has ended well in it is not run again."""
+    state = folded(
+        *begun(["dynamic", "node", None]),
+        ALL,
+        ("main/s[0]/c#1", ev.ActivationStarted("activity", "c")),
+        ("main/s[0]/c#1", ev.ActivationCompleted(7)),
+        ("main/s[0]", ev.ActivationFailed(BROKE)),
+        item(1, "b"),
+        ("main/s", ev.ActivationFailed(BROKE)),
+        ("main", ev.BranchFailed(BROKE)),
+        ("", ev.ExecutionFailed(BROKE)),
+        ("", ev.ExecutionRetried()),
+        ("main/s", ev.ItemsStarted(0, 1)),
+    )
+    again = state.activations["main/s[0]"]
+
+    assert (again.phase, again.error) == ("running", None)
+    assert [called.value for called in (again.calls or {}).values()] == [7]
+
+
 def test_items_of_endless_sources_are_not_kept() -> None:
     """There may be millions; those that are known from the start are in an event."""
     found = ("main/s", ev.ItemsFound(["i", "j"]))
@@ -177,6 +211,36 @@ def test_an_item_that_can_be_undone_is_remembered(*, bare: bool) -> None:
 
     (undo,) = state.compensations
     assert (undo.address, undo.undo, undo.result) == ("main/s[1]", "undo", "b")
+    assert folded(*begun(BODY), started, item(1, "b")).compensations == []
+
+
+def test_bare_items_are_only_counted() -> None:
+    """There may be very many, of which nothing is known but when they began."""
+    state = folded(*begun(BODY), BARE)
+    fan = state.activations["main/s"].fan
+
+    assert fan is not None
+    assert (fan.bare, fan.live, fan.next) == ({0: 4.0, 1: 4.0}, 2, 2)
+    assert list(state.activations) == ["main/s"]
+
+
+def test_items_may_be_children() -> None:
+    """Each is known as one, and its execution is waited for."""
+    state = folded(*begun(["child", "w", None]), ALL)
+
+    assert list(state.children) == ["main/s[0]", "main/s[1]"]
+    assert all(each.link is not None for each in state.children.values())
+    others = folded(*begun(BODY), ALL)
+    assert others.children == {}
+    assert all(each.link is None for each in others.activations.values())
+
+
+def test_what_was_recorded_is_not_changed() -> None:
+    """More items are put into a list of the state's own."""
+    facts = begun(BODY, items=[], source="iterator")
+    folded(*facts, ("main/s", ev.ItemsFound([1, 2])))
+
+    assert facts == begun(BODY, items=[], source="iterator")
 
 
 def test_an_arm_knows_its_own_node() -> None:

@@ -184,6 +184,20 @@ def test_the_end_of_a_child_is_its_result(*, undoable: bool) -> None:
     assert undone == ([("x", "w", [7])] if undoable else [])
 
 
+def test_a_node_that_ends_well_leaves_its_children_at_work() -> None:
+    """It has started them, and did not wait for them: that is its own affair."""
+    started: list[Fact] = [
+        *NODE,
+        call(1, "child"),
+        ("main/s/c#1", ev.ChildStarted("x")),
+    ]
+    well = folded(*started, ("main/s", ev.ActivationCompleted()))
+    badly = folded(*started, ("main/s", ev.ActivationFailed(BROKE)))
+
+    assert (well.orphans, well.children) == ([], {})
+    assert [each.address for each in badly.orphans] == ["main/s/c#1"]
+
+
 # --- what failed in a part -----------------------------------------------------------
 
 FLOW: list[Fact] = [
@@ -266,10 +280,11 @@ def test_a_branch_begins_with_what_the_one_it_leaves_has() -> None:
         ("main/s", ev.ActivationStarted("activity", "work", "s", store="v")),
         ("main/s", ev.ActivationCompleted(1)),
         ("a", ev.BranchStarted("t", "main")),
-        ("a/t", ev.ActivationStarted("activity", "work", "t", store="v")),
-        ("a/t", ev.ActivationCompleted(2)),
     )
+    assert state.branches["a"].variables == {"v": 1}
 
+    fold(state, ("a/t", ev.ActivationStarted("activity", "work", "t", store="v")))
+    fold(state, ("a/t", ev.ActivationCompleted(2)))
     found = {name: branch.variables for name, branch in state.branches.items()}
     assert found == {"main": {"v": 1}, "a": {"v": 2}}
 
