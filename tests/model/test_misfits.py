@@ -129,6 +129,19 @@ def test_keys_and_values_of_mappings() -> None:
     ]
 
 
+def test_what_is_given_may_change_afterwards() -> None:
+    """A definition keeps copies of lists and mappings."""
+    state, compatible = {"x": 1}, ["a"]
+    flow = af.Flow("f", state=state, compatible_with=compatible).then(double)
+    made = flow.build().workflow
+    parts = af.Workflow("w", steps=made.steps, state=state, compatible_with=compatible)
+    state["y"] = 2
+    compatible.append("b")
+
+    assert (made.state, parts.state) == ({"x": 1}, {"x": 1})
+    assert made.compatible_with == parts.compatible_with == ("a",)
+
+
 def test_true_is_no_number() -> None:
     """In Python it is one; in a definition nobody means that."""
     assert misfits(af.Retry(max_attempts=True)) == [

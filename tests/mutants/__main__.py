@@ -126,6 +126,8 @@ class Hunt:
         """Write down each test that is begun, and at last that all have passed."""
         silence()
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        # What hangs in C may let no handler of a signal run; the kernel needs none.
+        resource.setrlimit(resource.RLIMIT_CPU, (self._patience, self._patience))
         function_at(module, mutant.function).__code__ = mutant.make()
         forget([str(module.__file__)])
         for test in tests:
@@ -134,6 +136,11 @@ class Hunt:
             if not passes(self._items[test], limit=limit):
                 return
         said[:] = b"survived".ljust(len(said), b"\0")
+
+    @property
+    def _patience(self) -> int:
+        """Seconds of a processor, more than any mutant needs that ends."""
+        return int(60 + 6 * self._given.budget)
 
     def _in_order(self, mutant: Mutant, filename: str) -> list[str]:
         """Begin with tests that noticed others, and with those of the same package.
