@@ -253,3 +253,18 @@ def test_a_reference_where_there_are_no_blobs() -> None:
     """It is named: somebody has to say where the store is."""
     with pytest.raises(LogError, match=KEY):
         Codec().redeemed({"$": "blob", "sha256": KEY})
+
+
+def test_a_store_that_refuses_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is lost, but the log grows by what should be elsewhere."""
+
+    class Full(MemoryBlobs):
+        def put(self, key: str, content: bytes) -> None:
+            raise OSError(f"no room for {key}")
+
+    codec = Codec()
+    codec.keep_large(Full(), over=10)
+
+    assert codec.to_refer("x" * 20) == "x" * 20
+    assert "a value of 22 bytes goes into the log" in caplog.text
+    assert "no room for" in caplog.text
