@@ -165,6 +165,7 @@ def test_what_cannot_be_shown() -> None:
 
 def test_each_kind_of_annotation_allows_what_it_says() -> None:
     """A field of any kind is told with all that it may hold, and no more."""
+    first = af.Edge("x")
 
     @frozen
     class Part:
@@ -176,6 +177,8 @@ def test_each_kind_of_annotation_allows_what_it_says() -> None:
         edge: af.Edge | None = None
         join: af.Join | None = None
         names: tuple[str, ...] = ()
+        things: tuple[Any, ...] = ()
+        part: af.Edge | af.Join = first
         several: Sequence[Any] = ()
         table: Mapping[str, int] = {}
         loose: Mapping[str, Any] | None = None
@@ -184,9 +187,12 @@ def test_each_kind_of_annotation_allows_what_it_says() -> None:
         either: int | Any = None
 
     sense = Part(
-        "x", 1, len, af.Edge("x"), af.Join(), ("x",), [1], {"x": 1}, {"x": "y"}
+        *("x", 1, len, af.Edge("x"), af.Join(), ("x",), (1,), af.Join()),
+        *([1], {"x": 1}, {"x": "y"}),
     )
-    wrong: list[Any] = [1, "1", 1, 1, 1, (1,), "1", {1: "1"}, {1: 1}, 1, 1, "x"]
+    edge: Any = af.Edge(1)  # type: ignore[arg-type]
+    wrong: list[Any] = [*(1, "1", 1, 1, 1), (1,), (1,), edge, "1", {1: "1"}, {1: 1}]
+    wrong += [1, 1, "x"]
 
     assert misfits(Part()) == misfits(sense) == []
     assert misfits(Part(*wrong)) == [
@@ -196,6 +202,7 @@ def test_each_kind_of_annotation_allows_what_it_says() -> None:
         "edge must be an Edge, not 1",
         "join must be a Join, not 1",
         "names[0] must be text, not 1",
+        "part.step must be text, not 1",
         "several must be a list, not '1'",
         "the key 1 of table must be text, not 1",
         "table[1] must be a whole number, not '1'",
@@ -209,6 +216,15 @@ def test_what_may_be_one_of_several_fits_if_it_is_one() -> None:
 
     assert kind is not None
     assert [kind.fits(value) for value in ("x", len, 1)] == [True, True, False]
+
+
+def test_a_mapping_is_copied() -> None:
+    """A definition stays what it was when the mapping it was made of changes."""
+    state = {"x": 1}
+    workflow = af.Workflow("w", steps=[af.Step("s", activity=double)], state=state)
+    state["y"] = 2
+
+    assert workflow.state == {"x": 1}
 
 
 def test_no_mapping_is_an_empty_one() -> None:

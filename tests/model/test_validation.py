@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -325,3 +326,8 @@ def test_a_default_is_of_the_type_of_its_input(
     wrong = [f"input 'x' is {kind}, but its default is {default!r}"]
 
     assert problems_of(af.Step("s", sleep=1), inputs=[item]) == ([] if fits else wrong)
+
+
+def test_an_input_shows_that_it_is_required() -> None:
+    """Whoever asks for help reads a word, and no object in memory."""
+    assert "default: 'Any' = REQUIRED" in str(inspect.signature(af.Input))
