@@ -252,6 +252,30 @@ def test_nobody_in_a_flow_that_fails_owes_anything() -> None:
     assert after.activations["main/s/c#1"].owes
 
 
+def test_nothing_that_a_node_calls_in_a_flow_that_fails_owes_anything() -> None:
+    """However deep it lies."""
+    within = [
+        *FLOW,
+        ("main/s/c#1/main/t", ev.ActivationStarted("dynamic", "node", "t")),
+        ("main/s/c#1/main/t/d#1", ev.ActivationStarted("loop", "d", input={})),
+        ("main/s/c#1/b", ev.BranchStarted("u", "main/s/c#1/main")),
+    ]
+    before = folded(*within)
+    after = folded(*within, ("main/s/c#1/b", ev.BranchFailed(BROKE)))
+
+    assert before.activations["main/s/c#1/main/t/d#1"].owes
+    assert not after.activations["main/s/c#1/main/t/d#1"].owes
+
+
+def test_a_child_that_is_left_is_wanted_no_more() -> None:
+    """Unless it was to go on alone."""
+    alone = ("main/s", ev.ChildStarted("x", "abandon"))
+    left: Fact = ("main/s", ev.ActivationCancelled())
+
+    assert [each.address for each in folded(*CHILD, left).orphans] == ["main/s"]
+    assert folded(*CHILD[:-1], alone, left).orphans == []
+
+
 def test_what_is_undone_wants_its_children_no_more() -> None:
     """They are to be cancelled, whatever else is left to undo."""
     state = folded(*CHILD, ("", ev.CompensationStarted(error=BROKE)))
