@@ -224,6 +224,21 @@ def test_bare_items_are_only_counted() -> None:
     assert list(state.activations) == ["main/s"]
 
 
+def test_items_that_only_wait_are_not_at_work() -> None:
+    """When the last that is at work ends, nothing is, though others are active."""
+    waiting = ev.WaitStarted(0, "signal", "go")
+    state = folded(
+        *begun(BODY, items=[1, 2, 3]),
+        ("main/s", ev.ItemsStarted(0, 3, bare=True)),
+        *((f"main/s[{index}]", waiting) for index in (0, 1)),
+        item(2, "c"),
+    )
+    parent = state.activations["main/s"]
+
+    assert parent.fan is not None
+    assert (parent.busy_children, parent.fan.live, state.busy) == (0, 2, False)
+
+
 def test_items_may_be_children() -> None:
     """Each is known as one, and its execution is waited for."""
     state = folded(*begun(["child", "w", None]), ALL)
