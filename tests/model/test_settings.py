@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import actorflow as af
-from actorflow.model.activities import as_activity, node_name
+from actorflow.model.activities import EXECUTORS, as_activity, node_name
 from actorflow.model.children import as_child, child_id
 
 
@@ -208,6 +208,13 @@ def test_dynamic_node_is_made_like_an_activity() -> None:
     assert problems(af.dynamic(timeout=-1), fn=orchestrate) == [
         "timeout must be positive, not -1 s"
     ]
+
+
+def test_dynamic_node_has_its_own_place_to_run() -> None:
+    """It only waits, so it takes none of the threads that activities have."""
+    assert af.dynamic(orchestrate).is_async
+    assert not af.dynamic(work).is_async
+    assert af.dynamic(work).runs_on not in {None, *EXECUTORS}
 
 
 def test_dynamic_node_may_be_called() -> None:
