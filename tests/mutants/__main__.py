@@ -143,7 +143,9 @@ class Hunt:
         return int(60 + 6 * self._given.budget)
 
     def _in_order(self, mutant: Mutant, filename: str) -> list[str]:
-        """Begin with tests that noticed others, and with those of the same package.
+        """Begin with tests that noticed others, and with those of the same name.
+
+        Then those of the same package.
 
         Among them, and after them, each is unlike the last: by turns, those that reach
         most of everything, and the quickest that reach each line of the function.
@@ -156,11 +158,13 @@ class Hunt:
             there = reached.intersection(self._reach.of(filename, [line]))
             for rank, test in enumerate(sorted(there, key=self._seconds)):
                 ranks[test] = min(rank, ranks[test])
-        folder = f"tests/{mutant.module.split('.')[1]}/"
+        _, package, *_, name = mutant.module.split(".")
+        own, folder = f"/test_{name}", f"tests/{package}/"
 
-        def place(test: str) -> tuple[int, bool, int, float]:
+        def place(test: str) -> tuple[int, bool, bool, int, float]:
             killed = self._killers[mutant.function, test]
-            return -killed, folder not in test, ranks[test], self._seconds(test)
+            near = own not in test, folder not in test
+            return -killed, *near, ranks[test], self._seconds(test)
 
         return list(self._affordable(sorted(reached, key=place)))
 
