@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import zip_longest
+from typing import Any
 
 from actorflow.errors import (
     LogCorruptError,
@@ -21,7 +23,8 @@ from actorflow.log.sweeping import keys_in
 def archive(log: SQLiteLog, streams: Iterable[int], target: SQLiteLog) -> None:
     """Copy streams that have ended; they are durable in *target* when this returns.
 
-    What is there already stays as it is, so that this can be repeated.
+    What is there already stays as it is, so that this can be repeated. One that goes
+    on while it is read is left out.
 
     Raises:
         LogUnavailableError: both are the same log.
@@ -33,25 +36,37 @@ def archive(log: SQLiteLog, streams: Iterable[int], target: SQLiteLog) -> None:
         _archive(log, stream, target)
 
 
+class _GoesOnError(Exception):
+    """It was taken up again meanwhile, so that nobody deletes it now."""
+
+
 def _archive(log: SQLiteLog, stream: int, target: SQLiteLog) -> None:
-    with log.reader() as connection:
-        row = connection.execute(sql.ARCHIVED_ROW, (stream,)).fetchone()
+    row = _row(log, stream)
     if row is None:
         return
-    with target.transaction() as connection:
+    with suppress(_GoesOnError), target.transaction() as connection:
         # An id may have been used again after it was deleted: then both are kept.
         for name in (row[1], f"{row[1]}@{row[-1]}"):
             known = connection.execute(sql.FIND, (row[0], name)).fetchone()
             if known is None:
-                copied = _copy(
-                    log, stream, target, connection, (row[0], name, *row[2:])
-                )
+                named = (row[0], name, *row[2:])
+                copied = _copy(log, stream, target, connection, named)
+                if _row(log, stream) != row:
+                    raise _GoesOnError
                 if copied < row[3]:
                     raise LogCorruptError(row[1], copied + 1, "it is missing")
                 return
             if _same(log, stream, target, known[0]):
                 return
         raise StreamExistsError(row[0], name)
+
+
+def _row(log: SQLiteLog, stream: int) -> tuple[Any, ...] | None:
+    with log.reader() as connection:
+        row: tuple[Any, ...] | None = connection.execute(
+            sql.ARCHIVED_ROW, (stream,)
+        ).fetchone()
+    return row
 
 
 def _copy(

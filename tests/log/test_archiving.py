@@ -86,6 +86,32 @@ def test_twice_is_once(log: SQLiteLog, target: SQLiteLog) -> None:
     assert names(target) == ["one"]
 
 
+def test_what_goes_on_meanwhile(
+    log: SQLiteLog, target: SQLiteLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is taken up again while it is copied is kept when it ends again."""
+    stream, other = ended(log, "one", done()), ended(log, "two")
+    assert stream.id is not None
+    assert other.id is not None
+    read, again = log.raw_events, [log.claim("execution", "one")]
+
+    def busy(number: int) -> Iterator[Any]:
+        while again:
+            hold = again.pop()
+            log.write([write(hold, done("more"), summary=Summary("running"))])
+            log.write([write(hold, summary=Summary("completed"), release=True)])
+        return read(number)
+
+    monkeypatch.setattr(log, "raw_events", busy)
+    archive(log, [stream.id, other.id], target)
+    assert names(target) == ["two"]
+
+    archive(log, [stream.id], target)
+    assert names(target) == ["one", "two"]
+    assert [each for each in target.diagnose() if each.severity == "error"] == []
+    assert target.count("execution") == 2
+
+
 def test_an_id_that_was_used_again(log: SQLiteLog, target: SQLiteLog) -> None:
     """Two executions that had one id, one after the other, are both kept, and once."""
     began = []
