@@ -85,10 +85,11 @@ class Flow:
         self.name = name
         self._problems: list[str] = []
         self._timeout = self._seconds(timeout, name)
-        if not isinstance(several(inputs), tuple):
-            self._problems.append(f"inputs are a list of names: [{inputs!r}]")
-            inputs = []
-        self._inputs = [i if isinstance(i, Input) else Input(i) for i in inputs]
+        given: Any = several(inputs)
+        if not isinstance(given, tuple):
+            self._problems.append(f"inputs are a list of names: [{given!r}]")
+            given = ()
+        self._inputs = [i if isinstance(i, Input) else Input(i) for i in given]
         self._state = copied(state)
         self._version = version
         self._compatible_with = several(compatible_with)
@@ -509,7 +510,8 @@ class Flow:
         if not isinstance(name, str):
             self._problems.append(f"{name!r} is no name of a step; names are text")
             name = f"no name {len(self._problems)}"
-        number, unique = 1, str(name)
+        number = 1
+        unique: str = name
         while unique in self._steps:
             number += 1
             unique = f"{name}-{number}"

@@ -7,9 +7,11 @@ values come from elsewhere, is told here what is wrong and where, all at once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from functools import cache
 from itertools import chain
+from numbers import Integral, Real
 from types import UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -22,6 +24,8 @@ _NOUNS: dict[Any, tuple[str, tuple[type, ...]]] = {
     bool: ("true or false", (bool,)),
     type(None): ("None", (type(None),)),
 }
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+_OURS = "actorflow."
 _SHOWN = 60
 T = TypeVar("T")
 K = TypeVar("K")
@@ -39,6 +43,23 @@ def copied(value: Mapping[K, V] | None) -> dict[K, V]:
     """Return a copy of a mapping, of None an empty one; what is none stays."""
     given: Any = {} if value is None else value
     return cast("dict[K, V]", dict(given) if isinstance(given, Mapping) else given)
+
+
+def plain(value: T) -> T:
+    """Return an int, a float or a str for what is one by another name.
+
+    Such are members of enums, and NumPy's numbers. Anything else stays as it is.
+    """
+    given: Any = value
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(given, str):
+        given = str.__str__(given)
+    elif isinstance(given, Integral):
+        given = int(given)
+    elif isinstance(given, Real | Decimal):
+        given = float(given)
+    return cast("T", given)
 
 
 def misfits(part: Any, *, but: Sequence[str] = ()) -> list[str]:
@@ -140,10 +161,11 @@ class _Either(Kind):
 
 @frozen
 class _Sequence(Kind):
-    """A sequence of whatever it be, but for one text."""
+    """Several of whatever it be, but for one text, and names with values."""
 
     def fits(self, value: Any) -> bool:
-        return isinstance(value, self.types) and not isinstance(value, str | bytes)
+        is_one = isinstance(value, str | bytes | Mapping)
+        return isinstance(value, self.types) and not is_one
 
 
 @frozen
@@ -157,8 +179,10 @@ class _Callable(Kind):
 @cache
 def _kinds(cls: Any) -> list[tuple[str, Kind]]:
     """Return the kinds of a class's fields, without those that may be anything."""
-    hints = get_type_hints(cls)
-    found = [(each.name, kind_of(hints[each.name])) for each in fields(cls)]
+    # One that inherits ours may have fields, and names in annotations, of its own.
+    ours = next((c for c in cls.__mro__ if c.__module__.startswith(_OURS)), cls)
+    hints = get_type_hints(ours)
+    found = [(each.name, kind_of(hints[each.name])) for each in fields(ours)]
     return [(name, kind) for name, kind in found if kind is not None]
 
 
@@ -182,8 +206,8 @@ def _compound(origin: Any, parts: Sequence[Any]) -> Kind | None:
     if origin is tuple:
         of = kind_of(parts[0])
         return None if of is None else _Several("a list", (tuple,), of)
-    if origin is Sequence:
-        return _Sequence("a list", (Sequence,))
+    if origin in (Sequence, Collection):
+        return _Sequence("a list", (origin,))
     if origin is Mapping:
         return _Table("a mapping", (Mapping,), *map(kind_of, parts))
     if origin is Callable:

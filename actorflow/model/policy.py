@@ -13,7 +13,7 @@ from attrs import Factory, evolve, field, frozen
 
 from actorflow.errors import ActivityError
 from actorflow.model.events import Failure
-from actorflow.model.misfits import several
+from actorflow.model.misfits import plain, several
 
 ErrorClass = str | type[BaseException]
 """What `on=` and `never=` take: an exception class, or an error class by name."""
@@ -35,6 +35,7 @@ def seconds(value: float | str | timedelta) -> float:
         TypeError: it is none of these.
         ValueError: the text is no duration, or it is longer than a thousand years.
     """
+    value = plain(value)
     if isinstance(value, timedelta):
         duration = value.total_seconds()
     elif isinstance(value, str):
@@ -76,6 +77,16 @@ def optional_seconds(value: float | str | timedelta | None) -> float | None:
     return None if value is None else seconds(value)
 
 
+def whole(value: int) -> int:
+    """Return a whole number as Python writes it, NumPy's for instance."""
+    return plain(value)
+
+
+def real(value: float) -> float:
+    """Return a number as Python writes it, NumPy's for instance."""
+    return plain(value)
+
+
 def _classes(value: ErrorClass | Sequence[ErrorClass]) -> tuple[str, ...]:
     entries: Any = several([value] if isinstance(value, str | type) else value)
     if isinstance(entries, tuple):
@@ -106,14 +117,14 @@ class Retry:
         never: error classes that are not retried, whatever *on* says.
     """
 
-    max_attempts: int = 3
+    max_attempts: int = field(default=3, converter=whole)
     initial: float = field(default=1.0, converter=seconds)
-    factor: float = 2.0
+    factor: float = field(default=2.0, converter=real)
     max_delay: float | None = field(
         default=Factory(lambda retry: max(60.0, retry.initial), takes_self=True),
         converter=optional_seconds,
     )
-    jitter: float = 0.0
+    jitter: float = field(default=0.0, converter=real)
     on: tuple[str, ...] = field(default=("all",), converter=_classes)
     never: tuple[str, ...] = field(default=(), converter=_classes)
 
@@ -160,7 +171,7 @@ class RateLimit:
         name: shared by all limits of that name; without one, it is the activity's own.
     """
 
-    count: int
+    count: int = field(converter=whole)
     per: float = field(default=1.0, converter=seconds, kw_only=True)
     name: str | None = field(default=None, kw_only=True)
 
@@ -173,7 +184,7 @@ class ConcurrencyLimit:
         name: shared by all limits of that name; without one, it is the activity's own.
     """
 
-    count: int
+    count: int = field(converter=whole)
     name: str | None = field(default=None, kw_only=True)
 
 

@@ -10,7 +10,7 @@ from attrs import Factory, field, frozen
 
 from actorflow.model.activities import retries
 from actorflow.model.children import Child, as_child
-from actorflow.model.misfits import copied, several
+from actorflow.model.misfits import copied, plain, several
 from actorflow.model.policy import Catch, Retry, optional_seconds
 
 Condition = str | Callable[[Mapping[str, Any]], Any] | None
@@ -32,6 +32,10 @@ def names(value: str | Iterable[str]) -> tuple[str, ...]:
 def mapping(value: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Return a copy of a mapping; of none, an empty one."""
     return copied(value)
+
+
+def _count(value: int | None) -> int | None:
+    return plain(value)
 
 
 def _choices(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
@@ -119,7 +123,7 @@ class Join:
     """
 
     branches: tuple[str, ...] = field(default=(), converter=names)
-    count: int | None = None
+    count: int | None = field(default=None, converter=_count)
     mappings: Mapping[str, str] = field(factory=dict, converter=mapping)
 
 
@@ -172,7 +176,7 @@ class Pages:
 
     fetch: Any
     start: Any = None
-    max_pages: int | None = None
+    max_pages: int | None = field(default=None, converter=_count)
 
 
 @frozen(kw_only=True)
@@ -201,11 +205,11 @@ class Map:
 
     over: Any
     activity: Any = None
-    batch: int | None = None
+    batch: int | None = field(default=None, converter=_count)
     parameters: Mapping[str, Any] | Callable[..., Any] | None = None
     item: str = "item"
     index: str = "index"
-    max_concurrency: int | None = None
+    max_concurrency: int | None = field(default=None, converter=_count)
     on_error: Literal["wait", "fail_fast", "continue"] = "wait"
 
 
@@ -233,7 +237,7 @@ class Parallel:
 
     arms: Mapping[str, Any] = field(converter=mapping)
     parameters: Any = BY_NAME
-    max_concurrency: int | None = None
+    max_concurrency: int | None = field(default=None, converter=_count)
     on_error: Literal["wait", "fail_fast", "continue"] = "wait"
 
 
@@ -256,7 +260,7 @@ class Loop:
     body: Any
     until: Any = None
     initial: Any = None
-    max_iterations: int | None = None
+    max_iterations: int | None = field(default=None, converter=_count)
     on_max: Literal["end", "error"] = "end"
     stream: Literal["every", "last"] = "every"
 

@@ -163,13 +163,14 @@ class Launching(Steering):
     ) -> ExecutionHandle:
         """Do as `submit`, by the name of the definition, and check no inputs."""
         known = on_conflict in ("use_existing", "fail")
-        fine = type(priority) is int and abs(priority) <= MAX_PRIORITY
+        fine = abs(priority) <= MAX_PRIORITY
         check_settings(
             {
                 "on_conflict": (on_conflict, known, "use_existing or fail"),
                 "priority": (priority, fine, f"a number up to {MAX_PRIORITY}"),
             }
         )
+        name = str(self.codec.to_data(name, path="name"))
         within, known_here = _positive(timeout), self.definitions.get(name)
         own = known_here.on_complete if known_here is not None else ()
         queued = ev.ExecutionQueued(
@@ -184,7 +185,6 @@ class Launching(Steering):
             within,
             self._hooks(name, own, on_complete) or None,
         )
-        name = self.codec.to_record(name, path="name")
         execution_id = self._id(execution_id, name)
         self._ask(lambda reply: Submit(execution_id, queued, on_conflict, reply))
         return ExecutionHandle(self, execution_id)

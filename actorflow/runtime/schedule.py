@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from actorflow.errors import DefinitionError, SettingError
 from actorflow.model.misfits import misfits
+from actorflow.model.policy import real, whole
 from actorflow.model.schedules import CATCH_UPS, OVERLAPS
 from actorflow.runtime.cron import problems_of
 from actorflow.runtime.worker import tag_set
@@ -49,9 +50,9 @@ class Schedule:
     inputs: Mapping[str, Any] = field(factory=dict, kw_only=True)
     overlap: Overlap = field(default="skip", kw_only=True)
     catch_up: CatchUp = field(default="one", kw_only=True)
-    catch_up_window: float = field(default=86_400.0, kw_only=True)
+    catch_up_window: float = field(default=86_400.0, kw_only=True, converter=real)
     attributes: Mapping[str, Any] = field(factory=dict, kw_only=True)
-    priority: int = field(default=0, kw_only=True)
+    priority: int = field(default=0, kw_only=True, converter=whole)
     tags: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __attrs_post_init__(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -225,7 +225,7 @@ class Steering(Reader):
         self,
         *,
         older_than: float,
-        status: str | Sequence[str] = ENDED,
+        status: str | Collection[str] = ENDED,
         workflow: str | None = None,
         where: Mapping[str, Any] | None = None,
         reason: str | None = None,
@@ -248,7 +248,7 @@ class Steering(Reader):
         Raises:
             LogUnavailableError: the archive is this log, or cannot be written.
         """
-        wanted = [status] if isinstance(status, str) else [*status]
+        wanted = [status] if isinstance(status, str) else list(status)
         good = all(each in ENDED for each in wanted), f"of {', '.join(ENDED)}"
         age = (older_than, older_than >= 0, "0 seconds or more")
         check_settings({"status": (status, *good), "older_than": age})
@@ -308,7 +308,7 @@ class Steering(Reader):
         """Return the id that somebody chose, or a new one."""
         if not given:
             return f"{name}-{self.new_key()}"
-        return str(self.codec.to_record(given, path="execution_id"))
+        return str(self.codec.to_data(given, path="execution_id"))
 
     def _command(self, execution_id: str, name: str, **data: Any) -> None:
         given = {

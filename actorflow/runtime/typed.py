@@ -5,16 +5,22 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from functools import cache, wraps
+from inspect import Parameter
 from typing import Any, TypeVar, get_type_hints
 
 from actorflow.errors import SettingError
-from actorflow.model.misfits import Kind, kind_of
+from actorflow.model.misfits import Kind, kind_of, plain
 
 C = TypeVar("C", bound=type)
+_BY_PLACE = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+_BY_NAME = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
 
 def typed(cls: C) -> C:
     """Let the public methods of a class refuse arguments of the wrong type.
+
+    Numbers and texts by another name, such as NumPy's or members of enums, come to
+    them as plain ones.
 
     Raises:
         SettingError: by each of them, for the first that does not fit.
@@ -26,22 +32,34 @@ def typed(cls: C) -> C:
 
 
 def _typed(method: Callable[..., Any]) -> Callable[..., Any]:
-    by_place = [
-        each.name
-        for each in inspect.signature(method).parameters.values()
-        if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
-    ]
+    parameters = inspect.signature(method).parameters.values()
+    by_place = [p.name for p in parameters if p.kind in _BY_PLACE]
+    # A name that is given by place alone may be that of something else as well.
+    by_name = {p.name for p in parameters if p.kind in _BY_NAME}
 
     @wraps(method)
     def checked(*args: Any, **kwargs: Any) -> Any:
         kinds = _kinds(method)
-        for name, value in (*zip(by_place, args, strict=False), *kwargs.items()):
-            kind = kinds.get(name)
-            if kind is not None and not kind.fits(value):
-                raise SettingError(name, value, kind.noun)
-        return method(*args, **kwargs)
+        if not kinds:
+            return method(*args, **kwargs)
+        given = [_fitted(kinds, *each) for each in zip(by_place, args, strict=False)]
+        named = {
+            name: _fitted(kinds, name, value) if name in by_name else value
+            for name, value in kwargs.items()
+        }
+        return method(*given, *args[len(given) :], **named)
 
     return checked
+
+
+def _fitted(kinds: Mapping[str, Kind], name: str, value: Any) -> Any:
+    kind = kinds.get(name)
+    if kind is None:
+        return value
+    given = plain(value)
+    if not kind.fits(given):
+        raise SettingError(name, value, kind.noun)
+    return given
 
 
 @cache
@@ -49,8 +67,8 @@ def _kinds(method: Callable[..., Any]) -> Mapping[str, Kind]:
     """Return the kinds of a method's parameters, without those that may be anything."""
     hints = get_type_hints(method)
     found = {
-        each.name: kind_of(hints[each.name])
-        for each in inspect.signature(method).parameters.values()
-        if each.name in hints and each.kind is not each.VAR_KEYWORD
+        p.name: kind_of(hints[p.name])
+        for p in inspect.signature(method).parameters.values()
+        if p.name in hints and p.kind in (*_BY_PLACE, *_BY_NAME)
     }
     return {name: kind for name, kind in found.items() if kind is not None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import attrs
@@ -418,6 +419,25 @@ def test_steps_without_nodes_have_names_of_their_own() -> None:
     )
 
     assert len(names(flow)) == len(set(names(flow)))
+
+
+def test_names_may_be_members_of_enums() -> None:
+    """A text with a name of its own is that text, not what it is shown as."""
+
+    class Name(str, Enum):  # noqa: UP042 - str() of it is "Name.ONE"
+        ONE = "one"
+
+    workflow = af.Flow(Name.ONE).then(double, name=Name.ONE).build().workflow
+
+    assert workflow.name == workflow.steps[0].name == "one"
+    assert workflow.steps[0].store == "one"
+
+
+def test_inputs_may_be_whatever_gives_names_once() -> None:
+    """They are read once."""
+    flow = af.Flow("f", inputs=(name for name in "xy")).then(double).build()
+
+    assert [each.name for each in flow.workflow.inputs] == ["x", "y"]
 
 
 def test_name_gives_address_and_variable() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from enum import StrEnum
+from fractions import Fraction
 from itertools import product
+from numbers import Integral
 from typing import Any
 
 import pytest
@@ -24,6 +27,22 @@ SENSE = {
     "older_than": 1,
 }
 NOT_FOR_USERS = ("send", "wait", "events_page", "row", "result_of", "close", "actor")
+
+
+class Word(StrEnum):
+    """Texts with names."""
+
+    IT = "it"
+    GO = "go"
+    FLOW = "flow"
+
+
+@Integral.register
+class One:
+    """A whole number that is no int, as those of NumPy are."""
+
+    def __int__(self) -> int:
+        return 1
 
 
 def _face(cls: type) -> list[str]:
@@ -119,3 +138,77 @@ def test_what_a_node_asks_for() -> None:
             *["topic must be text"] * 2,
             *["patch_id must be text"] * 2,
         ]
+
+
+def test_numbers_and_texts_by_another_name() -> None:
+    """Members of enums, and numbers such as NumPy's, are taken for what they mean."""
+    one: Any = One()
+    half: Any = Fraction(1, 2)
+    with runtime(FLOW) as rt:
+        it = rt.start(FLOW, execution_id=Word.IT, timeout=half)
+        queued = [
+            rt.submit(FLOW, execution_id=Word.GO, priority=one),
+            rt.enqueue(Word.FLOW, {}),
+        ]
+        it.wait()
+        rt.signal(Word.IT, Word.GO, 7)
+
+        assert it.result(timeout=half) == 7
+        assert type(it.id) is str
+        assert [rt.get(Word.IT).status, rt.state("it", at=one).status] == [
+            "completed",
+            "running",
+        ]
+        assert [each.seq for each in rt.history("it", after=one, until=one)] == []
+        assert len(rt.list(limit=one)) == 1
+        assert queued[0].id == "go"
+        assert queued[1].id.startswith("flow-")
+        rt.clock.advance(1)
+        assert rt.prune(older_than=0, status={"completed"}) == 1
+
+
+def test_an_input_named_like_a_parameter() -> None:
+    """What is given by place alone leaves its name to an input."""
+
+    def told(topic: int, payload: int) -> list[int]:
+        return [topic, payload]
+
+    flow = af.Flow("f", inputs=["topic", "payload"]).wait_signal("go").then(told)
+    with runtime(flow) as rt:
+        it = rt.signal_with_start(flow, "go", 1, execution_id="it", topic=4, payload=5)
+
+        assert it.result()["told"] == [4, 5]
+
+
+def test_what_a_node_gives_by_another_name() -> None:
+    """Times and numbers of a node are recorded as plain ones."""
+    one: Any = One()
+
+    @af.activity
+    def work(ctx: af.ActivityContext, x: int) -> int:
+        ctx.progress(one, Fraction(3, 2))  # type: ignore[arg-type]
+        return x
+
+    @af.dynamic
+    async def node(ctx: af.Context) -> Any:
+        await ctx.sleep(one)
+        return await ctx.map(work, [1, 2], max_concurrency=one)
+
+    with runtime(node) as rt:
+        it = rt.start(node)
+        rt.clock.advance(1)
+
+        assert it.result() == [1, 2]
+
+
+def test_methods_look_as_they_are_written() -> None:
+    """Signatures, documentation and names are those of the methods."""
+    start = af.Runtime.start
+
+    assert list(inspect.signature(start).parameters)[:3] == [
+        "self",
+        "definition",
+        "args",
+    ]
+    assert start.__qualname__ == "Launching.start"
+    assert (start.__doc__ or "").startswith("Start an execution")
