@@ -162,6 +162,7 @@ class MemoryLog:
         *,
         reason: str,  # noqa: ARG002 - nothing here guards the events
         unless: Collection[str] = (),
+        quiet_since: float | None = None,
     ) -> list[str]:
         """See `EventLog.delete`."""
         with self._open().lock:
@@ -174,6 +175,7 @@ class MemoryLog:
                 and stored.row.name in names
                 and self._may_take(stored.row.id, now)
                 and stored.row.id not in owed
+                and (quiet_since is None or stored.row.updated_at <= quiet_since)
             ]
             for row in free:
                 self.store.delete(row)

@@ -394,12 +394,14 @@ class EventLog(Protocol):
         *,
         reason: str,
         unless: Collection[str] = (),
+        quiet_since: float | None = None,
     ) -> list[str]:
         """Delete streams with everything of theirs; return the names of those deleted.
 
         Those that another live process owns are left as they are, and so are those for
-        which one of the commands *unless* waits in the inbox. Writes through a
-        hold that this process has on a deleted stream are refused from then on.
+        which one of the commands *unless* waits in the inbox, and those written after
+        *quiet_since*. Writes through a hold that this process has on a deleted stream
+        are refused from then on.
         """
         ...
 

@@ -21,19 +21,23 @@ def deletable(
     kind: str,
     names: Collection[str],
     owners: Sequence[int],
+    *,
     unless: Collection[str],
+    quiet_since: int | None,
 ) -> dict[int, str]:
     """Return the streams of those names that nobody, or one of *owners*, holds.
 
-    Without those that one of the commands *unless* waits for.
+    Without those that one of the commands *unless* waits for, and those written after
+    *quiet_since*, in microseconds.
     """
     rows = connection.execute(
         "SELECT id, name FROM stream WHERE kind = ? "
         "AND name IN (SELECT value FROM json_each(?)) "
+        "AND updated_at <= coalesce(?, updated_at) "
         "AND (owner IS NULL OR owner IN (SELECT value FROM json_each(?))) "
         "AND NOT EXISTS (SELECT 1 FROM inbox WHERE inbox.stream = stream.id "
         "AND command IN (SELECT value FROM json_each(?)))",
-        (kind, _json(names), _json(owners), _json(unless)),
+        (kind, _json(names), quiet_since, _json(owners), _json(unless)),
     )
     return dict(rows.fetchall())
 

@@ -179,12 +179,16 @@ class SQLiteLog:
         *,
         reason: str,
         unless: Collection[str] = (),
+        quiet_since: float | None = None,
     ) -> list[str]:
         """See `EventLog.delete`."""
         with self._for_writing().transaction() as connection:
             free = [self._ownership.id, *self._ownership.abandoned(connection)]
             owners = [each for each in free if each]
-            found = deletable(connection, kind, names, owners, unless)
+            quiet = None if quiet_since is None else micros(quiet_since)
+            found = deletable(
+                connection, kind, names, owners, unless=unless, quiet_since=quiet
+            )
             delete(connection, list(found), reason)
             return list(found.values())
 

@@ -219,7 +219,11 @@ class Directory(Children):
         ]
         self._services.writer.call(
             lambda: self._log.delete(
-                EXECUTION, names, reason=message.reason, unless=FAMILY
+                EXECUTION,
+                names,
+                reason=message.reason,
+                unless=FAMILY,
+                quiet_since=message.quiet_since,
             ),
             message.reply.settle,
         )

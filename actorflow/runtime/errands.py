@@ -153,13 +153,15 @@ class Unload:
 class Delete(Asked):
     """Delete executions that have ended; the reply is the names of those deleted.
 
-    With *spare*, children stay that their parents may still ask for.
+    With *spare*, children stay that their parents may still ask for, and with
+    *quiet_since* those to which something has happened after that time.
     """
 
     names: list[str]
     reason: str
     reply: Any
     spare: bool = False
+    quiet_since: float | None = None
 
 
 @define(eq=False)

@@ -267,7 +267,9 @@ class Steering(Reader):
             ):
                 names, last = [each.id for each in page], page[-1]
                 keep([each.stream for each in page])
-                pruned += len(self._ask(partial(Delete, names, why, spare=True)))
+                # What goes on meanwhile is not old any more, and may not be archived.
+                old = partial(Delete, names, why, spare=True, quiet_since=until)
+                pruned += len(self._ask(old))
         if pruned:
             self.sweep_blobs()
         return pruned

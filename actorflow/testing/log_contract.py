@@ -1395,6 +1395,20 @@ class ReadingContract(_Fixtures):
         ]
         assert [row.name for row in log.inbox()] == ["owing"]
 
+    def test_delete_leaves_what_was_written_since(
+        self, log: EventLog, clock: Ticker
+    ) -> None:
+        """Whoever deletes what is old does not meet what has gone on meanwhile."""
+        stream = created(log, "young")
+        created(log, "old")
+        clock.advance(1)
+        log.write([write(stream, done())])
+        listed, both = EPOCH, ["old", "young"]
+
+        assert log.delete("execution", both, reason="r", quiet_since=listed - 1) == []
+        assert log.delete("execution", both, reason="r", quiet_since=listed) == ["old"]
+        assert names(log.rows("execution")) == ["young"]
+
     def test_delete_leaves_what_others_hold(
         self, log: EventLog, other: EventLog
     ) -> None:

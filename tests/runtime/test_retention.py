@@ -10,6 +10,7 @@ import pytest
 
 import actorflow as af
 from actorflow.actors.clock import VirtualClock
+from actorflow.log import archiving
 from actorflow.log.sqlite import SQLiteLog
 from actorflow.testing import runtime
 
@@ -116,6 +117,32 @@ class TestDeleting:
         ended(rt, "f", x=1)
 
         assert rt.get("f").result() == 2
+
+
+def test_what_ends_again_meanwhile_is_not_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is taken up again while it is archived stays, though it has ended again."""
+    clock = VirtualClock()
+    log = SQLiteLog(tmp_path / "log.db", durability="process", clock=clock.time)
+    with runtime(doubling, log=log, clock=clock) as rt:
+        ended(rt, "f", x=-1)
+        rt.clock.advance(1)
+
+        def busy(*_: Any) -> None:
+            rt.clock.advance(1)
+            rt.retry("f")
+            rt.get("f").wait()
+
+        monkeypatch.setattr(archiving, "archive", busy)
+
+        assert rt.prune(older_than=0, archive=tmp_path / "archive.db") == 0
+        assert rt.get("f").status == "failed"
+
+        monkeypatch.undo()
+        rt.clock.advance(1)
+
+        assert rt.prune(older_than=0, archive=tmp_path / "archive.db") == 1
 
 
 def test_what_follows_is_not_lost(rt: af.Runtime) -> None:
