@@ -192,9 +192,9 @@ class Flag:
             return node.value
         return where.refuse("must be true, or left out", node.place)
 
-    def write(self, value: Any, where: Where) -> Any:
-        """Return True."""
-        return value if value is True else unwritable(value, where)
+    def write(self, value: Any, where: Where) -> Any:  # noqa: ARG002
+        """Return True: a definition has nothing else."""
+        return value
 
     def schema(self) -> Schema:
         """Return the schema."""
@@ -211,9 +211,9 @@ class Truth:
             return node.value
         return where.refuse(f"must be true or false, not {node.kind}", node.place)
 
-    def write(self, value: Any, where: Where) -> Any:
-        """Return which of them."""
-        return value if isinstance(value, bool) else unwritable(value, where)
+    def write(self, value: Any, where: Where) -> Any:  # noqa: ARG002
+        """Return which of them: a definition has nothing else."""
+        return value
 
     def schema(self) -> Schema:
         """Return the schema."""

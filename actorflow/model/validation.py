@@ -114,6 +114,8 @@ def _kind_problems(step: Step) -> Iterator[str]:
         yield f"has no kind; give it one of {', '.join(KINDS)}"
     elif len(step.kinds) > 1:
         yield f"is {' and '.join(step.kinds)} at once; a step has one kind"
+    if step.decide is False:
+        yield "decide must be true, or left out"
 
 
 def _modifier_problems(step: Step) -> Iterator[str]:

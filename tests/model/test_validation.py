@@ -82,6 +82,7 @@ REFUSED: list[tuple[dict[str, Any], list[str]]] = [
         {"activity": "x", "sleep": 1},
         ["is activity and sleep at once; a step has one kind"],
     ),
+    ({"decide": False}, ["decide must be true, or left out"]),
     ({"sleep": 1, "retry": af.Retry()}, [f"retry {FAILING}"]),
     ({"sleep": 1, "catch": [af.Catch(goto="end")]}, [f"catch {FAILING}"]),
     ({"ask": af.Ask(), "timeout": 5}, ["timeout is for steps that run code"]),
