@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import os
 import subprocess
 import sys
 import threading
@@ -391,37 +392,42 @@ def test_shell_keeps_the_end_of_a_long_output() -> None:
     assert result(shell, PYTHON, ["-c", code], max_output=4)["stdout"] == "end\n"
 
 
-def test_shell_kills_what_takes_too_long(tmp_path: Path) -> None:
-    """The program and what it has started, when the attempt is timed out."""
-    pid = tmp_path / "pid"
+def _shelling(code: str, **settings: Any) -> af.Workflow:
+    parameters = {"command": PYTHON, "args": ["-c", code]}
+    step = af.Step("a", activity=shell, parameters=parameters, **settings)
+    return af.Workflow("w", steps=[step])
+
+
+def test_shell_that_takes_too_long() -> None:
+    """A program that does not end in time fails its attempt."""
+    with af.Runtime(":memory:") as rt:
+        run = rt.start(_shelling("import time; time.sleep(600)", timeout=0.1))
+        assert (error := run.wait(timeout=WAIT).error) is not None
+        assert error.type == "timeout"
+
+
+def test_shell_kills_what_it_has_started(tmp_path: Path) -> None:
+    """The program, and what that has started, when the attempt is cancelled."""
+    begun = tmp_path / "begun"
+    os.mkfifo(begun)  # whoever reads from it waits until somebody has written
     code = (
         "import subprocess, sys, pathlib\n"
         "child = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=-1)\n"
-        f"pathlib.Path({str(pid)!r}).write_text(str(child.pid))\n"
+        f"pathlib.Path({str(begun)!r}).write_text(str(child.pid))\n"
         "child.wait()\n"
     )
-    wf = af.Workflow(
-        "w",
-        steps=[
-            af.Step(
-                "a",
-                activity=shell,
-                parameters={"command": PYTHON, "args": ["-c", code]},
-                timeout=4.0,  # for two programs to begin, on a busy machine
-            )
-        ],
-    )
-    with af.Runtime(":memory:", definitions=[wf]) as rt:
-        error = rt.start(wf).wait(timeout=WAIT).error
+    with af.Runtime(":memory:") as rt:
+        run = rt.start(_shelling(code))
+        child = begun.read_text()
+        run.cancel()
+        assert run.wait(timeout=WAIT).status == "cancelled"
     gone = subprocess.run(
-        ["ps", "-o", "stat=", "-p", pid.read_text()],
+        ["ps", "-o", "stat=", "-p", child],
         capture_output=True,
         text=True,
         check=False,
     ).stdout.strip()
 
-    assert error is not None
-    assert error.type == "timeout"
     assert gone in ("", "Z", "Zs")
 
 
