@@ -214,7 +214,6 @@ def main() -> None:
     # Without the reporter: a mutant's process would write to the same terminal.
     options = ["-p", "no:terminal", "-o", "addopts=--import-mode=importlib"]
     options += ["-p", "no:cacheprovider", "--timeout=0", "-m", "not acceptance"]
-    options += ["--tb=native"]  # nobody reads it; this is the quickest to make
     pytest.main([*options, *given.tests], plugins=[Hunt(given)])
 
 
