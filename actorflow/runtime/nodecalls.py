@@ -21,7 +21,7 @@ from actorflow.model.events import Data, Failure
 from actorflow.model.parts import Activation, Called
 from actorflow.model.rules import Fact
 from actorflow.model.state import rests_alone
-from actorflow.runtime.nodeloop import Gone, NodeLoop, NodeTimer
+from actorflow.runtime.nodeloop import STUBBORN, Gone, NodeLoop, NodeTimer
 from actorflow.runtime.pending import AllPending, Open, Pending
 from actorflow.runtime.run import Run
 from actorflow.runtime.work import SIGNAL, Work
@@ -88,6 +88,7 @@ class Calls:
         "gone",
         "made",
         "prefix",
+        "refused",
         "taken",
         "unmet",
     )
@@ -105,6 +106,7 @@ class Calls:
         self.unmet: dict[str, Called] = _NO_CALLS
         self.diverged: NonDeterminismError | None = None
         self.gone = False
+        self.refused = 0
         self.prefix = ""
 
     def begin(self, activation: Activation) -> None:
@@ -152,11 +154,15 @@ class Calls:
         """Return the number of the call that is about to be made.
 
         Raises:
-            Gone: the node cannot call any more.
+            Gone: the node cannot call any more. A node that catches it, and calls
+                again and again, gets a number that leads nowhere, to wait there.
             ReadOnlyError: it is answering a query.
         """
         if self.gone:
-            raise Gone
+            self.refused += 1
+            if self.refused <= STUBBORN:
+                raise Gone
+            return "nowhere"
         self._loop.must_not_look()
         if key is None:
             return self._loop.number_call()
@@ -256,6 +262,8 @@ class Calls:
 
     def _make(self, pending: Open, ask: Ask) -> None:
         """Record the call, or meet the recorded one."""
+        if self.gone:
+            return
         number = pending.number
         self.made += 1
         called = (self._activation.calls or {}).get(number)

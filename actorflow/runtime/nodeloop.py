@@ -8,6 +8,7 @@ What cannot be repeated after a restart is refused, with the name of what can.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import functools
 import logging
 import threading
@@ -26,7 +27,7 @@ TURN = 1_000
 """Callbacks run in one turn of the actor; then others get theirs."""
 _NUMBERS = tuple(map(str, range(100)))  # most nodes' calls have one of these
 STUBBORN = 100
-"""How often a coroutine that is closed may go on waiting in its ``finally``."""
+"""How often a coroutine that is closed may go on waiting, or calling."""
 
 
 class Gone(BaseException):
@@ -379,6 +380,21 @@ def _close(coroutine: Any) -> None:
     with suppress(BaseException):  # user code may raise anything, `StopIteration` too
         for _ in range(STUBBORN):
             coroutine.throw(Gone())
+        _keep(coroutine)
+
+
+def _keep(coroutine: Any) -> None:
+    """Let a coroutine that catches everything be for ever, at its `await`.
+
+    When Python lets go of it, it is unwound once more: a loop around a bare `except`
+    would catch that as well, and never return.
+    """
+    logger.warning(
+        "%s cannot be left: it catches what unwinds it, and goes on; write `except "
+        "Exception`, or raise again what it catches",
+        coroutine.__qualname__,
+    )
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(coroutine))
 
 
 def _ordered(original: Callable[..., Any]) -> Callable[..., Any]:

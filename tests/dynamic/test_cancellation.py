@@ -246,3 +246,40 @@ def test_one_of_two_that_wait_for_a_key_may_leave() -> None:
         return await second
 
     assert survives(node) == 7
+
+
+async def _sleeps() -> None:
+    await asyncio.sleep(1000)
+
+
+@pytest.mark.parametrize(
+    "waits",
+    [
+        lambda ctx: _sleeps(),
+        lambda ctx: ctx.run(double, 1.5),
+        lambda ctx: ctx.wait_signal("never"),
+        lambda ctx: ctx.ask("Who is there?"),
+    ],
+    ids=["sleep", "run", "wait_signal", "ask"],
+)
+def test_a_bare_except_around_everything_keeps_nobody(
+    waits: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A node that catches whatever unwinds it, in a loop, is left where it is."""
+
+    @af.dynamic
+    async def deaf(ctx: af.Context) -> None:
+        while True:
+            try:
+                await waits(ctx)
+                await ctx.wait_signal("never")
+            except BaseException:  # noqa: BLE001, S110 - people do
+                pass
+
+    with runtime(deaf) as rt:
+        run = rt.start(deaf)
+        run.cancel()
+        assert run.wait().status == "cancelled"
+
+    (told,) = [each.message for each in caplog.records if each.levelname == "WARNING"]
+    assert "deaf cannot be left: it catches what unwinds it" in told
