@@ -65,14 +65,17 @@ class Feed:
         """Show what has been so far, and from now on everything."""
         with self._lock:
             self.id, self._display = handle.id, display
-        self.catch_up(handle)
+            self._catch_up(handle)
 
     def catch_up(self, handle: ExecutionHandle) -> None:
         """Show what the log has and the runtime has not told of yet."""
         with self._lock:
-            if self._display is not None:
-                for recorded in handle.history():
-                    self._display.take(recorded)
+            self._catch_up(handle)
+
+    def _catch_up(self, handle: ExecutionHandle) -> None:
+        if self._display is not None:
+            for recorded in handle.history():
+                self._display.take(recorded)
 
 
 def display_for(execution_id: str, *, silent: bool) -> Display:
@@ -110,6 +113,8 @@ class Lines(Silent):
 
     def take(self, recorded: Recorded) -> None:
         """Take in one event; write what is worth a line."""
+        if recorded.seq <= self.timeline.version:
+            return  # it has been told
         entry = self.timeline.take(recorded)
         text = self._line(entry, recorded) if entry else _whole_text(recorded.event)
         if text:

@@ -92,5 +92,14 @@ def is_pending(path: Path, inbox: int) -> bool:
     return row is not None
 
 
+def left_for(path: Path, row: StreamRow) -> list[str]:
+    """Return the commands that wait in the inbox of an execution, in order."""
+    with errors_of(path), closing(_connect(path)) as connection:
+        rows = connection.execute(
+            "SELECT command FROM inbox WHERE stream = ? ORDER BY id", (row.id,)
+        )
+        return [str(command) for (command,) in rows]
+
+
 def _connect(path: Path) -> Connection:
     return connect(path.absolute(), read_only=True, busy_timeout=PATIENCE)

@@ -159,6 +159,7 @@ def wait_documents(state: ExecutionState) -> list[dict[str, Any]]:
             "topic": wait.topic,
             "reason": wait.reason,
             "until": timestamp(state.activations[address].until),
+            **({} if wait.schema is None else {"schema": wait.schema}),
         }
         for address, wait in state.waits.items()
     ]
@@ -175,6 +176,14 @@ def wait_texts(
     if wait["kind"] == "update":
         how = settings.command("ask", execution_id, wait["topic"], "null")
         return f"{wait['address']} takes the update {wait['topic']}", how
+    if wait["kind"] == "question":
+        asked = f": {wait['reason']}" if wait["reason"] else ""
+        some = "true" if wait.get("schema") == "boolean" else "JSON"
+        how = settings.command("answer", execution_id, wait["topic"], some)
+        return (
+            f"{wait['address']} waits for answer to {wait['topic']}{until}{asked}",
+            how,
+        )
     if wait["kind"] == "pause":
         why = f": {wait['reason']}" if wait["reason"] else ""
         how = settings.command("resume", execution_id)

@@ -6,7 +6,7 @@ import textwrap
 from typing import Any
 
 from actorflow.cli import output
-from actorflow.cli.opening import clock, keepers
+from actorflow.cli.opening import clock, keepers, left_for
 from actorflow.cli.plain import (
     failure_document,
     lasting,
@@ -63,6 +63,7 @@ def show_document(log: SQLiteLog, row: StreamRow) -> dict[str, Any]:
         "reason": state.reason,
         "started_at": timestamp(state.started_at),
         "finished_at": timestamp(state.finished_at),
+        "inbox": left_for(log.path, row),
         "owner": label and {"label": label, "alive": alive},
         "recoveries": timeline.recoveries,
         "branches": {
@@ -97,7 +98,7 @@ def show_text(settings: Settings, log: SQLiteLog, row: StreamRow) -> None:
     state, timeline = history_of(log, row)
     _show_head(log, row, state, timeline)
     _show_branches(state)
-    _show_steps(timeline)
+    _show_steps(timeline, state.finished_at or clock.time())
     _show_waits(settings, row, state)
     _show_children(log, row)
     error = state.error or state.scope.failing
@@ -129,6 +130,7 @@ def _show_head(
         ("recovered", _times(timeline.recoveries)),
         ("run by", "" if state.outcome else _run_by(log, row)),
         ("pause", (state.paused and state.paused.reason) or ""),
+        ("left for it", ", ".join(left_for(log.path, row))),
     ]
     output.table(("", ""), [pair for pair in lines if pair[1]], indent=2)
 
@@ -156,17 +158,17 @@ def _show_branches(state: ExecutionState) -> None:
     output.table(("branch", "status", "step"), rows, indent=2)
 
 
-def _show_steps(timeline: Timeline) -> None:
+def _show_steps(timeline: Timeline, now: float) -> None:
     output.heading("steps")
     entries = timeline.entries[-STEPS:]
     left_out = len(timeline.entries) - len(entries)
     if left_out:
         output.say(f"  ({left_out} earlier ones are not shown)", dim=True)
     names = ("", "address", "runs", ">time", "")
-    output.table(names, [_step_row(entry) for entry in entries], indent=2)
+    output.table(names, [_step_row(entry, now) for entry in entries], indent=2)
 
 
-def _step_row(entry: Entry) -> tuple[str, ...]:
+def _step_row(entry: Entry, now: float) -> tuple[str, ...]:
     mark = output.mark(entry.status)
     runs = {"activity": entry.node, "map": f"map of {entry.node}"}
     node = runs.get(entry.kind, entry.kind)
@@ -174,7 +176,7 @@ def _step_row(entry: Entry) -> tuple[str, ...]:
         mark,
         entry.address,
         node,
-        lasting(entry.seconds(clock.time())),
+        lasting(entry.seconds(now)),
         details(entry),
     )
 

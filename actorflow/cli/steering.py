@@ -1,4 +1,4 @@
-"""Commands that move an execution: signal, pause, resume, cancel, retry.
+"""Commands that move an execution: signal, answer, pause, resume, cancel, retry.
 
 They know no definitions, so they run nothing: they leave a command in the log for the
 process that runs the execution, and tell whether it has been taken in.
@@ -6,7 +6,7 @@ process that runs the execution, and tell whether it has been taken in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Event
 from typing import Any
 
@@ -19,16 +19,24 @@ from actorflow.cli.opening import (
     Keeper,
     is_pending,
     keepers,
+    left_for,
     log_to_post,
     log_to_read,
     row_of,
 )
 from actorflow.cli.settings import Settings, common, pass_settings
-from actorflow.errors import BranchNotFoundError, ExecutionEndedError
+from actorflow.errors import (
+    AnswerError,
+    BranchNotFoundError,
+    ExecutionEndedError,
+    UnreadableError,
+)
 from actorflow.log.codec import Codec
 from actorflow.log.port import EXECUTION, StreamRow
 from actorflow.log.sqlite import SQLiteLog
+from actorflow.model.events import Data
 from actorflow.model.state import ENDED, ExecutionState
+from actorflow.runtime.asking import check_answer
 from actorflow.runtime.replay import fold
 
 LOOK = 0.02
@@ -53,6 +61,21 @@ def signal(
     """Send a signal on TOPIC; it is kept until something waits for it."""
     value = Codec().to_data(strict_json(payload, "the payload"), path="payload")
     _post(settings, execution_id, "signal", topic=topic, payload=value, key=key)
+
+
+@click.command()
+@id_argument
+@click.argument("question")
+@click.argument("value", metavar="JSON")
+@click.option("--by", metavar="WHO", help="Who answers; it is recorded.")
+@common
+@pass_settings
+def answer(
+    settings: Settings, execution_id: str, question: str, value: str, by: str | None
+) -> None:
+    """Answer an open question; `show` has those that are open."""
+    data = Codec().to_data(strict_json(value, "the answer"), path="answer")
+    _post(settings, execution_id, "answer", question=question, value=data, by=by)
 
 
 @click.command()
@@ -84,14 +107,20 @@ def resume(settings: Settings, execution_id: str, branch: str | None) -> None:
 @click.command()
 @id_argument
 @reason_option
+@click.option(
+    "--compensate", is_flag=True, help="First undo what has completed, the last first."
+)
 @common
 @pass_settings
-def cancel(settings: Settings, execution_id: str, reason: str | None) -> None:
+def cancel(
+    settings: Settings, execution_id: str, reason: str | None, *, compensate: bool
+) -> None:
     """End an execution now.
 
     Results of what still runs are discarded.
     """
-    _post(settings, execution_id, "cancel", reason=reason)
+    undo = compensate or None
+    _post(settings, execution_id, "cancel", reason=reason, compensate=undo)
 
 
 @click.command()
@@ -105,8 +134,10 @@ def retry(settings: Settings, execution_id: str) -> None:
 
 def _post(settings: Settings, execution_id: str, command: str, **data: Any) -> None:
     given = {name: value for name, value in data.items() if value is not None}
+    if command == "answer":
+        given["value"] = data["value"]  # null is an answer, too
     with log_to_read(settings) as log:
-        _check(log, row_of(log, execution_id), command, given.get("branch"))
+        _check(log, row_of(log, execution_id), command, given)
     with log_to_post(settings) as log:
         posted = log.post(EXECUTION, execution_id, command, given)
         assert posted is not None  # it is, for a command without an inbox key
@@ -126,7 +157,9 @@ def _post(settings: Settings, execution_id: str, command: str, **data: Any) -> N
         output.say(_said(settings, row, command, others, delivered=delivered))
 
 
-def _check(log: SQLiteLog, row: StreamRow, command: str, branch: str | None) -> None:
+def _check(
+    log: SQLiteLog, row: StreamRow, command: str, given: Mapping[str, Any]
+) -> None:
     """Refuse what the execution could only drop."""
     if command == "retry":
         if row.status != "failed":
@@ -137,14 +170,29 @@ def _check(log: SQLiteLog, row: StreamRow, command: str, branch: str | None) -> 
         return
     if row.status in ENDED:
         raise ExecutionEndedError(row.name, row.status)
-    if command != "resume" and branch is None:
+    branch = given.get("branch")
+    if command not in {"answer", "resume"} and branch is None:
         return
     state = fold(log, row.id, row.head)
+    if command == "answer":
+        _check_answer(state, given["question"], given["value"])
     if branch is not None and branch not in state.branches:
         raise BranchNotFoundError(row.name, branch)
-    if command == "resume" and not _is_stopped(state):
+    is_to_pause = "pause" in left_for(log.path, row)
+    if command == "resume" and not _is_stopped(state) and not is_to_pause:
         problem = f"execution {row.name!r} is {row.status}; nothing in it is paused"
         raise Refusal(problem, GENERAL)
+
+
+def _check_answer(state: ExecutionState, question: str, value: Data) -> None:
+    asked = {w.topic: w for w in state.waits.values() if w.kind == "question"}
+    if question not in asked:
+        there = ", ".join(repr(topic) for topic in asked) or "none"
+        raise AnswerError(question, f"no such open question; there are: {there}")
+    try:
+        check_answer(value, asked[question].schema, Codec())
+    except UnreadableError as error:
+        raise AnswerError(question, str(error)) from None
 
 
 def _is_stopped(state: ExecutionState) -> bool:
@@ -190,4 +238,4 @@ def _keeper_of(row: StreamRow, others: Sequence[Keeper]) -> str | None:
     return next((each.label for each in others if each.id == row.owner), None)
 
 
-COMMANDS = (signal, pause, resume, cancel, retry)
+COMMANDS = (signal, answer, pause, resume, cancel, retry)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actorflow.errors import AnswerError, UnreadableError
+from actorflow.log.codec import Codec
 from actorflow.model import events as ev
 from actorflow.model.events import Data, Failure
 from actorflow.model.parts import Activation, Answer
@@ -38,24 +39,14 @@ class QuestionActor(WaitActor):
             message.reply(AnswerError(message.question, "it has been answered before"))
             return
         try:
-            self._check(message.value, self._asked.schema if self._asked else bool)
+            schema = self._asked.schema if self._asked else bool
+            check_answer(message.value, schema, self.run.services.codec)
         except UnreadableError as error:
             message.reply(AnswerError(message.question, str(error)))
             return
         answer = {"value": message.value, "by": message.by}
         self.run.record_one(self.address, ev.WaitEnded(wait.ordinal, answer=answer))
         self.run.after_durable(message.reply, None, otherwise=message.reply)
-
-    def _check(self, value: Data, schema: Any) -> None:
-        """Raise `UnreadableError` unless *value* is an answer."""
-        if isinstance(schema, dict):
-            _check_json_schema(value, schema)
-            return
-        hint = _NAMED.get(schema, Any) if isinstance(schema, str) else schema
-        if hint is bool and not isinstance(value, bool):
-            raise UnreadableError("answer", f"expected true or false, got {value!r}")
-        if hint is not None:
-            self.run.services.codec.from_data(value, hint, path="answer")
 
     def result_of(self, answer: Answer) -> Data:
         """Return the answer itself, or the decision of a gate."""
@@ -73,6 +64,22 @@ class QuestionActor(WaitActor):
             late = (activation.answers or {})[activation.attempt - 1]
             return {"approved": ask.default, "by": None, "at": late.at}
         return super().result_at_end(activation)
+
+
+def check_answer(value: Data, schema: Any, codec: Codec) -> None:
+    """Raise `UnreadableError` unless *value* is an answer.
+
+    *schema* is the class asked for, or what is recorded of it: a JSON Schema, or the
+    name of a type in it.
+    """
+    if isinstance(schema, dict):
+        _check_json_schema(value, schema)
+        return
+    hint = _NAMED.get(schema, Any) if isinstance(schema, str) else schema
+    if hint is bool and not isinstance(value, bool):
+        raise UnreadableError("answer", f"expected true or false, got {value!r}")
+    if hint is not None:
+        codec.from_data(value, hint, path="answer")
 
 
 def _check_json_schema(value: Data, schema: dict[str, Any]) -> None:

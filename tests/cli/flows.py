@@ -80,3 +80,21 @@ fan = af.Workflow(
     ],
     outputs=[af.Output("all")],
 )
+
+
+asked = (
+    af.Flow("asked", inputs=["name"])
+    .gate("fine", prompt="Is ${name} fine?", timeout=3600)
+    .output("fine")
+    .build()
+)
+
+
+@af.activity(compensate=lambda path: Path(path).unlink())
+def create(path: str) -> str:
+    """Make a file, which is taken back if need be."""
+    Path(path).touch()
+    return path
+
+
+undoable = af.Flow("undoable", inputs=["path"]).then(create).sleep(3600).build()

@@ -137,7 +137,7 @@ def test_missing_input_is_usage(actorflow: Command) -> None:
         ("nowhere.py:flow", "there is no such file"),
         ("no_such_package.module:flow", "there is no module 'no_such_package'"),
         (f"{FLOWS}:nothing", "there is no 'nothing'; workflows there: approval, "),
-        (str(FLOWS), "has 6 workflows; name one"),
+        (str(FLOWS), "has 8 workflows; name one"),
         ("nowhere.yaml", "there is no such file"),
         ("json:dumps.x", "there is no 'dumps.x'"),
     ],

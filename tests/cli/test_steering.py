@@ -10,6 +10,7 @@ from tests.cli.conftest import FLOWS, Command
 
 STEERING = (
     ("signal", "a", "approve"),
+    ("answer", "a", "fine", "true"),
     ("pause", "a"),
     ("resume", "a"),
     ("cancel", "a"),
@@ -139,3 +140,70 @@ def test_steering_for_programs(actorflow: Command, waiting: str) -> None:
         "owner": None,
         "status": "suspended",
     }
+
+
+def test_a_question_is_answered(actorflow: Command) -> None:
+    """`run` and `show` tell how; the answer is in the log, and who has given it."""
+    outcome = actorflow("run", f"{FLOWS}:asked", "-i", "name=ada", "--id", "q")
+
+    assert outcome.code == 3
+    assert "main/fine waits for answer to fine until 20" in outcome.err
+    assert ": Is ada fine?" in outcome.err
+    assert "move it:  actorflow answer q fine true" in outcome.err
+    assert "actorflow answer q fine true" in actorflow("show", "q").out
+    assert actorflow("answer", "q", "fine", "true", "--by", "Bob").code == 0
+
+    outcome = actorflow("run", f"{FLOWS}:asked", "--id", "q")
+    assert outcome.code == 0
+    assert (outcome.json["approved"], outcome.json["by"]) == (True, "Bob")
+
+
+@pytest.mark.parametrize(
+    ("question", "value", "problem"),
+    [
+        ("fin", "true", "no such open question; there are: 'fine'"),
+        ("fine", "null", "expected true or false, got None"),
+        ("fine", '"yes"', "expected true or false, got 'yes'"),
+    ],
+)
+def test_an_answer_that_could_only_be_dropped_is_refused(
+    actorflow: Command, question: str, value: str, problem: str
+) -> None:
+    """No such question, or not what it asks for: exit 1, and the question is open."""
+    actorflow("run", f"{FLOWS}:asked", "-i", "name=ada", "--id", "q")
+
+    outcome = actorflow("answer", "q", question, value)
+
+    assert outcome.code == 1
+    assert problem in outcome.err
+
+
+def test_a_cancelled_execution_can_be_undone(
+    actorflow: Command, tmp_path: Path
+) -> None:
+    """With --compensate, what had completed is taken back before it ends."""
+    made = tmp_path / "made"
+    actorflow("run", f"{FLOWS}:undoable", "-i", f"path={made}", "--id", "u")
+    assert made.exists()
+
+    actorflow("cancel", "u", "--compensate")
+    outcome = actorflow("run", f"{FLOWS}:undoable", "--id", "u")
+
+    assert "cancelled" in outcome.err
+    assert not made.exists()
+
+
+def test_a_pause_nobody_has_seen_yet_can_be_taken_back(
+    actorflow: Command, waiting: str
+) -> None:
+    """`show` has what is left for the execution; a resume is left behind a pause."""
+    assert actorflow("resume", waiting).code == 1
+    assert actorflow("pause", waiting).code == 0
+    assert "left for it  pause" in actorflow("show", waiting).out
+
+    assert actorflow("resume", waiting).code == 0
+    assert actorflow("show", waiting, "--json").json["inbox"] == ["pause", "resume"]
+    outcome = actorflow("run", f"{FLOWS}:approval", "--id", waiting)
+    assert "suspended" in outcome.err
+    assert actorflow("show", waiting, "--json").json["inbox"] == []
+    assert outcome.err.count("resumed") == 1
