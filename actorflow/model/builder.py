@@ -16,7 +16,7 @@ from actorflow.model.activities import node_name
 from actorflow.model.children import Child, ParentClose
 from actorflow.model.definition import Workflow, node_kind
 from actorflow.model.followups import FollowUp
-from actorflow.model.misfits import copied, several
+from actorflow.model.misfits import copied, plain, several
 from actorflow.model.policy import Catch, Retry, optional_seconds
 from actorflow.model.steps import (
     BY_NAME,
@@ -510,8 +510,8 @@ class Flow:
         if not isinstance(name, str):
             self._problems.append(f"{name!r} is no name of a step; names are text")
             name = f"no name {len(self._problems)}"
+        name = unique = str(plain(name))
         number = 1
-        unique: str = name
         while unique in self._steps:
             number += 1
             unique = f"{name}-{number}"

@@ -171,8 +171,8 @@ class Launching(Steering):
             }
         )
         name = str(self.codec.to_data(name, path="name"))
-        within, known_here = _positive(timeout), self.definitions.get(name)
-        own = known_here.on_complete if known_here is not None else ()
+        defined = self.definitions.get(name)
+        own = () if defined is None else defined.on_complete
         queued = ev.ExecutionQueued(
             name,
             {
@@ -182,7 +182,7 @@ class Launching(Steering):
             self.codec.to_data(dict(attributes or {}), path="attributes"),
             priority,
             sorted(tag_set(tags)),
-            within,
+            _positive(timeout),
             self._hooks(name, own, on_complete) or None,
         )
         execution_id = self._id(execution_id, name)

@@ -427,10 +427,13 @@ def test_names_may_be_members_of_enums() -> None:
     class Name(str, Enum):  # noqa: UP042 - str() of it is "Name.ONE"
         ONE = "one"
 
-    workflow = af.Flow(Name.ONE).then(double, name=Name.ONE).build().workflow
+    flow = af.Flow("f", inputs=["x"])
+    for _ in range(2):
+        flow.then(double, name=Name.ONE)
+    names = [(step.name, step.store) for step in flow.build().workflow.steps]
 
-    assert workflow.name == workflow.steps[0].name == "one"
-    assert workflow.steps[0].store == "one"
+    assert names == [("one", "one"), ("one-2", "one-2")]
+    assert {type(name) for pair in names for name in pair} == {str}
 
 
 def test_inputs_may_be_whatever_gives_names_once() -> None:
