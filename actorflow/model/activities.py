@@ -12,6 +12,7 @@ from attrs import evolve, field, fields, frozen
 
 from actorflow.errors import DefinitionError
 from actorflow.model.misfits import misfits, several
+from actorflow.model.plain import plainly
 from actorflow.model.policy import (
     ConcurrencyLimit,
     RateLimit,
@@ -34,7 +35,7 @@ def retries(value: Retry | Sequence[Retry] | None) -> tuple[Retry, ...]:
     return (value,) if isinstance(value, Retry) else several(value)
 
 
-@frozen(eq=False, slots=False)
+@frozen(eq=False, slots=False, field_transformer=plainly)
 class Activity(Generic[P, R]):
     """A function that touches the world, with the policy under which it runs.
 
@@ -226,7 +227,7 @@ def activity(fn: Callable[P, R] | None = None, /, **settings: Any) -> Any:
     return wrap if fn is None else wrap(fn)
 
 
-@frozen(eq=False, slots=False)
+@frozen(eq=False, slots=False, field_transformer=plainly)
 class Dynamic(Generic[P, R]):
     """A node that orchestrates others in ordinary Python.
 

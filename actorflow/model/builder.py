@@ -16,7 +16,8 @@ from actorflow.model.activities import node_name
 from actorflow.model.children import Child, ParentClose
 from actorflow.model.definition import Workflow, node_kind
 from actorflow.model.followups import FollowUp
-from actorflow.model.misfits import copied, plain, several
+from actorflow.model.misfits import copied, several
+from actorflow.model.plain import plain
 from actorflow.model.policy import Catch, Retry, optional_seconds
 from actorflow.model.steps import (
     BY_NAME,

@@ -13,6 +13,7 @@ from actorflow.model.activities import (
     retries,
     with_options,
 )
+from actorflow.model.plain import plainly
 from actorflow.model.policy import Retry, optional_seconds
 
 ParentClose = Literal["cancel", "abandon"]
@@ -21,7 +22,7 @@ MAX_DEPTH = 100
 """How deep children may have children: deeper is a recursion without an end."""
 
 
-@frozen(eq=False, slots=False)
+@frozen(eq=False, slots=False, field_transformer=plainly)
 class Child:
     """A node that runs a definition as an execution of its own.
 

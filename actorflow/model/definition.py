@@ -16,6 +16,7 @@ from actorflow.model.children import Child
 from actorflow.model.followups import FollowUp, follow_ups
 from actorflow.model.misfits import several
 from actorflow.model.ordering import circles
+from actorflow.model.plain import plainly
 from actorflow.model.policy import optional_seconds
 from actorflow.model.steps import Input, Output, Pages, Step, mapping, names
 
@@ -35,7 +36,7 @@ def _outputs(value: Iterable[Output]) -> tuple[Output, ...]:
     return several(value)
 
 
-@frozen(eq=False, slots=False)
+@frozen(eq=False, slots=False, field_transformer=plainly)
 class Workflow:
     """A graph of steps: validated when it is made, immutable after.
 

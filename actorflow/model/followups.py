@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from actorflow.model.activities import node_name
 from actorflow.model.misfits import several
+from actorflow.model.plain import plainly
 from actorflow.model.steps import BY_NAME
 
 STATUSES = ("completed", "failed", "cancelled")
@@ -18,7 +19,7 @@ def _statuses(value: str | Iterable[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else several(value)
 
 
-@frozen(eq=False)
+@frozen(eq=False, field_transformer=plainly)
 class FollowUp:
     """Something that is started, once, when an execution has ended.
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
 from functools import cache
 from itertools import chain
-from numbers import Integral, Real
 from types import UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -24,7 +22,6 @@ _NOUNS: dict[Any, tuple[str, tuple[type, ...]]] = {
     bool: ("true or false", (bool,)),
     type(None): ("None", (type(None),)),
 }
-_PLAIN = frozenset({str, int, float, bool, type(None)})
 _OURS = "actorflow."
 _SHOWN = 60
 T = TypeVar("T")
@@ -43,23 +40,6 @@ def copied(value: Mapping[K, V] | None) -> dict[K, V]:
     """Return a copy of a mapping, of None an empty one; what is none stays."""
     given: Any = {} if value is None else value
     return cast("dict[K, V]", dict(given) if isinstance(given, Mapping) else given)
-
-
-def plain(value: T) -> T:
-    """Return an int, a float or a str for what is one by another name.
-
-    Such are members of enums, and NumPy's numbers. Anything else stays as it is.
-    """
-    given: Any = value
-    if type(value) in _PLAIN:
-        return value
-    if isinstance(given, str):
-        given = str.__str__(given)
-    elif isinstance(given, Integral):
-        given = int(given)
-    elif isinstance(given, Real | Decimal):
-        given = float(given)
-    return cast("T", given)
 
 
 def misfits(part: Any, *, but: Sequence[str] = ()) -> list[str]:

@@ -13,7 +13,8 @@ from attrs import Factory, evolve, field, frozen
 
 from actorflow.errors import ActivityError
 from actorflow.model.events import Failure
-from actorflow.model.misfits import plain, several
+from actorflow.model.misfits import several
+from actorflow.model.plain import plain, plainly
 
 ErrorClass = str | type[BaseException]
 """What `on=` and `never=` take: an exception class, or an error class by name."""
@@ -77,16 +78,6 @@ def optional_seconds(value: float | str | timedelta | None) -> float | None:
     return None if value is None else seconds(value)
 
 
-def whole(value: int) -> int:
-    """Return a whole number as Python writes it, NumPy's for instance."""
-    return plain(value)
-
-
-def real(value: float) -> float:
-    """Return a number as Python writes it, NumPy's for instance."""
-    return plain(value)
-
-
 def _classes(value: ErrorClass | Sequence[ErrorClass]) -> tuple[str, ...]:
     entries: Any = several([value] if isinstance(value, str | type) else value)
     if isinstance(entries, tuple):
@@ -99,7 +90,7 @@ def class_name(cls: type[BaseException]) -> str:
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=plainly)
 class Retry:
     """When to try again, and how long to wait before.
 
@@ -117,14 +108,14 @@ class Retry:
         never: error classes that are not retried, whatever *on* says.
     """
 
-    max_attempts: int = field(default=3, converter=whole)
+    max_attempts: int = 3
     initial: float = field(default=1.0, converter=seconds)
-    factor: float = field(default=2.0, converter=real)
+    factor: float = 2.0
     max_delay: float | None = field(
         default=Factory(lambda retry: max(60.0, retry.initial), takes_self=True),
         converter=optional_seconds,
     )
-    jitter: float = field(default=0.0, converter=real)
+    jitter: float = 0.0
     on: tuple[str, ...] = field(default=("all",), converter=_classes)
     never: tuple[str, ...] = field(default=(), converter=_classes)
 
@@ -143,7 +134,7 @@ class Retry:
         return matches(failure, self.on) and not matches(failure, self.never)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=plainly)
 class Catch:
     """Where a branch goes on when a step has failed for good.
 
@@ -160,7 +151,7 @@ class Catch:
     store: str | None = None
 
 
-@frozen
+@frozen(field_transformer=plainly)
 class RateLimit:
     """*count* attempts in *per* seconds, for all who share *name*.
 
@@ -171,12 +162,12 @@ class RateLimit:
         name: shared by all limits of that name; without one, it is the activity's own.
     """
 
-    count: int = field(converter=whole)
+    count: int
     per: float = field(default=1.0, converter=seconds, kw_only=True)
     name: str | None = field(default=None, kw_only=True)
 
 
-@frozen
+@frozen(field_transformer=plainly)
 class ConcurrencyLimit:
     """At most *count* attempts at the same time, for all who share *name*.
 
@@ -184,7 +175,7 @@ class ConcurrencyLimit:
         name: shared by all limits of that name; without one, it is the activity's own.
     """
 
-    count: int = field(converter=whole)
+    count: int
     name: str | None = field(default=None, kw_only=True)
 
 

@@ -10,7 +10,8 @@ from attrs import Factory, field, frozen
 
 from actorflow.model.activities import retries
 from actorflow.model.children import Child, as_child
-from actorflow.model.misfits import copied, plain, several
+from actorflow.model.misfits import copied, several
+from actorflow.model.plain import plainly
 from actorflow.model.policy import Catch, Retry, optional_seconds
 
 Condition = str | Callable[[Mapping[str, Any]], Any] | None
@@ -34,10 +35,6 @@ def mapping(value: Mapping[str, Any] | None) -> Mapping[str, Any]:
     return copied(value)
 
 
-def _count(value: int | None) -> int | None:
-    return plain(value)
-
-
 def _choices(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
     return copied(value)
 
@@ -52,7 +49,7 @@ class _Required:
 REQUIRED: Any = _Required()
 
 
-@frozen
+@frozen(field_transformer=plainly)
 class Input:
     """A named input of a workflow; required unless it has a *default*.
 
@@ -72,7 +69,7 @@ class Input:
         return self.default is REQUIRED
 
 
-@frozen
+@frozen(field_transformer=plainly)
 class Output:
     """A named output: a variable (dotted path) of a *branch* when all has ended.
 
@@ -90,7 +87,7 @@ class Output:
     description: str = field(default="", kw_only=True)
 
 
-@frozen
+@frozen(field_transformer=plainly)
 class Edge:
     """Where control may go after a step.
 
@@ -106,7 +103,7 @@ class Edge:
     branch: str | None = field(default=None, kw_only=True)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=plainly)
 class Join:
     """Wait for other branches and take over their variables.
 
@@ -123,11 +120,11 @@ class Join:
     """
 
     branches: tuple[str, ...] = field(default=(), converter=names)
-    count: int | None = field(default=None, converter=_count)
+    count: int | None = None
     mappings: Mapping[str, str] = field(factory=dict, converter=mapping)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=plainly)
 class WaitSignal:
     """Wait for a signal on *topic* (a template), at most *timeout* seconds.
 
@@ -161,7 +158,7 @@ class Page:
     more: bool | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=plainly)
 class Pages:
     """Items that are fetched page after page; each page is one item of a `Map`.
 
@@ -176,10 +173,10 @@ class Pages:
 
     fetch: Any
     start: Any = None
-    max_pages: int | None = field(default=None, converter=_count)
+    max_pages: int | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=plainly)
 class Map:
     """Run an activity for every item, and collect the results in order.
 
@@ -205,11 +202,11 @@ class Map:
 
     over: Any
     activity: Any = None
-    batch: int | None = field(default=None, converter=_count)
+    batch: int | None = None
     parameters: Mapping[str, Any] | Callable[..., Any] | None = None
     item: str = "item"
     index: str = "index"
-    max_concurrency: int | None = field(default=None, converter=_count)
+    max_concurrency: int | None = None
     on_error: Literal["wait", "fail_fast", "continue"] = "wait"
 
 
@@ -223,7 +220,7 @@ class _ByName:
 BY_NAME: Any = _ByName()
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=plainly)
 class Parallel:
     """Run several nodes at the same time; the result is a mapping by arm.
 
@@ -237,11 +234,11 @@ class Parallel:
 
     arms: Mapping[str, Any] = field(converter=mapping)
     parameters: Any = BY_NAME
-    max_concurrency: int | None = field(default=None, converter=_count)
+    max_concurrency: int | None = None
     on_error: Literal["wait", "fail_fast", "continue"] = "wait"
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=plainly)
 class Loop:
     """Run a body again and again, at least once; each run is given the last result.
 
@@ -260,12 +257,12 @@ class Loop:
     body: Any
     until: Any = None
     initial: Any = None
-    max_iterations: int | None = field(default=None, converter=_count)
+    max_iterations: int | None = None
     on_max: Literal["end", "error"] = "end"
     stream: Literal["every", "last"] = "every"
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=plainly)
 class Route:
     """Run one of several nodes; the result is ``{"key": ..., "result": ...}``.
 
@@ -283,7 +280,7 @@ class Route:
     parameters: Any = BY_NAME
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=plainly)
 class Ask:
     """Ask a person a yes/no question, and go on with the decision.
 
@@ -325,7 +322,7 @@ RUNNING_KINDS = (*NODE_KINDS, "map", "parallel", "loop", "route")
 """The kinds that run code, so that they can fail, and have a result."""
 
 
-@frozen
+@frozen(field_transformer=plainly)
 class Step:
     """One vertex of a graph; it has exactly one kind.
 

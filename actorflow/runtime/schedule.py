@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from actorflow.errors import DefinitionError, SettingError
 from actorflow.model.misfits import misfits
-from actorflow.model.policy import real, whole
+from actorflow.model.plain import plainly
 from actorflow.model.schedules import CATCH_UPS, OVERLAPS
 from actorflow.runtime.cron import problems_of
 from actorflow.runtime.worker import tag_set
@@ -18,7 +18,7 @@ Overlap = Literal["skip", "buffer_one", "buffer_all", "cancel_other", "allow_all
 CatchUp = Literal["none", "one", "all"]
 
 
-@frozen
+@frozen(field_transformer=plainly)
 class Schedule:
     """Executions of a workflow, whenever a cron line says so.
 
@@ -50,9 +50,9 @@ class Schedule:
     inputs: Mapping[str, Any] = field(factory=dict, kw_only=True)
     overlap: Overlap = field(default="skip", kw_only=True)
     catch_up: CatchUp = field(default="one", kw_only=True)
-    catch_up_window: float = field(default=86_400.0, kw_only=True, converter=real)
+    catch_up_window: float = field(default=86_400.0, kw_only=True)
     attributes: Mapping[str, Any] = field(factory=dict, kw_only=True)
-    priority: int = field(default=0, kw_only=True, converter=whole)
+    priority: int = field(default=0, kw_only=True)
     tags: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __attrs_post_init__(self) -> None:

@@ -9,7 +9,8 @@ from inspect import Parameter
 from typing import Any, TypeVar, get_type_hints
 
 from actorflow.errors import SettingError
-from actorflow.model.misfits import Kind, kind_of, plain
+from actorflow.model.misfits import Kind, kind_of
+from actorflow.model.plain import plain
 
 C = TypeVar("C", bound=type)
 _BY_PLACE = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from decimal import Decimal
-from enum import IntEnum, StrEnum
-from fractions import Fraction
 from functools import partial
 from itertools import product
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from attrs import frozen
 
 import actorflow as af
-from actorflow.model.misfits import kind_of, misfits, plain
+from actorflow.model.misfits import kind_of, misfits
 from tests.nonsense import NONSENSE, calls, refuses_well
 
 if TYPE_CHECKING:
@@ -239,65 +235,6 @@ def test_no_mapping_is_an_empty_one() -> None:
     assert (
         af.Workflow("w", steps=[af.Step("s", activity=double)], state=None).state == {}
     )
-
-
-class Level(IntEnum):
-    """Whole numbers with names."""
-
-    HIGH = 3
-
-
-class Word(StrEnum):
-    """Texts with names."""
-
-    HELLO = "hello"
-
-
-@Integral.register
-class Three:
-    """A whole number that is no int, as those of NumPy are."""
-
-    def __int__(self) -> int:
-        return 3
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        *((Level.HIGH, 3), (Three(), 3), (Word.HELLO, "hello"), (True, True)),
-        *((Fraction(1, 2), 0.5), (Decimal("1.5"), 1.5), (1, 1), (2.5, 2.5)),
-        *(("x", "x"), (None, None), ((1,), (1,))),
-    ],
-    ids=lambda value: type(value).__name__,
-)
-def test_plain(given: Any, expected: Any) -> None:
-    """Numbers and texts by another name are plain ones; all else stays."""
-    assert plain(given) == expected
-    assert type(plain(given)) is type(expected)
-
-
-def test_numbers_by_another_name() -> None:
-    """They are as good as plain ones wherever a definition has a number."""
-    three: Any = Three()
-    number: Any = Decimal(3)
-    retry = af.Retry(max_attempts=three, initial=number, factor=number, jitter=three)
-    parts: list[Any] = [
-        retry,
-        af.RateLimit(three, per=number),
-        af.ConcurrencyLimit(three),
-        af.Join(count=three),
-        af.Map(over=[1], batch=three, max_concurrency=three),
-        af.Parallel(arms={}, max_concurrency=three),
-        af.Loop(body=double, max_iterations=three),
-        af.Pages(fetch=double, max_pages=three),
-        af.Schedule("s", double, cron="* * * * *", catch_up_window=number),
-        af.Schedule("s", double, cron="* * * * *", priority=three),
-        af.Step("s", sleep=number, timeout=three),
-    ]
-
-    assert [misfits(part, but=["tags"]) for part in parts] == [[]] * len(parts)
-    assert retry == af.Retry(max_attempts=3, initial=3.0, factor=3.0, jitter=3)
-    assert parts[3] == af.Join(count=3)
 
 
 def test_a_class_that_inherits_one_of_ours() -> None:
