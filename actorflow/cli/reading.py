@@ -29,17 +29,9 @@ from actorflow.cli.watching import watch
 from actorflow.log.port import EXECUTION, StreamRow
 from actorflow.model.events import Recorded
 from actorflow.runtime.checkpoint import Checkpoint, checkpoint_of
+from actorflow.runtime.reader import STATUSES
 from actorflow.runtime.replay import fold
 
-STATUSES = (
-    "queued",
-    "running",
-    "suspended",
-    "paused",
-    "completed",
-    "failed",
-    "cancelled",
-)
 WAITS = 3
 
 

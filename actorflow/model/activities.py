@@ -15,6 +15,7 @@ from actorflow.model.misfits import misfits, several
 from actorflow.model.plain import plainly
 from actorflow.model.policy import (
     ConcurrencyLimit,
+    Duration,
     RateLimit,
     Retry,
     count_problems,
@@ -126,7 +127,10 @@ def with_options(
         there = ", ".join(known)
         problems = [f"no option {name!r}; there are {there}" for name in unknown]
         raise DefinitionError(node_name(node), problems)
-    copy: N = evolve(original, **changes)
+    try:
+        copy: N = evolve(original, **changes)
+    except (TypeError, ValueError) as error:  # of what makes values of what is given
+        raise DefinitionError(node_name(node), [str(error)]) from None
     return checked(copy, problems_of)
 
 
@@ -203,8 +207,8 @@ def activity(
     *,
     name: str | None = None,
     retry: Retry | Sequence[Retry] | None = None,
-    timeout: float | None = None,
-    heartbeat_timeout: float | None = None,
+    timeout: Duration | None = None,
+    heartbeat_timeout: Duration | None = None,
     rate_limit: RateLimit | None = None,
     concurrency_limit: ConcurrencyLimit | None = None,
     executor: ExecutorName = "thread",
@@ -221,8 +225,7 @@ def activity(fn: Callable[P, R] | None = None, /, **settings: Any) -> Any:
 
     def wrap(fn: Callable[P, R]) -> Activity[P, R]:
         given = {key: value for key, value in settings.items() if value is not None}
-        made = Activity(fn, **{"name": _name_of(fn), **given})
-        return checked(made, activity_problems)
+        return Activity(fn, given.pop("name", _name_of(fn))).options(**given)
 
     return wrap if fn is None else wrap(fn)
 
@@ -285,7 +288,7 @@ def dynamic(
     *,
     name: str | None = None,
     retry: Retry | Sequence[Retry] | None = None,
-    timeout: float | None = None,
+    timeout: Duration | None = None,
 ) -> Callable[[Callable[P, R]], Dynamic[P, R]]: ...
 def dynamic(fn: Callable[P, R] | None = None, /, **settings: Any) -> Any:
     """Make a function a dynamic node: bare, or with a policy.

@@ -6,7 +6,6 @@ A flow is a graph like any other; the builder only saves naming the edges.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
 from typing import Any, Literal, Self
 
 from attrs import evolve, frozen
@@ -18,7 +17,7 @@ from actorflow.model.definition import Workflow, node_kind
 from actorflow.model.followups import FollowUp
 from actorflow.model.misfits import copied, several
 from actorflow.model.plain import plain
-from actorflow.model.policy import Catch, Retry, optional_seconds
+from actorflow.model.policy import Catch, Duration, Retry, optional_seconds
 from actorflow.model.steps import (
     BY_NAME,
     Ask,
@@ -35,7 +34,6 @@ from actorflow.model.steps import (
 )
 
 When = str | Callable[[Mapping[str, Any]], Any]
-Duration = float | str | timedelta
 
 
 @frozen

@@ -19,6 +19,9 @@ from actorflow.model.plain import plain, plainly
 ErrorClass = str | type[BaseException]
 """What `on=` and `never=` take: an exception class, or an error class by name."""
 
+Duration = float | str | timedelta
+"""Seconds, or text such as ``"1h30m"``, or a timedelta."""
+
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 DURATION = r"[0-9]+(?:\.[0-9]+)?(?:ms|[smhdw])"
 """One number with its unit, of which a duration has one or more."""

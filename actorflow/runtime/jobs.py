@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from asyncio import CancelledError
 from collections.abc import Callable
 from typing import Any
 
@@ -126,6 +127,8 @@ class Job:
         if ended is None:
             return
         if self.abandoned:
+            if _was_cancelled(ended):
+                return
             what = "result" if isinstance(ended, Returned) else "failure"
             logger.warning(
                 "late %s of %s at %s, attempt %d: discarded",
@@ -144,3 +147,8 @@ class Job:
         if isinstance(error, Parked):
             return Left(self)
         return Raised(self, error)
+
+
+def _was_cancelled(ended: Any) -> bool:
+    """Tell whether a coroutine has ended as it was asked to."""
+    return isinstance(ended, Raised) and isinstance(ended.error, CancelledError)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal
 
-from actorflow.errors import DefinitionError, InputError
+from actorflow.errors import DefinitionError, InputError, SettingError
 from actorflow.model import events as ev
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Data
@@ -277,7 +277,11 @@ class Launching(Steering):
 
 
 def _positive(timeout: float | str | timedelta | None) -> float | None:
-    within = optional_seconds(timeout)
+    try:
+        within = optional_seconds(timeout)
+    except (TypeError, ValueError):
+        allowed = "seconds, or text as in '1h30m'"
+        raise SettingError("timeout", timeout, allowed) from None
     check_settings({"timeout": (timeout, within is None or within > 0, "positive")})
     return within
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Unpack
 
 from attrs import evolve
@@ -20,7 +20,18 @@ from actorflow.runtime.checkpoint import Checkpoint, checkpoint_of
 from actorflow.runtime.handle import RESTING, ExecutionResult, OpenQuestion, Suspension
 from actorflow.runtime.listed import ExecutionInfo
 from actorflow.runtime.replay import fold
+from actorflow.runtime.settings import check_settings
 from actorflow.runtime.typed import typed
+
+STATUSES = (
+    "queued",
+    "running",
+    "suspended",
+    "paused",
+    "completed",
+    "failed",
+    "cancelled",
+)
 
 
 @typed
@@ -64,6 +75,7 @@ class Reader:
         """
         cursor = None if before is None else (before.created_at, before.stream)
         self.check()
+        _check_status(filters.get("status"))
         wanted: Filters = {**filters, "type": workflow}
         rows = self.log.rows(EXECUTION, before=cursor, limit=limit, **wanted)
         return [ExecutionInfo.of(row) for row in rows]
@@ -71,6 +83,7 @@ class Reader:
     def count(self, *, workflow: str | None = None, **filters: Unpack[Filters]) -> int:
         """Return how many executions match every filter; the filters are `list`'s."""
         self.check()
+        _check_status(filters.get("status"))
         wanted: Filters = {**filters, "type": workflow}
         return self.log.count(EXECUTION, **wanted)
 
@@ -237,6 +250,13 @@ def suspension_of(
         tuple(sorted(state.listening)),
         children,
     )
+
+
+def _check_status(given: str | Collection[str] | None) -> None:
+    """Refuse a status that no execution ever has: nothing would be found."""
+    wanted = [given] if isinstance(given, str) else given or ()
+    fine = all(status in STATUSES for status in wanted)
+    check_settings({"status": (given, fine, f"of {', '.join(STATUSES)}")})
 
 
 def _questions_of(listed: ExecutionInfo) -> list[OpenQuestion]:

@@ -123,6 +123,19 @@ class Runtime(Launching):
     ) -> None:
         check_settings(
             {
+                "log": (log, _is_log(log), "a path, or a log that is open"),
+                "definitions": (definitions, _is_list(definitions), "a list"),
+                "activities": (activities, _is_list(activities), "a list"),
+                "worker": (
+                    worker,
+                    worker is None or isinstance(worker, Worker),
+                    "an actorflow.Worker",
+                ),
+                "codec": (
+                    codec,
+                    codec is None or isinstance(codec, Codec),
+                    "an actorflow.Codec",
+                ),
                 "durability": (
                     durability,
                     durability in _DURABILITY,
@@ -436,6 +449,14 @@ class _Notifier:
                     self._call(entry[0], recorded)
                 except Exception:
                     logger.exception("on_event failed for %s", entry[0])
+
+
+def _is_log(log: object) -> bool:
+    return isinstance(log, str | Path) or hasattr(log, "owner")
+
+
+def _is_list(given: object) -> bool:
+    return isinstance(given, Iterable) and not isinstance(given, str)
 
 
 def _is_large(size: object) -> bool:

@@ -77,7 +77,7 @@ class ThreadExecutor:
             del self._running[stuck]
             self._abandoned.add(stuck)
         logger.warning(
-            "%s of %r was given up and still runs; %d such threads",
+            "%s was given up, and still runs on thread %r (threads so lost: %d)",
             job.bound.activity.name,
             stuck.name,
             len(self._abandoned),

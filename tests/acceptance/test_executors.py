@@ -606,6 +606,24 @@ def test_a_timed_out_coroutine_is_cancelled() -> None:
     assert cancelled.wait(timeout=WAIT)
 
 
+def test_a_coroutine_that_stops_when_told_to_is_nothing_to_look_at(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It has timed out, and was cancelled: no warning tells of a late failure."""
+    cancelled = threading.Event()
+
+    async def forever() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    finish(single(forever, timeout=SOON))
+    assert cancelled.wait(timeout=WAIT)
+
+    assert not [each for each in caplog.records if "late failure" in each.message]
+
+
 def test_a_coroutine_that_ignores_its_cancellation_still_times_out() -> None:
     """A step does not wait for a coroutine that will not stop."""
     gate = asyncio.Event()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import actorflow as af
+from actorflow.testing import runtime
 from tests.flows.helpers import echo, failure, problems
 
 WHOLE = "must be a whole number, not"
@@ -140,3 +141,67 @@ def test_a_setting_of_large_values_that_is_none_is_refused(
     """By the runtime, with its name."""
     with pytest.raises(af.SettingError, match=next(iter(settings))):
         af.Runtime(":memory:", **settings)
+
+
+SOON = "'soon' is not a duration"
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda: af.activity(timeout="soon")(print), SOON),
+        (lambda: af.activity(echo).options(heartbeat_timeout="soon"), SOON),
+        (lambda: af.dynamic(timeout="soon")(print), SOON),
+        (lambda: af.activity(timeuot=1)(print), "no option 'timeuot'"),  # type: ignore[call-overload]
+    ],
+    ids=["activity", "options", "dynamic", "misspelled"],
+)
+def test_a_setting_of_a_node_is_refused_with_its_name(
+    make: Callable[[], Any], problem: str
+) -> None:
+    """As all that is wrong with a definition is."""
+    with pytest.raises(af.DefinitionError) as caught:
+        make()
+
+    assert problem in str(caught.value)
+    assert str(caught.value).startswith(("'print' has", "'echo' has"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"log": 5}, "log must be a path, or a log that is open, not 5"),
+        ({"definitions": echo}, "definitions must be a list, not "),
+        ({"definitions": "echo"}, "definitions must be a list, not 'echo'"),
+        ({"activities": echo}, "activities must be a list, not "),
+        ({"worker": True}, "worker must be an actorflow.Worker, not True"),
+        ({"codec": 5}, "codec must be an actorflow.Codec, not 5"),
+    ],
+    ids=["log", "definition", "name", "activity", "worker", "codec"],
+)
+def test_a_setting_of_a_runtime_is_refused_by_name(
+    settings: dict[str, Any], problem: str
+) -> None:
+    """Before anything is opened; one definition is not a list of them."""
+    with pytest.raises(af.SettingError) as caught:
+        af.Runtime(**{"log": ":memory:", **settings})
+
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize("timeout", ["soon", -1, float("nan")])
+def test_a_time_limit_that_is_none_is_refused(timeout: Any) -> None:
+    """Whatever is wrong with it, as a setting."""
+    with runtime(echo) as rt:
+        for begin in (rt.start, rt.submit):
+            with pytest.raises(af.SettingError, match="timeout must be"):
+                begin("echo", 1, timeout=timeout)
+
+
+@pytest.mark.parametrize("status", ["done", ["failed", "done"]])
+def test_a_status_that_there_is_none_of_is_refused(status: Any) -> None:
+    """Nothing would be found, and nobody would know why."""
+    with runtime() as rt:
+        for look in (rt.list, rt.count):
+            with pytest.raises(af.SettingError, match="status must be of queued"):
+                look(status=status)

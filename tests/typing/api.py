@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -23,6 +24,17 @@ def bare(url: str, *, limit: int = 10) -> list[str]:
 def configured(amount: int) -> float:
     """Keep the signature with a policy."""
     return amount / 2
+
+
+@af.activity(timeout="1m30s", heartbeat_timeout=timedelta(seconds=5))
+def durations_are_written_in_three_ways(amount: int) -> int:
+    """Take them as seconds, as text and as what the standard library has."""
+    return amount
+
+
+@af.dynamic(timeout="10m")
+async def for_a_while(ctx: af.Context) -> None:
+    """Take them here as well."""
 
 
 @af.activity(name="later")
