@@ -33,6 +33,9 @@ STUBBORN = 100
 class Gone(BaseException):
     """The node has left memory, or has ended: it can call nothing any more."""
 
+    def __str__(self) -> str:
+        return "the node has left memory, or has ended; its context can do no more"
+
 
 class Continued(BaseException):
     """The node is to begin anew: unwinds it, and is nobody's to catch."""

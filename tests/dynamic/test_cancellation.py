@@ -283,3 +283,19 @@ def test_a_bare_except_around_everything_keeps_nobody(
 
     (told,) = [each.message for each in caplog.records if each.levelname == "WARNING"]
     assert "deaf cannot be left: it catches what unwinds it" in told
+
+
+def test_a_context_that_outlives_its_node_says_so() -> None:
+    """Whoever keeps one is told why it does nothing."""
+    kept: list[af.Context] = []
+
+    @af.dynamic
+    async def node(ctx: af.Context) -> None:
+        kept.append(ctx)
+
+    with runtime(node) as rt:
+        rt.start(node).result()
+        with pytest.raises(
+            BaseException, match="the node has left memory, or has ended"
+        ):
+            asyncio.run(kept[0].run(double, 1))
