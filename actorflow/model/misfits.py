@@ -13,7 +13,7 @@ from itertools import chain
 from types import UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from attrs import fields, frozen, has
+from attrs import field, fields, frozen, has
 
 _NOUNS: dict[Any, tuple[str, tuple[type, ...]]] = {
     str: ("text", (str,)),
@@ -63,6 +63,11 @@ class Kind:
 
     noun: str
     types: tuple[type, ...]
+    exact: frozenset[type] = field(init=False)
+
+    @exact.default
+    def _without_float(self) -> frozenset[type]:
+        return frozenset(self.types) - {float}  # NaN is one
 
     def fits(self, value: Any) -> bool:
         """Return whether *value* is one of these, whatever it holds."""

@@ -91,7 +91,7 @@ class Given:
             yield from self._bridge.acall(Flush()).__await__()
 
 
-@typed
+@typed()
 class ActivityContext:
     """Given to an activity that has a parameter annotated with this class.
 

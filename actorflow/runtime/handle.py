@@ -97,7 +97,7 @@ class ExecutionResult:
         return self.finished_at - self.started_at
 
 
-@typed
+@typed()
 class ExecutionHandle:
     """One execution, wherever it runs.  Cheap; holds nothing but the id."""
 

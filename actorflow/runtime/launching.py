@@ -28,7 +28,7 @@ _ON_CONFLICT = ("use_existing", "fail", "restart")
 MAX_PRIORITY = 1_000_000
 
 
-@typed
+@typed()
 class Launching(Steering):
     """Begins executions of what is defined; a `Runtime` does."""
 

@@ -145,7 +145,7 @@ def schema_of(hint: Any) -> Any:
     return names.get(hint) or getattr(hint, "__name__", str(hint))
 
 
-@typed
+@typed()
 class Context:
     """Given to a dynamic node as its first argument.
 

@@ -34,7 +34,7 @@ STATUSES = (
 )
 
 
-@typed
+@typed(but=("check", "row", "events_page", "result_of", "is_due", "is_moving"))
 class Reader:
     """Looks into a log; a `Runtime` is one.
 

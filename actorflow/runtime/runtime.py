@@ -61,7 +61,7 @@ SMALLEST_CLAIM = 256
 E = TypeVar("E", bound=EventSourcedActor)
 
 
-@typed
+@typed(but=("check", "ring_when_durable"))
 class Runtime(Launching):
     """Hosts executions on one log; use it as a context manager.
 

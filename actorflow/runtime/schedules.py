@@ -43,7 +43,7 @@ TRIES, PAUSE = 100, 0.02
 T = TypeVar("T")
 
 
-@typed
+@typed()
 class Schedules:
     """The schedules of a log: `Runtime.schedules`.
 

@@ -30,7 +30,7 @@ PRUNED = 100
 """Executions that are deleted in one transaction."""
 
 
-@typed
+@typed(but=("new_key", "send", "wait"))
 class Steering(Reader):
     """Sends commands to executions; a `Runtime` does."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache, wraps
 from inspect import Parameter
 from typing import Any, TypeVar, get_type_hints
@@ -17,19 +17,27 @@ _BY_PLACE = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _BY_NAME = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
 
-def typed(cls: C) -> C:
+def typed(*, but: Collection[str] = ()) -> Callable[[C], C]:
     """Let the public methods of a class refuse arguments of the wrong type.
 
     Numbers and texts by another name, such as NumPy's or members of enums, come to
     them as plain ones.
 
+    Args:
+        but: names of methods that only other parts of the runtime call, and often.
+
     Raises:
         SettingError: by each of them, for the first that does not fit.
     """
-    for name, method in list(vars(cls).items()):
-        if inspect.isfunction(method) and not name.startswith("_"):
-            setattr(cls, name, _typed(method))
-    return cls
+
+    def wrap(cls: C) -> C:
+        for name, method in list(vars(cls).items()):
+            is_public = not name.startswith("_") and name not in but
+            if inspect.isfunction(method) and is_public:
+                setattr(cls, name, _typed(method))
+        return cls
+
+    return wrap
 
 
 def _typed(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,7 +49,7 @@ def _typed(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def checked(*args: Any, **kwargs: Any) -> Any:
         kinds = _kinds(method)
-        if not kinds:
+        if _are_exact(kinds, (*zip(by_place, args, strict=False), *kwargs.items())):
             return method(*args, **kwargs)
         given = [_fitted(kinds, *each) for each in zip(by_place, args, strict=False)]
         named = {
@@ -51,6 +59,15 @@ def _typed(method: Callable[..., Any]) -> Callable[..., Any]:
         return method(*given, *args[len(given) :], **named)
 
     return checked
+
+
+def _are_exact(kinds: Mapping[str, Kind], given: Iterable[tuple[str, Any]]) -> bool:
+    """Tell quickly what needs no second look, as most calls do not."""
+    for name, value in given:
+        kind = kinds.get(name)
+        if kind is not None and type(value) not in kind.exact:
+            return False
+    return True
 
 
 def _fitted(kinds: Mapping[str, Kind], name: str, value: Any) -> Any:
