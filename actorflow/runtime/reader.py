@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Unpack
 
 from attrs import evolve
@@ -14,6 +14,7 @@ from actorflow.model import events as ev
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Failure, Recorded
 from actorflow.model.journal import Journal, Occurrence
+from actorflow.model.misfits import several
 from actorflow.model.state import ENDED, ExecutionState
 from actorflow.model.timeline import Timeline
 from actorflow.runtime.checkpoint import Checkpoint, checkpoint_of
@@ -75,16 +76,14 @@ class Reader:
         """
         cursor = None if before is None else (before.created_at, before.stream)
         self.check()
-        _check_status(filters.get("status"))
-        wanted: Filters = {**filters, "type": workflow}
+        wanted: Filters = {**filters, "type": workflow, "status": _statuses(filters)}
         rows = self.log.rows(EXECUTION, before=cursor, limit=limit, **wanted)
         return [ExecutionInfo.of(row) for row in rows]
 
     def count(self, *, workflow: str | None = None, **filters: Unpack[Filters]) -> int:
         """Return how many executions match every filter; the filters are `list`'s."""
         self.check()
-        _check_status(filters.get("status"))
-        wanted: Filters = {**filters, "type": workflow}
+        wanted: Filters = {**filters, "type": workflow, "status": _statuses(filters)}
         return self.log.count(EXECUTION, **wanted)
 
     def questions(self, execution_id: str | None = None) -> Sequence[OpenQuestion]:
@@ -252,11 +251,15 @@ def suspension_of(
     )
 
 
-def _check_status(given: str | Collection[str] | None) -> None:
+def _statuses(filters: Filters) -> list[str] | None:
     """Refuse a status that no execution ever has: nothing would be found."""
-    wanted = [given] if isinstance(given, str) else given or ()
-    fine = all(status in STATUSES for status in wanted)
+    given = filters.get("status")
+    if given is None:
+        return None
+    wanted: Any = several([given] if isinstance(given, str) else given)
+    fine = isinstance(wanted, tuple) and all(each in STATUSES for each in wanted)
     check_settings({"status": (given, fine, f"of {', '.join(STATUSES)}")})
+    return [*wanted]
 
 
 def _questions_of(listed: ExecutionInfo) -> list[OpenQuestion]:

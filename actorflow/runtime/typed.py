@@ -49,6 +49,8 @@ def _typed(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def checked(*args: Any, **kwargs: Any) -> Any:
         kinds = _kinds(method)
+        if not kinds:
+            return method(*args, **kwargs)
         if _are_exact(kinds, (*zip(by_place, args, strict=False), *kwargs.items())):
             return method(*args, **kwargs)
         given = [_fitted(kinds, *each) for each in zip(by_place, args, strict=False)]

@@ -63,6 +63,18 @@ class TestCounting:
         assert rt.count(status=["completed", "failed"], workflow="doubling") == 4
         assert rt.count(where={"even": True}) == 2
 
+    def test_statuses_are_read_once(self, rt: af.Runtime) -> None:
+        """Whatever gives several will do; what gives none is refused."""
+        ended(rt, "a")
+        once: Any = (status for status in ["completed", "failed"])
+        none: Any = 3
+
+        assert [row.id for row in rt.list(status=once)] == ["a"]
+        assert rt.count(status={"completed"}) == rt.count(status=None) == 1
+        assert rt.count(status=[]) == 0
+        with pytest.raises(af.SettingError, match="status must be of queued, running"):
+            rt.list(status=none)
+
     def test_by_time(self, rt: af.Runtime) -> None:
         """Lists and counts are of a time, if that is asked for."""
         first = rt.clock.time()
