@@ -11,6 +11,7 @@ from random import Random
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from actorflow.actors.clock import Clock, SystemClock
+from actorflow.model.plain import plain
 from actorflow.runtime.typed import typed
 
 T = TypeVar("T")
@@ -91,7 +92,7 @@ class Given:
             yield from self._bridge.acall(Flush()).__await__()
 
 
-@typed()
+@typed(but=("progress",))
 class ActivityContext:
     """Given to an activity that has a parameter annotated with this class.
 
@@ -292,8 +293,8 @@ def _plain_progress(
 ) -> tuple[float | None, float | None, str | None]:
     """Return progress as it can be recorded, whatever kind of number and text it is."""
     return (
-        None if done is None else float(done),
-        None if total is None else float(total),
+        None if done is None else float(plain(done)),
+        None if total is None else float(plain(total)),
         None if message is None else str(message).encode("utf-8", "replace").decode(),
     )
 

@@ -24,7 +24,8 @@ def typed(*, but: Collection[str] = ()) -> Callable[[C], C]:
     them as plain ones.
 
     Args:
-        but: names of methods that only other parts of the runtime call, and often.
+        but: names of methods that only other parts of the runtime call, and often, or
+            that take whatever comes.
 
     Raises:
         SettingError: by each of them, for the first that does not fit.

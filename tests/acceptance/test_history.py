@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -496,10 +498,12 @@ def test_emitted_values_reach_who_listens() -> None:
 
 
 def test_progress_is_in_the_history() -> None:
-    """`progress` leaves what it said in the log."""
+    """`progress` leaves what it said in the log, in whatever it was said."""
 
     def activity(ctx: af.ActivityContext) -> None:
         ctx.progress(3, total=10, message="page 3")
+        there: Any = Path("page/4")
+        ctx.progress(Decimal(4), total=Fraction(21, 2), message=there)  # type: ignore[arg-type]
 
     wf = single(activity)
     with af.Runtime(":memory:", definitions=[wf]) as rt:
@@ -511,7 +515,7 @@ def test_progress_is_in_the_history() -> None:
             if type(r.event).__name__ == "ProgressReported"
         ]
 
-    assert told == [(3, 10, "page 3")]
+    assert told == [(3, 10, "page 3"), (4, 10.5, "page/4")]
 
 
 def test_progress_comes_before_the_end_of_its_step() -> None:
