@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from actorflow.cli.failures import USAGE, Refusal
+from actorflow.model.policy import seconds
 
 
 def pairs(given: Iterable[str], option: str) -> dict[str, Any]:
@@ -67,3 +68,11 @@ def strict_json(text: str, what: str) -> Any:
 
 def _no_number(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
+
+
+def duration(text: str, option: str) -> float:
+    """Return the seconds of ``90``, ``1.5`` or ``1h30m``, as *option* was given."""
+    try:
+        return seconds(float(text) if text.replace(".", "", 1).isdigit() else text)
+    except ValueError as error:
+        raise Refusal(f"{option}: {error}", USAGE) from None

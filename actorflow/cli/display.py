@@ -159,7 +159,8 @@ def _whole_text(event: Any) -> str | None:
 def _step_text(entry: Entry, event: Any, took: str) -> str | None:
     match event:
         case ev.ActivationStarted():
-            return "started" + ("" if entry.total is None else f", {entry.total} items")
+            items = f", {entry.total} item{'s' * (entry.total != 1)}"
+            return "started" + ("" if entry.total is None else items)
         case ev.WaitStarted():
             return f"waits for {entry.waits_for}"
         case ev.AttemptFailed():

@@ -5,14 +5,12 @@ from __future__ import annotations
 import click
 
 from actorflow.cli import output
-from actorflow.cli.arguments import searched
-from actorflow.cli.failures import USAGE, Refusal
+from actorflow.cli.arguments import duration, searched
 from actorflow.cli.opening import clock, existing
 from actorflow.cli.options import where_option, workflow_option
 from actorflow.cli.settings import Settings, common, pass_settings
 from actorflow.log.port import Filters
 from actorflow.log.sqlite import SQLiteLog
-from actorflow.model.policy import seconds
 from actorflow.model.state import ENDED
 from actorflow.runtime.runtime import Runtime
 
@@ -74,7 +72,7 @@ def prune(  # noqa: PLR0917 - click's way
     becomes free is given back to the disk, while others may write.
     """
     freed = 0
-    older_than, wanted = _seconds(age), searched(where)
+    older_than, wanted = duration(age, "--older-than"), searched(where)
     filters: Filters = {"status": list(status), "where": wanted}
     with Runtime(existing(settings)) as runtime:
         if dry_run:
@@ -94,16 +92,9 @@ def prune(  # noqa: PLR0917 - click's way
         told = {"executions": number, "deleted": not dry_run, "freed_bytes": freed}
         output.document(told)
     else:
-        would = "would be" if dry_run else "were"
+        would = "would be" if dry_run else "was" if number == 1 else "were"
         back = f"; {freed:,} bytes given back" if freed else ""
-        output.say(f"{number} executions {would} deleted{back}")
-
-
-def _seconds(age: str) -> float:
-    try:
-        return seconds(float(age) if age.replace(".", "", 1).isdigit() else age)
-    except ValueError as error:
-        raise Refusal(f"--older-than: {error}", USAGE) from None
+        output.say(f"{number} execution{'s' * (number != 1)} {would} deleted{back}")
 
 
 COMMANDS = (delete, prune)

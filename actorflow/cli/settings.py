@@ -39,6 +39,9 @@ class Settings:
     def command(self, *words: str) -> str:
         """Return a command on this log, for a person to paste into a shell."""
         db = ["--db", self.given] if self.given else []
+        name, *rest = words
+        if rest and rest[0].startswith("-"):  # an id, which looks like an option
+            return shlex.join(["actorflow", name, *db, "--", *rest])
         return shlex.join(["actorflow", *words, *db])
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from actorflow.cli import output
-from actorflow.cli.arguments import pairs
+from actorflow.cli.arguments import duration, pairs
 from actorflow.cli.options import (
     activities_option,
     attributes_option,
@@ -43,6 +43,11 @@ LOOK = 1.0
 @attributes_option
 @priority_option
 @tags_option
+@click.option(
+    "--timeout",
+    metavar="DURATION",
+    help="Within which it has to end, once it is begun: seconds, or as 10m, 1h30m.",
+)
 @common
 @pass_settings
 def start(settings: Settings, /, flow: str, **options: Any) -> None:
@@ -51,7 +56,7 @@ def start(settings: Settings, /, flow: str, **options: Any) -> None:
     With the name of a workflow nothing is imported: the worker checks the inputs. With
     a TARGET they are checked here.
     """
-    inputs = pairs(options["inputs"], "-i")
+    inputs, timeout = pairs(options["inputs"], "-i"), options["timeout"]
     name = workflow_named(flow, inputs)
     with Runtime(settings.db) as runtime:
         run = runtime.enqueue(
@@ -61,6 +66,7 @@ def start(settings: Settings, /, flow: str, **options: Any) -> None:
             attributes=pairs(options["attributes"], "-a"),
             priority=options["priority"],
             tags=options["tags"],
+            timeout=timeout and duration(timeout, "--timeout"),
         )
         row = runtime.row(run.id)
     if settings.json:

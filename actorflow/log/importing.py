@@ -107,6 +107,11 @@ class Importer:
         self._name, self._partial = name, partial
         self._reader = LineReader(file)
 
+    def _twice(self, header: Header) -> str:
+        if self._name is None:
+            return f"a second {header.kind} {header.name!r}"
+        return f"there are several in it, and only one can be {self._name!r}"
+
     def run(self) -> list[Imported]:
         """Verify the whole file, then store what is not there, a stream at a time.
 
@@ -119,7 +124,7 @@ class Importer:
         names: set[tuple[str, str]] = set()
         for header in self._headers():
             if (name := (header.kind, header.name)) in names:
-                raise self._reader.refusal(f"a second {header.kind} {header.name!r}")
+                raise self._reader.refusal(self._twice(header))
             names.add(name)
             checked.append(self._checked(header))
         if not checked:

@@ -7,11 +7,13 @@ from typing import Any
 
 from actorflow.errors import (
     DefinitionMismatch,
+    ExecutionError,
     ExecutionExistsError,
     ExecutionNotFoundError,
     StreamExistsError,
+    UnknownDefinitionError,
 )
-from actorflow.log.port import EXECUTION, EventLog, Stream, Write
+from actorflow.log.port import EXECUTION, EventLog, Stream, StreamRow, Write
 from actorflow.model import events as ev
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Recorded
@@ -101,12 +103,11 @@ class Beginnings(Residents):
             self._reply(submit.reply, submit.id)
 
     def _on_fork(self, fork: Fork) -> None:
-        row = self._log.find(EXECUTION, fork.source)
-        if row is None:
-            raise ExecutionNotFoundError(fork.source)
-        if fork.id in self._runs or fork.id in self._loading:
-            raise ExecutionExistsError(fork.id)
-        workflow = self._definition_of(row)
+        try:
+            row, workflow = self._forked(fork)
+        except (ExecutionError, DefinitionMismatch, UnknownDefinitionError) as error:
+            fork.reply.set_exception(error)
+            return
         past = whole(self._log.read(row.id), fork.at)
         state = ExecutionState()
         for recorded in past:
@@ -120,6 +121,14 @@ class Beginnings(Residents):
         run.after_durable(self._created, fork)
         run.commit()
         self._enter(run)
+
+    def _forked(self, fork: Fork) -> tuple[StreamRow, Workflow]:
+        row = self._log.find(EXECUTION, fork.source)
+        if row is None:
+            raise ExecutionNotFoundError(fork.source)
+        if fork.id in self._runs or fork.id in self._loading:
+            raise ExecutionExistsError(fork.id)
+        return row, self._definition_of(row)
 
     def _created(self, start: Start | Fork) -> None:
         known = self._runs.get(start.id)

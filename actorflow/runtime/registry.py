@@ -94,7 +94,8 @@ class Activities:
         if name not in self._by_name:
             alike = get_close_matches(name, self._by_name, 1)
             hint = f"; did you mean {alike[0]!r}?" if alike else ""
-            return f"activity {name!r} is not known; pass it in `activities=`{hint}"
+            how = "pass it in `activities=`, or with `--activities` on the command line"
+            return f"activity {name!r} is not known; {how}{hint}"
         return None
 
     def definition(self, node: Any) -> Workflow:

@@ -14,7 +14,7 @@ def test_prune(actorflow: Command, failed: Path) -> None:
     counted = actorflow("prune", "--older-than", "0", "--dry-run", "--json").json
     assert counted == {"executions": 1, "deleted": False, "freed_bytes": 0}
     assert "0 executions" in actorflow("prune", "--older-than", "1d").out
-    assert "1 executions were deleted" in actorflow("prune", "--older-than", "0").out
+    assert "1 execution was deleted" in actorflow("prune", "--older-than", "0").out
     assert actorflow("list", "--json").json == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -267,3 +268,13 @@ def test_validate_tells_all_problems(actorflow: Command, tmp_path: Path) -> None
     assert outcome.code == 2
     assert "'nobody' is not known" in outcome.err
     assert "'no_one' is not known" in outcome.err
+
+
+def test_an_id_that_looks_like_an_option_can_be_pasted(actorflow: Command) -> None:
+    """What `run` says to go on with works as it is."""
+    outcome = actorflow("run", f"{FLOWS}:approval", "-i", "name=ada", "--id", "-x")
+    (said,) = (line for line in outcome.err.splitlines() if "move it:" in line)
+
+    _, *words = shlex.split(said.split("move it:")[1])
+    assert words == ["signal", "--", "-x", "approve", "null"]
+    assert actorflow(*words).code == 0

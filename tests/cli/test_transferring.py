@@ -85,6 +85,19 @@ def test_other_events_under_the_same_id(
     assert actorflow("import", str(theirs), "--as", "b").out.startswith("b: imported")
 
 
+def test_one_id_is_for_one_execution(
+    actorflow: Command, waiting: str, failed: Path, tmp_path: Path
+) -> None:
+    """A file of several cannot be imported under another id."""
+    both = tmp_path / "both.jsonl"
+    both.write_text(actorflow("export", "--all").out)
+
+    outcome = actorflow("import", str(both), "--as", "b", "--db", str(both) + ".db")
+
+    assert outcome.code == 5
+    assert "there are several in it, and only one can be 'b'" in outcome.err
+
+
 def test_inbox_goes_along(
     actorflow: Command, db: Path, waiting: str, tmp_path: Path
 ) -> None:

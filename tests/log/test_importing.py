@@ -156,7 +156,7 @@ def test_two_streams_cannot_have_one_name(
     log: SQLiteLog, content: bytes, name: str | None
 ) -> None:
     """They are refused before anything is stored, with the line of the second."""
-    reason = f"a second execution '{name or 'a'}'"
+    reason = "only one can be 'x'" if name else "a second execution 'a'"
     with pytest.raises(TransferError, match=reason) as refused:
         imported(log, content, name=name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -125,3 +126,20 @@ def finish(run: Any, signals: dict[str, Any]) -> af.ExecutionResult:
             clock.advance(max(0.0, rest.wake_at - clock.time()))
         result = run.wait()
     return result
+
+
+def test_a_fork_of_what_is_not_known_here_is_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By name, to whoever asks; it is no defect, and nothing is logged."""
+    log = str(tmp_path / "log.db")
+    with runtime(FLOW, log=log) as rt:
+        rt.start(FLOW, execution_id="a").result()
+
+    with (
+        runtime(log=log) as rt,
+        pytest.raises(af.UnknownDefinitionError, match="runs 'two'"),
+    ):
+        rt.fork("a", at=4, execution_id="b")
+
+    assert not caplog.records

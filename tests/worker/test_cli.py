@@ -99,3 +99,15 @@ def test_unknown_schedule(actorflow: Command) -> None:
     outcome = actorflow("schedule", "pause", "nobody")
 
     assert (outcome.code, outcome.err) == (4, "error: there is no schedule 'nobody'\n")
+
+
+def test_start_limits_its_time(actorflow: Command) -> None:
+    """As `submit` does, in seconds or words; what is no duration exits 2."""
+    for text, seconds in (("90", 90), ("1h30m", 5400)):
+        actorflow("start", "greeting", "--id", text, "--timeout", text)
+        (queued,) = actorflow("events", text, "--json").lines
+        assert queued["data"]["timeout"] == seconds
+
+    outcome = actorflow("start", "greeting", "--timeout", "soon")
+    assert outcome.code == 2
+    assert "--timeout: 'soon' is not a duration" in outcome.err
