@@ -12,6 +12,7 @@ from actorflow import __version__
 from actorflow.cli import (
     asking,
     demo,
+    forking,
     reading,
     replaying,
     retaining,
@@ -84,6 +85,7 @@ for command in (
     *reading.COMMANDS,
     *replaying.COMMANDS,
     *steering.COMMANDS,
+    *forking.COMMANDS,
     *asking.COMMANDS,
     *tending.COMMANDS,
     *retaining.COMMANDS,

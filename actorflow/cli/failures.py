@@ -29,6 +29,7 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
     (errors.StreamNotFoundError, NOT_FOUND),
     (errors.ExecutionNotFoundError, NOT_FOUND),
     (errors.BranchNotFoundError, NOT_FOUND),
+    (errors.EventNotFoundError, NOT_FOUND),
     (errors.ScheduleNotFoundError, NOT_FOUND),
     (errors.OwnedError, GENERAL),
     (errors.FencedError, GENERAL),

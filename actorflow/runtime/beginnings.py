@@ -14,13 +14,10 @@ from actorflow.errors import (
     UnknownDefinitionError,
 )
 from actorflow.log.port import EXECUTION, EventLog, Stream, StreamRow, Write
-from actorflow.model import events as ev
 from actorflow.model.definition import Workflow
 from actorflow.model.events import Recorded
-from actorflow.model.fold import apply
-from actorflow.model.state import ExecutionState
-from actorflow.model.turns import whole
 from actorflow.runtime.errands import Fork, Submit
+from actorflow.runtime.forking import past_of
 from actorflow.runtime.intake import Look
 from actorflow.runtime.messages import Command
 from actorflow.runtime.residents import Residents
@@ -108,16 +105,10 @@ class Beginnings(Residents):
         except (ExecutionError, DefinitionMismatch, UnknownDefinitionError) as error:
             fork.reply.set_exception(error)
             return
-        past = whole(self._log.read(row.id), fork.at)
-        state = ExecutionState()
-        for recorded in past:
-            apply(state, recorded)
+        past, state = past_of(self._log, row.id, fork.at, self._now())
         run = Run(self._services, Stream(EXECUTION, fork.id, row.type), workflow, state)
         self._starting[run.stream] = [fork]
         run.adopt(past)
-        if state.timeout is not None and state.outcome is None:
-            until = round(self._services.clock.time() + state.timeout, 6)
-            run.record(("", ev.DeadlineSet(until)))
         run.after_durable(self._created, fork)
         run.commit()
         self._enter(run)

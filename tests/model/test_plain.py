@@ -9,10 +9,11 @@ from numbers import Integral
 from typing import Any
 
 import pytest
+from attrs import field, frozen
 
 import actorflow as af
 from actorflow.model.misfits import misfits
-from actorflow.model.plain import plain
+from actorflow.model.plain import plain, plainly
 from actorflow.testing import runtime
 
 
@@ -96,3 +97,27 @@ def test_texts_by_another_name() -> None:
 
         assert it.result()["y"] == 6
     assert type(step.name) is type(step.store) is type(flow.workflow.version) is str
+
+
+def name_of(value: Any) -> str:
+    """Return the name of a member of an enum."""
+    return str(value.name)
+
+
+def test_fields_of_a_class_of_attrs() -> None:
+    """Those of numbers and texts get what is plain; a converter of their own stays."""
+
+    @frozen(field_transformer=plainly)
+    class Made:
+        text: str
+        maybe: str | None
+        count: int
+        limit: int | None
+        anything: Any
+        named: str = field(converter=name_of)
+
+    made = Made(Word.HELLO, None, Three(), Three(), Level.HIGH, Word.HELLO)  # type: ignore[arg-type]
+    given = (made.text, made.maybe, made.count, made.limit, made.anything)
+
+    assert [type(each) for each in given] == [str, type(None), int, int, Level]
+    assert made.named == "HELLO"
