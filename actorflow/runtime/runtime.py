@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -162,6 +163,7 @@ class Runtime(Launching):
             }
         )
         self._closed = False
+        self._pid = os.getpid()
         self._failure: Exception | None = None
         self.codec = codec or getattr(log, "codec", None) or Codec()
         _teach(self.codec)
@@ -343,9 +345,15 @@ class Runtime(Launching):
         """Raise if this runtime can no longer do anything.
 
         Raises:
-            RuntimeClosedError: it is closed.
+            RuntimeClosedError: it is closed, or another process opened it.
             LogError: it gave up on its log.
         """
+        if self._pid != os.getpid():
+            msg = (
+                "this runtime was opened by the process that forked this one, and its "
+                "threads have stayed there; open one here"
+            )
+            raise RuntimeClosedError(msg)
         if self._failure is not None:
             raise self._failure
         if self._closed:
@@ -394,7 +402,7 @@ class Runtime(Launching):
 
     def close(self) -> None:
         """Stop cleanly; what was running goes on when the log is opened again."""
-        if self._closed:
+        if self._closed or self._pid != os.getpid():  # or it is the parent's
             return
         self._closed = self._services.closing = True
         self._executors.close()

@@ -308,8 +308,9 @@ class Steering(Reader):
 
     def _id(self, given: str | None, name: str) -> str:
         """Return the id that somebody chose, or a new one."""
-        if not given:
+        if given is None:
             return f"{name}-{self.new_key()}"
+        check_settings({"execution_id": (given, bool(given), "text of some length")})
         return str(self.codec.to_data(given, path="execution_id"))
 
     def _command(self, execution_id: str, name: str, **data: Any) -> None:
