@@ -246,8 +246,9 @@ class SQLiteLog:
 
     def changed(self) -> bool:
         """See `EventLog.changed`."""
-        before, self._version = self._version, self._data_version()
-        return before != self._version
+        now = self._data_version()
+        before, self._version = self._version, now
+        return before != now
 
     def _data_version(self) -> int:
         # Of the writing connection: it changes when any other one has committed.

@@ -259,6 +259,7 @@ class Runtime(Launching):
 
     def _open(self, log: str | Path | EventLog, durability: Durability) -> EventLog:
         if not isinstance(log, str | Path):
+            log.changed()  # raises if it is closed, or only to be read
             return log
         if str(log) == ":memory:":
             return MemoryLog(codec=self.codec, clock=self.clock.time)

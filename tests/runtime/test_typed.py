@@ -7,11 +7,14 @@ from enum import StrEnum
 from fractions import Fraction
 from itertools import product
 from numbers import Integral
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import actorflow as af
+from actorflow.log.memory import MemoryLog
+from actorflow.log.sqlite import SQLiteLog
 from actorflow.runtime.schedules import Schedules
 from actorflow.testing import runtime
 from tests.nonsense import calls, refuses_well
@@ -212,3 +215,16 @@ def test_methods_look_as_they_are_written() -> None:
     ]
     assert start.__qualname__ == "Launching.start"
     assert (start.__doc__ or "").startswith("Start an execution")
+
+
+def test_a_log_that_is_closed(tmp_path: Path) -> None:
+    """Opening a runtime on it says so at once; so it is with one only to be read."""
+    closed = MemoryLog()
+    closed.close()
+    SQLiteLog(tmp_path / "log.db").close()
+
+    with pytest.raises(af.LogUnavailableError, match="closed"):
+        af.Runtime(closed)
+    reader = SQLiteLog(tmp_path / "log.db", read_only=True)
+    with reader, pytest.raises(af.LogError):
+        af.Runtime(reader)
