@@ -443,10 +443,10 @@ class ExecutionState(Part):
         failed = self.activations.get(child or "")
         if failed is None or failed.phase != "failed" or self.outcome:
             return False
-        return not self._has_been_left(part)
+        return not self.is_left(part)
 
     @staticmethod
-    def _has_been_left(part: Part) -> bool:
+    def is_left(part: Part) -> bool:
         """Whether something around it has failed for good, so that nobody acts."""
         around = part.parent
         while around is not None:
@@ -493,11 +493,15 @@ class ExecutionState(Part):
 
     def _flow_owes(self, activation: Activation, scope: Scope) -> bool:
         """A flow has to begin, and to end; between, its branches do the work."""
-        if activation.busy_children:
+        if activation.busy_children or self.is_abandoned(activation.address):
             return False
-        if scope.failing is not None:
-            return not self._has_been_left(activation)
-        return not scope.active
+        if scope.active and scope.failing is None:
+            return False
+        return not self.is_left(activation)
+
+    def is_abandoned(self, address: str) -> bool:
+        """Whether no graph there ends any more, since all that was done is undone."""
+        return self.compensating is not None and not address.startswith(UNDO)
 
     def weigh_all(self) -> None:
         """Look again at every part; after a pause, say."""

@@ -54,7 +54,7 @@ class ScopeActor(RunActor):
         branch = self.run.state.branches.get(address)
         if branch is None or branch.status != "active" or branch.current is not None:
             return
-        if self.run.state.outcome is not None:
+        if self.run.state.outcome is not None or self.run.state.is_left(branch):
             return  # it failed while this was under way; a retry will ask again
         if edges is not None:
             self._leave_by(branch, edges)
@@ -85,7 +85,7 @@ class ScopeActor(RunActor):
     def _conclude(self) -> None:
         """Complete joins that are satisfied; end if nothing is left to do."""
         state, workflow = self.run.state, self._workflow
-        if state.outcome is not None or state.compensating is not None:
+        if state.outcome is not None or state.is_abandoned(self.address):
             return
         if not state.is_halted(self.address):
             left = self._left

@@ -11,6 +11,8 @@ from actorflow.model import events as ev
 from actorflow.model.fold import apply
 from actorflow.model.state import ExecutionState
 from actorflow.testing import Cancel, Faults, Pause, Resume, Simulation, runtime
+from tests.programs.checking import Tally, check
+from tests.programs.shapes import Charge, Each, Fail, Fork
 
 
 def fail() -> None:
@@ -233,3 +235,11 @@ def test_an_activity_whose_group_has_failed_is_told_so() -> None:
     ends = {Simulation(group, seed=seed).run().status for seed in range(60)}
 
     assert ends == {"failed"}
+
+
+def test_a_branch_that_ends_as_its_flow_is_left_ends_no_more() -> None:
+    """That it had come to its end was on the way when the flow around it failed."""
+    each = Each(part=Charge(0), size=2, on_error="wait", limit=None, style="flow")
+    shape = Fork(style="flow", parts=[Fail(0), Fail(0), each])
+
+    check(shape, 1, 370464, Tally())

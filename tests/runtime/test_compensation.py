@@ -8,7 +8,7 @@ import pytest
 
 import actorflow as af
 from actorflow.model import events as ev
-from actorflow.testing import Simulation, runtime
+from actorflow.testing import Cancel, Faults, Simulation, runtime
 
 UNDONE: list[Any] = []
 
@@ -164,3 +164,55 @@ def test_compensation_survives_any_crash(seed: int) -> None:
     report = Simulation(FAILING, inputs={"order": "o"}, seed=seed).crash_everywhere()
 
     assert report.end.error == "activity_failed: boom"
+
+
+QUIET: dict[str, Any] = dict.fromkeys(
+    ("crash", "log", "steal", "lost", "double", "stall", "jump"), 0.0
+)
+LATE = Faults(**QUIET, nudge=0.0, late=1.0, seconds=10.0, most=100)
+SPLIT = [
+    af.Step("split", decide=True, next=[af.Edge("a", branch="a"), af.Edge("b")]),
+    af.Step("a", activity=boom),
+    af.Step("b", activity=remember, parameters={"item": 2}, next=[af.Edge("c")]),
+    af.Step("c", activity=remember, parameters={"item": 3}),
+]
+
+
+@pytest.mark.parametrize("steps", [SPLIT, SPLIT[2:]], ids=["fails", "does not"])
+def test_cancelling_while_a_flow_inside_is_at_work(steps: list[af.Step]) -> None:
+    """What is in flight in it ends, and is undone with the rest."""
+    inside = af.Workflow("inside", steps=steps)
+    whole = af.Flow("whole").then(remember, input={"item": 1}).then(inside).build()
+    undone = set()
+    for seed in range(40):
+        UNDONE.clear()
+        cancel = Cancel(at=8, compensate=True)
+        end = Simulation(whole, seed=seed, script=[cancel]).run(faults=LATE)
+        if end.status == "cancelled":
+            undone.add(tuple(dict.fromkeys(item for _, item in UNDONE)))
+
+    assert undone >= {(20, 10), (30, 20, 10)}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_flow_that_undoes(seed: int) -> None:
+    """A compensation may be a flow, or a node that runs one, and survives crashes."""
+    forget_it = af.Flow("forget it", inputs=["result"]).then(forget).then(forget)
+
+    @af.dynamic
+    async def forget_them(ctx: af.Context, result: int) -> None:
+        await ctx.run(forget_it.build(), result=result)
+
+    def one() -> int:
+        return 1
+
+    def two() -> int:
+        return 2
+
+    flow = af.Flow("saga").then(af.activity(one).options(compensate=forget_it.build()))
+    flow.then(af.activity(two).options(compensate=forget_them)).then(boom)
+    end = Simulation(flow.build(), seed=seed).run(faults=Faults(deaths=2))
+
+    assert end.status == "failed"
+    assert "boom" in (end.error or "")
+    assert list(dict.fromkeys(UNDONE)) == [("forget", 2), ("forget", 1)]
