@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from actorflow.model import snapshots
-from tests.programs.checking import Tally, check
-from tests.programs.shapes import Add, Again, Fail, Fork, Shape
+from actorflow.testing import Cancel, Faults, Simulation
+from tests.programs.checking import Tally, check, check_undone, undone
+from tests.programs.shapes import ANSWERS, SIGNALS, Add, Again, Fail, Fork, Shape
 from tests.programs.strategies import pauses, programs
 
 
@@ -43,6 +46,33 @@ def test_pauses_change_nothing_but_the_time(
 ) -> None:
     """At any time, for any time, under faults."""
     check(shape, x, seed, Tally(), pauses=pauses)
+
+
+@given(
+    shape=programs(leaves=6),
+    seed=st.integers(0, 9999),
+    at=st.integers(0, 12),
+    compensate=st.booleans(),
+)
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
+def test_one_that_is_cancelled_ends(
+    shape: Shape, seed: int, at: int, *, compensate: bool
+) -> None:
+    """At any time, with much in flight, and whether or not it is to be undone."""
+    cancel = Cancel(at=at, compensate=compensate)
+    simulation = Simulation(
+        shape.node(count()),
+        inputs={"x": 3},
+        seed=seed,
+        signals=SIGNALS,
+        answers=ANSWERS,
+        script=[cancel],
+    )
+    end = simulation.run(faults=Faults(late=1.0, seconds=10.0, most=60))
+
+    assert end.status in ("completed", "failed", "cancelled")
+    assert compensate or end.status != "cancelled" or not undone(end)
+    check_undone(end)
 
 
 @given(shape=programs(leaves=5), seed=st.integers(0, 9999))
