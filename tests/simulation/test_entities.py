@@ -128,6 +128,9 @@ def simulated(seed: int, faults: Faults = FAULTS) -> tuple[Bank, Fate]:
     with world.closing():
         bank.serve()
         fate.rest()
+        # Who has just lost an account tells of it from memory, until it is told so.
+        world.wait_for_leases()
+        world.settle(0)
         for account, slips in bank.accepted.items():
             assert bank._ask(account, "told")[0] == slips
         recorded = bank.recorded()
