@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache, wraps
 from inspect import Parameter
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 from actorflow.errors import SettingError
 from actorflow.model.misfits import Kind, kind_of
@@ -42,14 +42,9 @@ def typed(*, but: Collection[str] = ()) -> Callable[[C], C]:
 
 
 def _typed(method: Callable[..., Any]) -> Callable[..., Any]:
-    parameters = inspect.signature(method).parameters.values()
-    by_place = [p.name for p in parameters if p.kind in _BY_PLACE]
-    # A name that is given by place alone may be that of something else as well.
-    by_name = {p.name for p in parameters if p.kind in _BY_NAME}
-
     @wraps(method)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        kinds = _kinds(method)
+        kinds, by_place, by_name = _signature(method)
         if not kinds:
             return method(*args, **kwargs)
         if _are_exact(kinds, (*zip(by_place, args, strict=False), *kwargs.items())):
@@ -83,13 +78,25 @@ def _fitted(kinds: Mapping[str, Kind], name: str, value: Any) -> Any:
     return given
 
 
-@cache
-def _kinds(method: Callable[..., Any]) -> Mapping[str, Kind]:
+class _Signature(NamedTuple):
+    kinds: Mapping[str, Kind]
+    by_place: Sequence[str]
+    by_name: Collection[str]
+
+
+@cache  # and made at the first call: an import has other things to do
+def _signature(method: Callable[..., Any]) -> _Signature:
     """Return the kinds of a method's parameters, without those that may be anything."""
     hints = get_type_hints(method)
+    parameters = inspect.signature(method).parameters.values()
     found = {
         p.name: kind_of(hints[p.name])
-        for p in inspect.signature(method).parameters.values()
+        for p in parameters
         if p.name in hints and p.kind in (*_BY_PLACE, *_BY_NAME)
     }
-    return {name: kind for name, kind in found.items() if kind is not None}
+    return _Signature(
+        {name: kind for name, kind in found.items() if kind is not None},
+        [p.name for p in parameters if p.kind in _BY_PLACE],
+        # A name that is given by place alone may be that of something else as well.
+        {p.name for p in parameters if p.kind in _BY_NAME},
+    )
