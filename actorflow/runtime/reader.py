@@ -24,15 +24,7 @@ from actorflow.runtime.replay import fold
 from actorflow.runtime.settings import check_settings
 from actorflow.runtime.typed import typed
 
-STATUSES = (
-    "queued",
-    "running",
-    "suspended",
-    "paused",
-    "completed",
-    "failed",
-    "cancelled",
-)
+STATUSES = ("queued", "running", "suspended", "paused", *ENDED)
 
 
 @typed(but=("check", "row", "events_page", "result_of", "is_due", "is_moving"))
